@@ -1,0 +1,37 @@
+/**
+ * Every expected failure has a code. Codes are API: they appear in replies, logs and documentation, and do not
+ * change once released. See README, "Error codes".
+ */
+export const ERRORS = {
+  SL_OTLP_MALFORMED: 'The body could not be decoded as an OTLP request.',
+  SL_OTLP_WRONG_SIGNAL: 'The body carries another signal than the path takes.',
+  SL_OTLP_CONTENT_TYPE: 'The content type is neither application/x-protobuf nor application/json.',
+  SL_OTLP_ENCODING: 'The content encoding is neither gzip, deflate nor identity, or does not decode.',
+  SL_OTLP_TOO_LARGE: 'The body is larger than the limit, before or after inflating.',
+  SL_JOURNAL_FULL: 'The journal cannot take more: disk, size or lag bound reached.',
+  SL_JOURNAL_WRITE_FAILED: 'The journal could not be written or synced.',
+  SL_JOURNAL_CORRUPT: 'A part of the journal does not match its checksum.',
+  SL_STORE_MISSING: 'The ledger file is missing although this data directory has been used before.',
+  SL_STORE_LOCKED: 'The ledger file is in use by another process.',
+  SL_STORE_NEWER_SCHEMA: 'The ledger file was written by a newer version.',
+  SL_STORE_UNREADABLE: 'The ledger file could not be opened.',
+  SL_STORE_COMMIT_FAILED: 'A batch could not be committed to the ledger file.',
+  SL_CONFIG_INVALID: 'The configuration has mistakes.',
+  SL_PORT_IN_USE: 'A port that the service needs is taken.',
+  SL_QUERY_REFUSED: 'The statement is not a single read-only query.',
+  SL_QUERY_FAILED: 'The query has a mistake.',
+  SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure: a code, a sentence for people (what was expected, what came, what to do), and a cause. */
+export class SpanledgerError extends Error {
+  override readonly name = 'SpanledgerError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

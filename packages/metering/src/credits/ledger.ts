@@ -1,0 +1,32 @@
+import type { MicroCredits } from '../amount.ts';
+import type { UsageRecord } from '../usage.ts';
+import type { Charge } from './rate.ts';
+
+/**
+ * One movement of credits between two accounts of one customer. A transfer has one amount and two sides, so what
+ * leaves one account arrives in the other by construction (invariant I1).
+ */
+export interface Transfer {
+  readonly customer: string;
+  readonly from: Account;
+  readonly to: Account;
+  /** Always positive. */
+  readonly amount: MicroCredits;
+  readonly effectiveAtMicros: number;
+  readonly kind: 'usage';
+}
+
+export type Account = 'available' | 'used';
+
+/** Books a charge on the customer's account: what was available is now used. */
+export function post(usage: UsageRecord, charge: Charge): Transfer | null {
+  if (charge.kind !== 'charged' || charge.credits === 0n || usage.customer === null) return null;
+  return {
+    customer: usage.customer,
+    from: 'available',
+    to: 'used',
+    amount: charge.credits,
+    effectiveAtMicros: usage.eventTimeMicros,
+    kind: 'usage',
+  };
+}
