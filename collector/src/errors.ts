@@ -8,6 +8,9 @@ export const ERRORS = {
   SL_OTLP_CONTENT_TYPE: 'The content type is neither application/x-protobuf nor application/json.',
   SL_OTLP_ENCODING: 'The content encoding is neither gzip, deflate nor identity, or does not decode.',
   SL_OTLP_TOO_LARGE: 'The body is larger than the limit, before or after inflating.',
+  SL_OTLP_INTERRUPTED: 'The connection ended before the body did.',
+  SL_OTLP_PATH: 'Nothing is served at this path, or not with this method.',
+  SL_RECEIVER_BUSY: 'More is being received at once than the limit.',
   SL_JOURNAL_FULL: 'The journal cannot take more: disk, size or lag bound reached.',
   SL_JOURNAL_WRITE_FAILED: 'The journal could not be written or synced.',
   SL_JOURNAL_CORRUPT: 'A part of the journal does not match its checksum.',
@@ -18,8 +21,13 @@ export const ERRORS = {
   SL_STORE_COMMIT_FAILED: 'A batch could not be committed to the ledger file.',
   SL_CONFIG_INVALID: 'The configuration has mistakes.',
   SL_PORT_IN_USE: 'A port that the service needs is taken.',
+  SL_SERVICE_UNREACHABLE: 'No running service answers.',
+  SL_INTERNAL: 'A surprise: a mistake of ours. The log has the details.',
   SL_QUERY_REFUSED: 'The statement is not a single read-only query.',
   SL_QUERY_FAILED: 'The query has a mistake.',
+  SL_QUERY_BUSY: 'As many queries as allowed are running.',
+  SL_API_PATH: 'Nothing is served at this path.',
+  SL_API_REQUEST: 'The request is not what this path takes.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 

@@ -27,13 +27,16 @@ export type UnpricedReason =
   | 'fuzzy_match'
   | 'no_card_at_time'
   | 'missing_class_rate'
+  /** The model is known, but its price depends on what is not metered yet: hour of the day, fee per request, pages. */
+  | 'unsupported_price'
   | 'missing_usage'
   | 'invalid_usage';
 
 /** The prices of one model that hold at one instant. */
 export interface RateCard {
-  /** Stable within one version of the book, for instance `openai/gpt-4o@2024-10-02`. */
+  /** Stable within one version of the book, for instance `openai/o3@2025-06-10`: whose list, which model, since when. */
   readonly id: string;
+  /** Whose price list the card is from; several canonical providers may share one list. */
   readonly provider: string;
   readonly model: string;
   /** Prices for requests up to the first tier. */

@@ -1,7 +1,7 @@
 import type { Catalogue } from './catalogue.ts';
+import { post, type Transfer } from './credits/ledger.ts';
 import { type Charge, charge } from './credits/rate.ts';
 import type { CreditRules } from './credits/rule.ts';
-import { post, type Transfer } from './credits/ledger.ts';
 import { normalise } from './normalise.ts';
 import { price, type Rating } from './price.ts';
 import type { Span } from './span.ts';

@@ -21,17 +21,18 @@ export interface UsageRecord {
   readonly environment: string | null;
   readonly service: string | null;
 
-  /** Canonical provider name (`gen_ai.provider.name` values), or null when the span names none. */
+  /** Canonical provider name (`gen_ai.provider.name` values); an unknown name as sent; null when the span names none. */
   readonly provider: string | null;
   readonly requestModel: string | null;
   readonly responseModel: string | null;
-  /** Canonical operation: `chat`, `embeddings`, …; see dialects. */
-  readonly operation: string;
+  readonly operation: Operation;
   readonly responseId: string | null;
 
   /** Disjoint token classes; null when the span carries no usable counts (`usageStatus` missing). */
   readonly tokens: TokenClasses | null;
   readonly usageStatus: UsageStatus;
+  /** What was unusual about the counts (a proof, a contradiction, a missing half), for people; null when nothing was. */
+  readonly usageReason: string | null;
   readonly billingRole: BillingRole;
   /** Why the role was given, in a few words for people. */
   readonly roleReason: string;
@@ -49,7 +50,54 @@ export interface TokenClasses {
   readonly reasoning: number;
 }
 
+export type TokenClass = keyof TokenClasses;
+
+/** All classes, in the order in which people read them. */
+export const TOKEN_CLASSES: readonly TokenClass[] = [
+  'uncachedInput',
+  'cacheRead',
+  'cacheWrite',
+  'visibleOutput',
+  'reasoning',
+];
+
+/** The whole prompt, cached parts included: the number that long-context tiers look at (convention C3). */
+export function inputTokens(tokens: TokenClasses): number {
+  return tokens.uncachedInput + tokens.cacheRead + tokens.cacheWrite;
+}
+
+/** Everything generated, reasoning included. */
+export function outputTokens(tokens: TokenClasses): number {
+  return tokens.visibleOutput + tokens.reasoning;
+}
+
+/** What was asked of the model, in one word per meaning however the emitter spelt it. */
+export type Operation =
+  | 'chat'
+  | 'completion'
+  | 'embeddings'
+  | 'rerank'
+  | 'image'
+  | 'speech'
+  | 'transcription'
+  | 'realtime'
+  | 'token_count'
+  | 'agent'
+  | 'workflow'
+  | 'step'
+  | 'tool'
+  | 'retrieval'
+  | 'other';
+
+/**
+ * `reported`: counts of the provider. `estimated`: the emitter says it guessed. `missing`: a needed count is absent or
+ * no number, never taken as 0. `invalid`: the counts contradict what the span declares about them.
+ */
 export type UsageStatus = 'reported' | 'estimated' | 'missing' | 'invalid';
+/**
+ * `billed`: the leaf that is priced. `container`: repeats its children. `duplicate`: a second view of a billed call.
+ * `ignored`: gen-ai work that bills no tokens. `pending`: may be a leaf; only its trace can tell.
+ */
 export type BillingRole = 'billed' | 'container' | 'duplicate' | 'ignored' | 'pending';
 export type CallStatus = 'ok' | 'error';
 

@@ -1,7 +1,7 @@
-import type { MicroCredits } from '../amount.ts';
+import { divideCeil, type MicroCredits, type UsdFemto } from '../amount.ts';
 import type { Rating } from '../price.ts';
 import type { UsageRecord } from '../usage.ts';
-import type { CreditRules } from './rule.ts';
+import type { CostPlusRule, CreditRules } from './rule.ts';
 
 export type Charge =
   | { readonly kind: 'charged'; readonly credits: MicroCredits; readonly ruleVersion: string }
@@ -13,4 +13,32 @@ export type Charge =
 export type NotChargedReason = 'no_rule' | 'failed' | 'internal' | 'unattributed' | 'not_billed';
 
 /** The feature's rule turns the call into credits, rounded up once. */
-export declare function charge(usage: UsageRecord, rating: Rating, rules: CreditRules): Charge;
+export function charge(usage: UsageRecord, rating: Rating, rules: CreditRules): Charge {
+  if (usage.billingRole !== 'billed') return notCharged('not_billed');
+  if (usage.usageClass !== 'customer' && usage.usageClass !== 'trial') return notCharged('internal');
+  if (usage.customer === null) return notCharged('unattributed');
+  if (usage.status === 'error') return notCharged('failed');
+  const rule = rules.ruleFor(usage.feature);
+  if (rule === null) return notCharged('no_rule');
+
+  switch (rule.kind) {
+    case 'fixed':
+      return { kind: 'charged', credits: rule.credits, ruleVersion: rules.version };
+    case 'cost_plus':
+      if (rating.kind !== 'priced') return { kind: 'pending', reason: 'unpriced' };
+      return { kind: 'charged', credits: costPlusCredits(rating.cost, rule), ruleVersion: rules.version };
+  }
+}
+
+/**
+ * Credits = cost × factor ÷ credit value, as one exact fraction, rounded up once to the increment (conventions C4,
+ * C5). The credits are worth at least cost × factor, so the realised margin is never below the target (I12).
+ */
+export function costPlusCredits(cost: UsdFemto, rule: CostPlusRule): MicroCredits {
+  const { numerator, denominator } = rule.incrementsPerCost;
+  return divideCeil(cost * numerator, denominator) * rule.increment;
+}
+
+function notCharged(reason: NotChargedReason): Charge {
+  return { kind: 'not_charged', reason };
+}

@@ -1,0 +1,103 @@
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { type ErrorCode, SpanledgerError } from '../errors.ts';
+
+export interface ApiParts {
+  readonly query: (sql: string, params: readonly QueryParam[]) => Promise<QueryAnswer>;
+  readonly readiness: () => Readiness;
+  /** Metrics in the Prometheus text format. */
+  readonly metrics: () => Promise<string>;
+  readonly onSurprise: (error: unknown) => void;
+}
+
+type QueryParam = string | number | boolean | null;
+
+export const QueryAnswerSchema = Type.Object({
+  columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
+  rows: Type.Array(Type.Array(Type.Unknown()), {
+    description: 'Decimals and 64-bit integers are strings, instants ISO 8601 in UTC.',
+  }),
+});
+export type QueryAnswer = Static<typeof QueryAnswerSchema>;
+
+export const ApiErrorSchema = Type.Object({
+  error: Type.Object({ code: Type.String(), message: Type.String() }),
+});
+
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly lagBytes: number;
+  readonly lastCommitAt: string | null;
+}
+
+const MAX_STATEMENT_BYTES = 1024 * 1024;
+
+const QueryBody = Type.Object(
+  {
+    sql: Type.String({ minLength: 1, description: 'One SELECT statement.' }),
+    params: Type.Optional(
+      Type.Array(Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]), {
+        maxItems: 1000,
+        description: 'Values for $1, $2, …',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The HTTP API of the ledger process. Every error is `{"error": {"code", "message"}}`. */
+export function buildApi(parts: ApiParts): FastifyInstance {
+  const server = Fastify({
+    bodyLimit: MAX_STATEMENT_BYTES,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  server.setValidatorCompiler(TypeBoxValidatorCompiler);
+
+  server.setErrorHandler((error: FastifyError | Error, _request, reply) => {
+    const failure = failureOf(error);
+    if (failure.code === 'SL_INTERNAL') parts.onSurprise(error);
+    return reply.code(failure.status).send({ error: { code: failure.code, message: failure.message } });
+  });
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({
+      error: {
+        code: 'SL_API_PATH',
+        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /healthz, /readyz and /metrics.`,
+      },
+    }),
+  );
+
+  server.post('/api/query', { schema: { body: QueryBody } }, (request) =>
+    parts.query(request.body.sql, request.body.params ?? []),
+  );
+  server.get('/healthz', () => ({ status: 'ok' }));
+  server.get('/readyz', (_request, reply) => {
+    const { isReady, lagBytes, lastCommitAt } = parts.readiness();
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ status: isReady ? 'ready' : 'not ready', lag_bytes: lagBytes, last_commit_at: lastCommitAt });
+  });
+  server.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await parts.metrics()),
+  );
+  return server as unknown as FastifyInstance;
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  SL_QUERY_REFUSED: 400,
+  SL_QUERY_FAILED: 400,
+  SL_QUERY_LIMIT: 422,
+  SL_QUERY_BUSY: 503,
+};
+
+function failureOf(error: FastifyError | Error): { status: number; code: string; message: string } {
+  if (error instanceof SpanledgerError) {
+    return { status: STATUS[error.code] ?? 500, code: error.code, message: error.message };
+  }
+  if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
+    return { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
+  }
+  return { status: 500, code: 'SL_INTERNAL', message: 'A mistake of ours; the log has the details.' };
+}

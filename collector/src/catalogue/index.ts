@@ -1,0 +1,2 @@
+export { catalogueOf, defaultCatalogue, type PriceCatalogue } from './catalogue.ts';
+export type { DatedCard } from './price-list.ts';

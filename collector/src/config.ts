@@ -1,0 +1,324 @@
+import { resolve } from 'node:path';
+import { type CreditRules, creditRules } from '@spanledger/metering';
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { parseDocument } from 'yaml';
+import { SpanledgerError } from './errors.ts';
+
+/**
+ * The configuration, declared once: the type, the check, the JSON Schema (`spanledger.schema.json`) and the defaults
+ * all come from here. Amounts stay text until `creditRules` reads them exactly; a YAML number never becomes a float.
+ */
+
+const MIB = 1024 * 1024;
+
+function bytes(megabytes: number, description: string) {
+  return Type.Integer({ minimum: 1024, default: megabytes * MIB, description: `${description} Bytes.` });
+}
+
+function port(number: number, description: string) {
+  return Type.Integer({
+    minimum: 0,
+    maximum: 65535,
+    default: number,
+    description: `${description} 0 takes any free port.`,
+  });
+}
+
+function section<Properties extends Record<string, TSchema>>(properties: Properties, description: string) {
+  return Type.Object(properties, { additionalProperties: false, default: {}, description });
+}
+
+const Decimal = Type.String({ description: 'A decimal number, read exactly.', examples: ['0.5'] });
+
+const Rule = Type.Union(
+  [
+    Type.Object(
+      { fixed: Type.Object({ credits: Decimal }, { additionalProperties: false }) },
+      { additionalProperties: false, description: 'A fixed number of credits for each successful call.' },
+    ),
+    Type.Object(
+      {
+        cost_plus: Type.Object(
+          {
+            target_margin: Type.Optional(Decimal),
+            markup: Type.Optional(Decimal),
+            credit_value_usd: Decimal,
+            increment: Type.Optional(Decimal),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      {
+        additionalProperties: false,
+        description:
+          'Credits = cost / (1 - target_margin) / credit_value_usd, or cost x (1 + markup) / credit_value_usd, rounded up to the increment (default 1).',
+      },
+    ),
+  ],
+  { description: 'fixed: {credits} or cost_plus: {target_margin or markup, credit_value_usd, increment?}' },
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    data_dir: Type.String({
+      minLength: 1,
+      default: 'spanledger-data',
+      description: 'Where the journal and the ledger file lie; relative to the working directory.',
+    }),
+    log_level: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
+    listen: section(
+      {
+        host: Type.String({
+          default: '127.0.0.1',
+          description: 'Loopback only, until requests carry credentials.',
+        }),
+        otlp_http_port: port(4318, 'OTLP over HTTP.'),
+        api_port: port(4319, 'The API: queries, health, metrics.'),
+      },
+      'Addresses.',
+    ),
+    credits: section(
+      {
+        features: Type.Optional(
+          Type.Record(Type.String(), Rule, { description: 'The rule of each feature.' }),
+        ),
+        default: Type.Optional(Rule),
+      },
+      'How calls become credits. Without a rule a call has cost and burns no credits.',
+    ),
+    receiver: section(
+      {
+        max_body_bytes: bytes(
+          64,
+          'Largest request body as sent; the recommendation of the OTLP specification.',
+        ),
+        max_inflated_bytes: bytes(
+          64,
+          'Largest request body after inflating; bounds what a gzip bomb can do.',
+        ),
+        max_in_flight_bytes: bytes(256, 'Bodies being received at once; beyond it requests get 503.'),
+        request_timeout_ms: Type.Integer({
+          minimum: 100,
+          default: 30_000,
+          description: 'A sender slower than this is cut off.',
+        }),
+        max_attribute_value_bytes: Type.Integer({
+          minimum: 256,
+          default: 64 * 1024,
+          description: 'Texts that metering reads are cut at this length.',
+        }),
+      },
+      'Bounds of the OTLP receiver.',
+    ),
+    journal: section(
+      {
+        segment_bytes: bytes(128, 'A segment file is rolled over at this size.'),
+        max_pending_bytes: bytes(256, 'Bodies waiting for their sync; beyond it requests get 503.'),
+        max_lag_bytes: bytes(
+          8192,
+          'Bodies on disk that the ledger has not posted yet; beyond it requests get 503.',
+        ),
+        min_free_bytes: Type.Integer({
+          minimum: 0,
+          default: 256 * MIB,
+          description:
+            'Free disk space below which requests get 503, so that the ledger can still write; at most a twentieth of the disk is kept free.',
+        }),
+        retention_ms: Type.Integer({
+          minimum: 0,
+          default: 24 * 3_600_000,
+          description: 'Posted segments are kept this long,',
+        }),
+        retention_bytes: bytes(2048, 'or up to this size, whichever is reached first.'),
+      },
+      'Bounds of the journal.',
+    ),
+    store: section(
+      {
+        memory_limit: Type.String({
+          pattern: '^[0-9]+ ?(MB|GB|MiB|GiB)$',
+          default: '2GB',
+          description: "DuckDB's memory limit; mostly cache.",
+        }),
+        threads: Type.Integer({
+          minimum: 1,
+          maximum: 256,
+          default: 2,
+          description: 'Threads DuckDB may use.',
+        }),
+        checkpoint_at_wal: Type.String({
+          pattern: '^[0-9]+ ?(MB|GB|MiB|GiB)$',
+          default: '256MB',
+          description: 'The write-ahead log is folded into the file past this size.',
+        }),
+        max_identities: Type.Integer({
+          minimum: 1,
+          default: 60_000_000,
+          description: 'Spans whose identity is kept in memory, 5.3 bytes each; older ones are looked up.',
+        }),
+        max_rss_bytes: bytes(6144, 'The ledger process is restarted when it grows past this.'),
+      },
+      'The ledger process and its DuckDB file.',
+    ),
+    query: section(
+      {
+        max_rows: Type.Integer({ minimum: 1, default: 100_000 }),
+        timeout_ms: Type.Integer({ minimum: 10, default: 30_000 }),
+        max_concurrent: Type.Integer({
+          minimum: 1,
+          maximum: 12,
+          default: 4,
+          description: 'Each running query holds a thread that commits need too.',
+        }),
+      },
+      'Bounds of queries.',
+    ),
+  },
+  { additionalProperties: false, title: 'spanledger.yaml' },
+);
+
+type Settings = Static<typeof ConfigSchema>;
+
+export interface Config extends Omit<Settings, 'credits'> {
+  readonly rules: CreditRules;
+}
+
+export interface ConfigProblem {
+  /** Where: a path in the file. */
+  readonly path: string;
+  /** What it must be, as a clause: `must be integer`. */
+  readonly expected: string;
+  readonly value: string;
+}
+
+/** The few operational settings that the environment may override. */
+const ENVIRONMENT: Readonly<Record<string, readonly [section: keyof Settings, key?: string]>> = {
+  SPANLEDGER_DATA_DIR: ['data_dir'],
+  SPANLEDGER_LOG_LEVEL: ['log_level'],
+  SPANLEDGER_OTLP_HTTP_PORT: ['listen', 'otlp_http_port'],
+  SPANLEDGER_API_PORT: ['listen', 'api_port'],
+};
+
+/**
+ * Reads the configuration from the text of `spanledger.yaml` (null: there is none) and the environment.
+ *
+ * @throws {SpanledgerError} SL_CONFIG_INVALID with every problem in its message
+ */
+export function readConfig(
+  text: string | null,
+  environment: Readonly<Record<string, string | undefined>>,
+): Config {
+  const problems: ConfigProblem[] = [];
+  const tree = parseYaml(text, problems);
+  for (const [name, [top, key]] of Object.entries(ENVIRONMENT)) {
+    const value = environment[name];
+    if (value === undefined || value === '') continue;
+    if (key === undefined) tree[top] = value;
+    else tree[top] = { ...(isMap(tree[top]) ? tree[top] : {}), [key]: value };
+  }
+  const converted = Value.Convert(ConfigSchema, Value.Default(ConfigSchema, tree));
+  collectProblems(ConfigSchema, converted, problems);
+  if (problems.length === 0 && Value.Check(ConfigSchema, converted)) {
+    const { credits, ...settings } = converted;
+    const rules = creditRules(credits);
+    if (!isLoopback(settings.listen.host)) {
+      problems.push({
+        path: 'listen.host',
+        expected: 'must be a loopback address (127.0.0.1, ::1, localhost): requests carry no credentials yet',
+        value: settings.listen.host,
+      });
+    }
+    if (rules.kind === 'problems')
+      problems.push(
+        ...rules.problems.map((p) => ({
+          ...p,
+          path: `credits.${p.path}`,
+          expected: `must be ${p.expected}`,
+        })),
+      );
+    else if (problems.length === 0) {
+      return { ...settings, data_dir: resolve(settings.data_dir), rules: rules.rules };
+    }
+  }
+  throw new SpanledgerError(
+    'SL_CONFIG_INVALID',
+    [
+      `The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:`,
+      ...problems.map(({ path, expected, value }) => `  ${path}: ${expected}, found ${value}`),
+    ].join('\n'),
+  );
+}
+
+/** Every scalar stays the text that was written: `0.10` is not a float, and `no` is not false. */
+function parseYaml(text: string | null, problems: ConfigProblem[]): Record<string, unknown> {
+  if (text === null || text.trim() === '') return {};
+  const document = parseDocument(text, { schema: 'failsafe', uniqueKeys: true });
+  for (const error of document.errors) {
+    const [position] = error.linePos ?? [];
+    problems.push({
+      path: position === undefined ? 'spanledger.yaml' : `line ${position.line}, column ${position.col}`,
+      expected: 'must be valid YAML',
+      value: error.message.split('\n')[0] ?? error.code,
+    });
+  }
+  if (problems.length > 0) return {};
+  const tree: unknown = document.toJS();
+  if (tree === null || tree === '') return {};
+  if (isMap(tree)) return tree;
+  problems.push({
+    path: 'spanledger.yaml',
+    expected: 'must be a map of settings',
+    value: JSON.stringify(tree),
+  });
+  return {};
+}
+
+function collectProblems(schema: TObject, value: unknown, problems: ConfigProblem[]): void {
+  const seen = new Set<string>();
+  for (const error of Value.Errors(schema, value)) {
+    // Alternatives report every branch; the deepest problem below a rule says it all, once for each place.
+    if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
+    const unknownKeys = error.keyword === 'additionalProperties' ? unknownKeysOf(error.params) : [''];
+    for (const key of unknownKeys) {
+      const path = [...error.instancePath.split('/').slice(1), ...(key === '' ? [] : [key])].join('.');
+      if (seen.has(path)) continue;
+      seen.add(path);
+      problems.push({
+        path: path === '' ? 'spanledger.yaml' : path,
+        expected: key === '' ? expectation(error.message, error.params) : 'is not a setting',
+        value: shown(valueAt(value, path)),
+      });
+    }
+  }
+}
+
+function unknownKeysOf(params: object): string[] {
+  const keys: unknown = 'additionalProperties' in params ? params.additionalProperties : [];
+  return Array.isArray(keys) ? keys.map(String) : [];
+}
+
+function expectation(message: string, params: object): string {
+  const allowed: unknown = 'allowedValues' in params ? params.allowedValues : undefined;
+  if (Array.isArray(allowed)) return `must be one of ${allowed.join(', ')}`;
+  return message;
+}
+
+function valueAt(tree: unknown, path: string): unknown {
+  let value = tree;
+  for (const key of path === '' ? [] : path.split('.')) value = isMap(value) ? value[key] : undefined;
+  return value;
+}
+
+function shown(value: unknown): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,228 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Book, meter } from '@spanledger/metering';
+import {
+  comparePositions,
+  type JournalItem,
+  type JournalPosition,
+  type JournalReader,
+  type JournalRecord,
+} from '../journal/index.ts';
+import { inflate, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
+import type { CommitOutcome, LedgerStore } from './store.ts';
+
+export interface LedgerLimits {
+  readonly scan: ScanLimits;
+  readonly maxInflatedBytes: number;
+  /**
+   * Rows of a commit under load: exactly two row groups of DuckDB. Full row groups are compressed into the file at
+   * once and skip the write-ahead log.
+   */
+  readonly commitRows: number;
+  /** Under load, a commit is not later than this after the one before. */
+  readonly commitEveryMs: number;
+  /** With nothing left to read, commits are at least this far apart; a row is readable well within a second. */
+  readonly idleCommitMs: number;
+  /** Journal bytes read at a time. */
+  readonly readBytes: number;
+}
+
+export const LEDGER_LIMITS = {
+  commitRows: 245_760,
+  commitEveryMs: 1000,
+  idleCommitMs: 100,
+  readBytes: 8 * 1024 * 1024,
+} as const;
+
+/** Conventions C16: an event further ahead of its arrival than this is not believed. */
+const FUTURE_TOLERANCE_MICROS = 5 * 60 * 1_000_000;
+
+export interface LedgerParts {
+  readonly journal: Pick<JournalReader, 'read'>;
+  readonly store: LedgerStore;
+  readonly book: Book;
+  readonly bookVersion: string;
+  readonly wanted: WantedAttributes;
+  readonly limits: LedgerLimits;
+  readonly nowMillis: () => number;
+  /** Called after each commit, with what became durable. */
+  readonly onCommit: (committed: Committed) => void;
+  /** Called for everything that a person should look at; never silent. */
+  readonly onTrouble: (trouble: Trouble) => void;
+}
+
+export interface Committed extends CommitOutcome {
+  readonly position: JournalPosition;
+  readonly bodies: number;
+  readonly spans: number;
+  readonly durationMs: number;
+}
+
+export interface Trouble {
+  readonly kind: 'journal_damage' | 'undecodable_body' | 'assertion_failed';
+  readonly detail: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Follows the journal and turns it into the ledger: read, meter, post, commit. It knows no clock but the one it is
+ * given and no process; `advance` is the only thing that happens to it from outside.
+ */
+export class Ledger {
+  private readonly parts: LedgerParts;
+  private durableEnd: JournalPosition;
+  private readUpTo: JournalPosition | null;
+  private counts = { bodies: 0, spans: 0, notModelCalls: 0 };
+  private lastCommitMillis = 0;
+  private wake = Promise.withResolvers<void>();
+  private draining = false;
+
+  constructor(parts: LedgerParts) {
+    this.parts = parts;
+    this.readUpTo = parts.store.position;
+    this.durableEnd = parts.store.position ?? { segment: 0, offset: 0 };
+  }
+
+  /** The journal is on disk up to here; nothing past it is read. */
+  advance(durableEnd: JournalPosition): void {
+    if (comparePositions(durableEnd, this.durableEnd) <= 0) return;
+    this.durableEnd = durableEnd;
+    this.wake.resolve();
+  }
+
+  /** Posts everything up to the durable end, then `run` returns. */
+  drain(): void {
+    this.draining = true;
+    this.wake.resolve();
+  }
+
+  /** Runs until drained. Rejects when the store fails: then the process must end, and a new one replays. */
+  async run(): Promise<void> {
+    for (;;) {
+      const isBehind = await this.readSome();
+      if (this.isCommitDue(isBehind)) await this.commit();
+      else if (isBehind) await nextTurn();
+      else if (this.draining) return;
+      else await this.waitForNews();
+    }
+  }
+
+  /** Reads and posts a few megabytes of the journal; true when there may be more. */
+  private async readSome(): Promise<boolean> {
+    if (this.readUpTo !== null && comparePositions(this.readUpTo, this.durableEnd) >= 0) return false;
+    const { items, next } = await this.parts.journal.read(
+      this.readUpTo,
+      this.durableEnd,
+      this.parts.limits.readBytes,
+    );
+    for (const item of items) {
+      this.postItem(item);
+      // Metering is CPU work; queries and health checks of this process get their turn in between.
+      await nextTurn();
+    }
+    const moved = this.readUpTo === null || comparePositions(next, this.readUpTo) > 0;
+    this.readUpTo = next;
+    return moved;
+  }
+
+  private postItem(item: JournalItem): void {
+    if (item.kind === 'corrupt') {
+      this.parts.store.damage({ position: item.from, bytes: item.bytes, reason: item.reason });
+      this.parts.onTrouble({
+        kind: 'journal_damage',
+        detail: `${item.bytes} bytes of segment ${item.from.segment} at ${item.from.offset}: ${item.reason}`,
+      });
+      return;
+    }
+    this.counts.bodies++;
+    this.counts.spans += item.spans;
+    switch (item.signal) {
+      case 'traces':
+        this.postTraces(item);
+        return;
+      case 'logs':
+        // The receiver takes no logs yet, so none can be in the journal.
+        throw new Error('a logs record in the journal');
+    }
+  }
+
+  private postTraces(record: JournalRecord): void {
+    const { store, limits, wanted, book, bookVersion } = this.parts;
+    const { tenant, receivedAtMillis } = record;
+    const read = this.decode(record, limits, wanted);
+    if (read === null) return;
+    for (const span of read.rejected) store.reject({ tenant, receivedAtMillis, span });
+    for (const span of read.spans) {
+      const { traceId, spanId } = span;
+      try {
+        const metered = meter(span, book);
+        if (metered === null) {
+          this.counts.notModelCalls++;
+        } else if (span.endTimeMicros > receivedAtMillis * 1000 + FUTURE_TOLERANCE_MICROS) {
+          const content = JSON.stringify(metered.usage);
+          store.quarantine({ tenant, receivedAtMillis, traceId, spanId, reason: 'event_in_future', content });
+        } else {
+          store.post({ tenant, receivedAtMillis, metered, bookVersion, rulesVersion: book.rules.version });
+        }
+      } catch (cause) {
+        // An impossible state in the core: this span is kept aside, the others go on.
+        const content = JSON.stringify({ name: span.name, error: String(cause) });
+        store.quarantine({ tenant, receivedAtMillis, traceId, spanId, reason: 'assertion_failed', content });
+        this.parts.onTrouble({ kind: 'assertion_failed', detail: `span ${traceId}/${spanId}`, cause });
+      }
+    }
+  }
+
+  /** The receiver has decoded the body once; should it fail now all the same, it is reported and kept as damage. */
+  private decode(record: JournalRecord, limits: LedgerLimits, wanted: WantedAttributes) {
+    try {
+      const body = inflate(record.body, record.bodyEncoding, limits.maxInflatedBytes);
+      return readTraces(body, record.bodyType, wanted, limits.scan);
+    } catch (cause) {
+      const { position } = record;
+      const reason = `the body does not decode: ${cause instanceof Error ? cause.message : String(cause)}`;
+      this.parts.store.damage({ position, bytes: record.body.byteLength, reason });
+      this.parts.onTrouble({
+        kind: 'undecodable_body',
+        detail: `segment ${position.segment} at ${position.offset}`,
+        cause,
+      });
+      return null;
+    }
+  }
+
+  private isCommitDue(isBehind: boolean): boolean {
+    const { store, limits, nowMillis } = this.parts;
+    if (!this.hasUncommitted()) return false;
+    const sinceLastMs = nowMillis() - this.lastCommitMillis;
+    if (isBehind) return store.pending >= limits.commitRows || sinceLastMs >= limits.commitEveryMs;
+    return this.draining || sinceLastMs >= limits.idleCommitMs;
+  }
+
+  private hasUncommitted(): boolean {
+    const { position } = this.parts.store;
+    return this.readUpTo !== null && (position === null || comparePositions(this.readUpTo, position) > 0);
+  }
+
+  private async commit(): Promise<void> {
+    const { store, nowMillis, onCommit } = this.parts;
+    const position = this.readUpTo;
+    if (position === null) return;
+    const started = nowMillis();
+    const { bodies, spans } = this.counts;
+    const outcome = await store.commit(position, this.counts, started);
+    this.counts = { bodies: 0, spans: 0, notModelCalls: 0 };
+    this.lastCommitMillis = nowMillis();
+    onCommit({ ...outcome, position, bodies, spans, durationMs: this.lastCommitMillis - started });
+  }
+
+  /** Until the journal grows, or a batch that is too young to commit has come of age. */
+  private async waitForNews(): Promise<void> {
+    const dueInMs = this.lastCommitMillis + this.parts.limits.idleCommitMs - this.parts.nowMillis();
+    const timer = this.hasUncommitted()
+      ? setTimeout(() => this.wake.resolve(), Math.max(1, dueInMs))
+      : undefined;
+    await this.wake.promise;
+    clearTimeout(timer);
+    this.wake = Promise.withResolvers<void>();
+  }
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { buildCli } from './cli.ts';
+import { SpanledgerError } from './errors.ts';
+import { runLedgerProcess } from './ledger-process.ts';
+import type { FromLedger, ToLedger } from './messages.ts';
+
+/**
+ * The one program: the service, its ledger process, and the commands. Only this file reads the environment, signals
+ * and the arguments.
+ */
+const LEDGER_ROLE = 'ledger-process';
+
+if (process.argv[2] === LEDGER_ROLE && process.send !== undefined) await beLedgerProcess();
+else await beCommand();
+
+async function beCommand(): Promise<void> {
+  const cli = buildCli({
+    environment: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    readFile: (path) => readFile(path, 'utf8'),
+    ledgerProgram: {
+      module: fileURLToPath(import.meta.url),
+      args: [LEDGER_ROLE],
+      execArgv: process.execArgv.filter((argument) => !argument.startsWith('--watch')),
+    },
+    // The first signal asks for a clean end, the second one ends at once.
+    onStopSignal(listener) {
+      let asked = false;
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => {
+          if (asked) process.exit(1);
+          asked = true;
+          listener(signal);
+        });
+      }
+    },
+  });
+  process.exitCode = await cli.run(process.argv.slice(2));
+}
+
+async function beLedgerProcess(): Promise<void> {
+  // A terminal sends its signals to both processes; the main process decides when this one ends.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  // Without the main process nobody follows: end at once and let go of the ledger file.
+  process.on('disconnect', () => process.exit(1));
+  const send = (message: FromLedger) =>
+    new Promise<void>((resolve) => process.send?.(message, () => resolve()));
+  try {
+    const messages: ToLedger[] = [];
+    let listener: ((message: ToLedger) => void) | null = null;
+    const start = await new Promise<Extract<ToLedger, { type: 'start' }>>((resolve) => {
+      // The channel carries nothing but ToLedger: both ends are this program.
+      process.on('message', (message: ToLedger) => {
+        if (message.type === 'start') resolve(message);
+        else if (listener === null) messages.push(message);
+        else listener(message);
+      });
+    });
+    await runLedgerProcess(start, {
+      send: (message) => void send(message),
+      onMessage(next) {
+        listener = next;
+        for (const message of messages.splice(0)) next(message);
+      },
+    });
+    process.exit(0);
+  } catch (error) {
+    const code = error instanceof SpanledgerError ? error.code : 'SL_INTERNAL';
+    const message = error instanceof Error ? error.message : String(error);
+    if (code === 'SL_INTERNAL') console.error(error);
+    await send({ type: 'fatal', code, message });
+    process.exit(1);
+  }
+}

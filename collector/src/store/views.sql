@@ -1,0 +1,178 @@
+-- The storage contract: what readers may use. Names and columns are API; see README, "The views".
+-- Replaced at every start, so a change needs no migration.
+
+CREATE OR REPLACE VIEW public.usage AS
+SELECT
+  format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
+  event_time,
+  format('{:032x}', trace_id) AS trace_id,
+  format('{:016x}', span_id) AS span_id,
+  CASE WHEN parent_span_id IS NOT NULL THEN format('{:016x}', parent_span_id) END AS parent_span_id,
+  coalesce(action_id, format('{:032x}', trace_id)) AS action_id,
+  customer,
+  feature,
+  user_id,
+  session_id,
+  usage_class,
+  environment,
+  service,
+  provider,
+  coalesce(response_model, request_model) AS model,
+  request_model,
+  response_model,
+  operation,
+  uncached_input_tokens + cache_read_tokens + cache_write_tokens AS input_tokens,
+  uncached_input_tokens,
+  cache_read_tokens,
+  cache_write_tokens,
+  visible_output_tokens + reasoning_tokens AS output_tokens,
+  reasoning_tokens,
+  usage_status,
+  usage_reason,
+  billing_role,
+  role_reason,
+  cost_usd,
+  price_status,
+  price_card,
+  price_match,
+  book_version,
+  credits,
+  credit_status,
+  credit_rules_version,
+  dialect,
+  status,
+  duration_us / 1000 AS duration_ms,
+  ttft_us / 1000 AS ttft_ms,
+  response_id,
+  received_at,
+  tenant
+FROM ledger.usage_record;
+
+CREATE OR REPLACE VIEW public.usage_hourly AS
+SELECT
+  customer,
+  date_trunc('hour', event_time) AS hour,
+  feature,
+  provider,
+  coalesce(response_model, request_model) AS model,
+  usage_class,
+  environment,
+  service,
+  count(*) AS calls,
+  count(*) FILTER (status = 'error') AS failed_calls,
+  count(*) FILTER (usage_status = 'missing') AS calls_without_usage,
+  count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
+  sum(cache_read_tokens) AS cache_read_tokens,
+  sum(cache_write_tokens) AS cache_write_tokens,
+  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  sum(reasoning_tokens) AS reasoning_tokens,
+  sum(cost_usd) AS cost_usd,
+  sum(credits) AS credits
+FROM ledger.usage_record
+WHERE billing_role = 'billed'
+GROUP BY ALL;
+
+CREATE OR REPLACE VIEW public.actions AS
+SELECT
+  coalesce(action_id, format('{:032x}', trace_id)) AS action_id,
+  customer,
+  feature,
+  min(event_time - to_microseconds(duration_us)) AS started_at,
+  max(event_time) AS ended_at,
+  count(*) AS calls,
+  count(*) FILTER (status = 'error') AS failed_calls,
+  count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
+  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  sum(cost_usd) AS cost_usd,
+  sum(credits) AS credits
+FROM ledger.usage_record
+WHERE billing_role = 'billed'
+GROUP BY ALL;
+
+CREATE OR REPLACE VIEW public.credit_ledger AS
+SELECT
+  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || kind AS transfer_id,
+  customer,
+  account,
+  CASE WHEN leg = 'from' THEN -amount ELSE amount END AS credits,
+  kind,
+  effective_at,
+  recorded_at,
+  format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
+  credit_rules_version
+FROM (
+  SELECT *, 'from' AS leg, from_account AS account FROM ledger.credit_transfer
+  UNION ALL
+  SELECT *, 'to' AS leg, to_account AS account FROM ledger.credit_transfer
+);
+
+CREATE OR REPLACE VIEW public.credit_balances AS
+SELECT
+  customer,
+  sum(amount) FILTER (to_account = 'used')::DECIMAL(38, 6) AS used_credits,
+  sum(amount) FILTER (from_account = 'overdraft')::DECIMAL(38, 6) AS overdraft_credits,
+  max(effective_at) AS last_used_at
+FROM ledger.credit_transfer
+GROUP BY customer;
+
+-- Calendar months in UTC until customers have billing periods of their own.
+CREATE OR REPLACE VIEW public.statements AS
+SELECT
+  customer,
+  date_trunc('month', event_time) AS period_start,
+  date_trunc('month', event_time) + INTERVAL 1 MONTH AS period_end,
+  count(*) AS calls,
+  count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(cost_usd) AS cost_usd,
+  sum(credits) AS used_credits
+FROM ledger.usage_record
+WHERE billing_role = 'billed'
+GROUP BY ALL;
+
+-- NULL is the line of usage that nobody claimed.
+CREATE OR REPLACE VIEW public.customers AS
+SELECT
+  customer,
+  min(event_time) AS first_seen_at,
+  max(event_time) AS last_seen_at,
+  count(*) FILTER (billing_role = 'billed') AS calls,
+  sum(cost_usd) AS cost_usd,
+  sum(credits) AS credits
+FROM ledger.usage_record
+GROUP BY customer;
+
+CREATE OR REPLACE VIEW public.prices AS
+SELECT provider, model, token_class, input_tokens_above, usd_per_million, valid_from, valid_to, card, book_version, loaded_at
+FROM ledger.price
+WHERE book_version = (SELECT book_version FROM ledger.price ORDER BY loaded_at DESC LIMIT 1);
+
+CREATE OR REPLACE VIEW public.price_changes AS
+SELECT provider, model, token_class, input_tokens_above, valid_from AS changed_at, previous_usd_per_million, usd_per_million
+FROM (
+  SELECT
+    *,
+    lag(usd_per_million) OVER (
+      PARTITION BY provider, model, token_class, input_tokens_above ORDER BY valid_from NULLS FIRST
+    ) AS previous_usd_per_million
+  FROM public.prices
+)
+WHERE previous_usd_per_million IS NOT NULL AND previous_usd_per_million <> usd_per_million;
+
+CREATE OR REPLACE VIEW public.unpriced AS
+SELECT
+  provider,
+  coalesce(response_model, request_model) AS model,
+  price_status AS reason,
+  count(*) AS calls,
+  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
+  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  min(event_time) AS first_seen_at,
+  max(event_time) AS last_seen_at
+FROM ledger.usage_record
+WHERE billing_role = 'billed' AND cost_usd IS NULL
+GROUP BY ALL;
+
+CREATE OR REPLACE VIEW public.ingest_health AS
+SELECT * FROM ledger.ingest_hour;

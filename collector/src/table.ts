@@ -1,0 +1,52 @@
+import Table from 'cli-table3';
+import type { QueryAnswer } from './api/api.ts';
+
+/** Prints a query's answer: a table for people, or a JSON array with one row on each line for programs. */
+export function printRows(out: NodeJS.WritableStream, { columns, rows }: QueryAnswer, asJson: boolean): void {
+  if (asJson) {
+    const objects = rows.map((row) =>
+      JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, row[i]]))),
+    );
+    out.write(objects.length === 0 ? '[]\n' : `[\n${objects.join(',\n')}\n]\n`);
+    return;
+  }
+  const table = new Table({
+    head: columns.map(({ name }) => name),
+    colAligns: columns.map(({ type }) => (isNumeric(type) ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true },
+    chars: PLAIN,
+  });
+  for (const row of rows) table.push(row.map(shown));
+  out.write(`${table.toString()}\n(${rows.length} ${rows.length === 1 ? 'row' : 'rows'})\n`);
+}
+
+/** Lines that every terminal and every mail program can show. */
+const PLAIN = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  right: '',
+  'right-mid': '',
+  mid: '-',
+  'mid-mid': '+',
+  middle: '|',
+};
+
+function isNumeric(type: string): boolean {
+  return /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL)/.test(type);
+}
+
+/** NULL is said, not left blank; control characters (a customer may be called anything) are made visible. */
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
+}

@@ -1,0 +1,4 @@
+export { type Attribution, currentAttribution, type UsageClass, withAttribution } from './attribution.ts';
+export { meter, OpenAIInstrumentation } from './openai/instrumentation.ts';
+export type { MeteringOptions, StreamUsagePolicy } from './options.ts';
+export { SpanledgerSpanProcessor } from './span-processor.ts';

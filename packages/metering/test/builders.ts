@@ -1,0 +1,128 @@
+import type {
+  Attributes,
+  AttributeValue,
+  RateCard,
+  Rates,
+  Span,
+  TokenClasses,
+  UsageRecord,
+} from '../src/index.ts';
+
+/** 2026-01-15T12:00:00Z: after all prices that the tests use have settled. */
+export const NOON_MICROS = Date.UTC(2026, 0, 15, 12) * 1000;
+
+export interface SpanParts extends Partial<Omit<Span, 'attributes' | 'resource'>> {
+  readonly attributes?: Record<string, AttributeValue>;
+  readonly resource?: Record<string, AttributeValue>;
+}
+
+/** An ended client span without any attributes but those given. */
+export function aSpan({ attributes = {}, resource = {}, ...rest }: SpanParts = {}): Span {
+  return {
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    spanId: '00f067aa0ba902b7',
+    parentSpanId: null,
+    name: 'chat',
+    kind: 3,
+    startTimeMicros: NOON_MICROS - 1_500_000,
+    endTimeMicros: NOON_MICROS,
+    statusCode: 0,
+    scopeName: 'test',
+    scopeVersion: '1.0.0',
+    ...rest,
+    attributes: new Map(Object.entries(attributes)),
+    resource: new Map(Object.entries(resource)),
+  };
+}
+
+/** A chat with gpt-4o for customer acme: 1,000 tokens in, 100 out; more attributes on top. */
+export function aChat(attributes: Record<string, AttributeValue> = {}, rest: SpanParts = {}): Span {
+  return aSpan({
+    ...rest,
+    attributes: {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-4o',
+      'gen_ai.usage.input_tokens': 1000,
+      'gen_ai.usage.output_tokens': 100,
+      'spanledger.customer.id': 'acme',
+      'spanledger.feature.name': 'support-chat',
+      ...attributes,
+    },
+  });
+}
+
+export const NO_TOKENS: TokenClasses = {
+  uncachedInput: 0,
+  cacheRead: 0,
+  cacheWrite: 0,
+  visibleOutput: 0,
+  reasoning: 0,
+};
+
+/** A billed call of customer acme, as `normalise` would have made it. */
+export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
+  return {
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    spanId: '00f067aa0ba902b7',
+    parentSpanId: null,
+    actionId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    eventTimeMicros: NOON_MICROS,
+    durationMicros: 1_500_000,
+    timeToFirstTokenMicros: null,
+    customer: 'acme',
+    feature: 'support-chat',
+    userId: null,
+    sessionId: null,
+    usageClass: 'customer',
+    environment: null,
+    service: null,
+    provider: 'openai',
+    requestModel: 'gpt-4o',
+    responseModel: null,
+    operation: 'chat',
+    responseId: null,
+    tokens: { ...NO_TOKENS, uncachedInput: 1000, visibleOutput: 100 },
+    usageStatus: 'reported',
+    usageReason: null,
+    billingRole: 'billed',
+    roleReason: 'chat is a model call',
+    dialect: 'opentelemetry',
+    status: 'ok',
+    ...parts,
+  };
+}
+
+/** A card of 2 USD in, 1 read, 3 written, 10 out, no own rate for reasoning. */
+export function aCard(parts: Partial<RateCard> = {}): RateCard {
+  return {
+    id: 'test/model',
+    provider: 'openai',
+    model: 'model',
+    rates: rates({ uncachedInput: 2n, cacheRead: 1n, cacheWrite: 3n, visibleOutput: 10n }),
+    tiers: [],
+    ...parts,
+  };
+}
+
+/** Rates in whole USD per million tokens; classes not named have none. */
+export function rates(dollars: Partial<Rates>): Rates {
+  const rate = (value: bigint | null | undefined) => (value == null ? null : value * 1_000_000_000n);
+  return {
+    uncachedInput: rate(dollars.uncachedInput),
+    cacheRead: rate(dollars.cacheRead),
+    cacheWrite: rate(dollars.cacheWrite),
+    visibleOutput: rate(dollars.visibleOutput),
+    reasoning: rate(dollars.reasoning),
+  };
+}
+
+/** Attributes that write down which keys are asked for. */
+export function recording(attributes: Attributes, asked: Set<string>): Attributes {
+  return {
+    get(key) {
+      asked.add(key);
+      return attributes.get(key);
+    },
+  };
+}

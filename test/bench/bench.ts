@@ -1,0 +1,61 @@
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchAppender } from './appender.ts';
+import { benchIngest } from './ingest.ts';
+import { benchJournal } from './journal.ts';
+import { benchPrice } from './price.ts';
+import { benchScan } from './scan.ts';
+
+/**
+ * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
+ * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
+ */
+const HELP = `npm run bench -- [ingest|scan|journal|appender|price]… [--seconds N]
+
+  ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
+  scan       reading OTLP bodies
+  journal    own segment files against node:sqlite
+  appender   rows into DuckDB
+  price      normalising, pricing, metering
+
+  --seconds  how long each load of ingest lasts (default 15)
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '15' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+const benches: Record<string, () => Promise<void>> = {
+  async ingest() {
+    show('The whole way', await benchIngest(Number(values.seconds)));
+    show('Scanner alone', await benchScan());
+    show('DuckDB appender alone', await benchAppender());
+  },
+  scan: async () => show('Scanner', await benchScan()),
+  journal: async () => show('Journal', await benchJournal()),
+  appender: async () => show('DuckDB appender', await benchAppender()),
+  price: async () => show('Pricing', [await benchPrice()]),
+};
+
+function show(title: string, rows: readonly object[]): void {
+  process.stdout.write(`\n${title}\n`);
+  console.table(rows);
+}
+
+const unknown = positionals.filter((name) => benches[name] === undefined);
+if (values.help || unknown.length > 0) {
+  process.stdout.write(unknown.length > 0 ? `No bench is called ${unknown.join(', ')}.\n\n${HELP}` : HELP);
+  process.exitCode = values.help ? 0 : 2;
+} else {
+  const [cpu] = cpus();
+  process.stdout.write(
+    `${cpu?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`,
+  );
+  for (const name of positionals.length > 0 ? positionals : ['scan', 'price', 'appender', 'journal', 'ingest']) {
+    await benches[name]?.();
+  }
+}
