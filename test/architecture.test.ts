@@ -23,8 +23,19 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'collector/src/otlp': ['packages/metering/src', 'collector/src/errors.ts', 'node:'],
   'collector/src/journal': ['collector/src/errors.ts', 'node:'],
-  'collector/src/ledger': ['packages/metering/src', 'collector/src/journal', 'collector/src/otlp', 'collector/src/errors.ts', 'node:'],
-  'collector/src/catalogue': ['packages/metering/src', 'collector/src/errors.ts', '@pydantic/genai-prices', 'node:'],
+  'collector/src/ledger': [
+    'packages/metering/src',
+    'collector/src/journal',
+    'collector/src/otlp',
+    'collector/src/errors.ts',
+    'node:',
+  ],
+  'collector/src/catalogue': [
+    'packages/metering/src',
+    'collector/src/errors.ts',
+    '@pydantic/genai-prices',
+    'node:',
+  ],
   'collector/src/store': [
     'packages/metering/src',
     'collector/src/ledger',
@@ -36,7 +47,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     '@duckdb/node-bindings',
     'node:',
   ],
-  'collector/src/receiver': ['collector/src/journal', 'collector/src/otlp', 'collector/src/errors.ts', 'fastify', 'node:'],
+  'collector/src/receiver': [
+    'collector/src/journal',
+    'collector/src/otlp',
+    'collector/src/errors.ts',
+    'fastify',
+    'node:',
+  ],
   'collector/src/api': ['collector/src/errors.ts', 'fastify', '@fastify/type-provider-typebox', 'typebox'],
   // The demo is a user of the product: it talks to it over its interfaces and reads only its own folder.
   'collector/src/demo': ['node:', 'openai', 'packages/instrumentation/src', '@opentelemetry/api'],
@@ -55,7 +72,8 @@ async function importsBelow(folder: string): Promise<Import[]> {
   const imports: Import[] = [];
   for (const entry of entries) {
     const file = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
-    if (!entry.isFile() || !/\.(m|c)?ts$/.test(file) || /\.test\.ts$|\/testing\/|\/test\//.test(file)) continue;
+    if (!entry.isFile() || !/\.(m|c)?ts$/.test(file) || /\.test\.ts$|\/testing\/|\/test\//.test(file))
+      continue;
     const text = await readFile(join(root, file), 'utf8');
     for (const [, , specifier] of text.matchAll(/(\bfrom\s+|\bimport\s*\(?\s*)'([^'\n]+)'/g)) {
       if (specifier !== undefined) imports.push({ file, target: targetOf(file, specifier) });
@@ -65,7 +83,10 @@ async function importsBelow(folder: string): Promise<Import[]> {
 }
 
 function targetOf(file: string, specifier: string): string {
-  if (specifier.startsWith('.')) return relative(root, resolve(root, dirname(file), specifier)).split(sep).join('/');
+  if (specifier.startsWith('.'))
+    return relative(root, resolve(root, dirname(file), specifier))
+      .split(sep)
+      .join('/');
   const own = /^@spanledger\/([a-z]+)/.exec(specifier)?.[1];
   return own === undefined ? specifier : `packages/${own}/src/index.ts`;
 }
@@ -74,11 +95,15 @@ describe('imports', () => {
   for (const [folder, allowed] of Object.entries(ALLOWED)) {
     it(`of ${folder} are ${allowed.length === 0 ? 'its own files' : allowed.join(', ')}`, async () => {
       const imports = await importsBelow(folder);
-      expect(imports.length, `${folder} has imports to check`).toBeGreaterThanOrEqual(folder === 'packages/semconv/src' ? 0 : 1);
+      expect(imports.length, `${folder} has imports to check`).toBeGreaterThanOrEqual(
+        folder === 'packages/semconv/src' ? 0 : 1,
+      );
       const forbidden = imports.filter(
         ({ target }) =>
           !target.startsWith(`${folder}/`) &&
-          !allowed.some((name) => target === name || target.startsWith(name.endsWith(':') ? name : `${name}/`)),
+          !allowed.some(
+            (name) => target === name || target.startsWith(name.endsWith(':') ? name : `${name}/`),
+          ),
       );
       expect(forbidden).toEqual([]);
     });
@@ -101,7 +126,8 @@ describe('imports', () => {
     for (const entry of entries) {
       const file = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
       const isExempt = file === 'collector/src/main.ts' || file.startsWith('collector/src/demo/');
-      if (!entry.isFile() || !file.endsWith('.ts') || /\.test\.ts$|\/testing\//.test(file) || isExempt) continue;
+      if (!entry.isFile() || !file.endsWith('.ts') || /\.test\.ts$|\/testing\//.test(file) || isExempt)
+        continue;
       if (/process\.(env|argv|on\()/.test(await readFile(join(root, file), 'utf8'))) offenders.push(file);
     }
     expect(offenders).toEqual([]);

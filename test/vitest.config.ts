@@ -19,7 +19,12 @@ export default defineConfig({
         root,
         resolve,
         ssr,
-        test: { name: 'unit', include: SOURCES, exclude: [...NEVER, INTEGRATION, FAULTS], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: SOURCES,
+          exclude: [...NEVER, INTEGRATION, FAULTS],
+          testTimeout: 30_000,
+        },
       },
       {
         root,

@@ -23,7 +23,11 @@ export async function benchAppender(): Promise<readonly AppenderFigure[]> {
 
 async function measure(rowsPerCommit: number): Promise<AppenderFigure> {
   const directory = await mkdtemp(join(tmpdir(), 'spanledger-bench-'));
-  const store = await DuckDbStore.open({ ...STORE_DEFAULTS, path: join(directory, 'spanledger.duckdb'), create: true });
+  const store = await DuckDbStore.open({
+    ...STORE_DEFAULTS,
+    path: join(directory, 'spanledger.duckdb'),
+    create: true,
+  });
   try {
     let longestCommitMs = 0;
     const startedAt = performance.now();
@@ -41,7 +45,11 @@ async function measure(rowsPerCommit: number): Promise<AppenderFigure> {
       );
       if (row % rowsPerCommit === 0) {
         const commitAt = performance.now();
-        await store.commit({ segment: 1, offset: row }, { bodies: 1, spans: rowsPerCommit, notModelCalls: 0 }, Date.now());
+        await store.commit(
+          { segment: 1, offset: row },
+          { bodies: 1, spans: rowsPerCommit, notModelCalls: 0 },
+          Date.now(),
+        );
         longestCommitMs = Math.max(longestCommitMs, performance.now() - commitAt);
       }
     }

@@ -55,7 +55,9 @@ if (values.help || unknown.length > 0) {
   process.stdout.write(
     `${cpu?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`,
   );
-  for (const name of positionals.length > 0 ? positionals : ['scan', 'price', 'appender', 'journal', 'ingest']) {
+  for (const name of positionals.length > 0
+    ? positionals
+    : ['scan', 'price', 'appender', 'journal', 'ingest']) {
     await benches[name]?.();
   }
 }

@@ -89,7 +89,9 @@ async function sendLoad(url: string, load: Load, seconds: number): Promise<LoadR
 async function untilPosted(service: RunningService, spans: number): Promise<void> {
   const deadline = performance.now() + 60_000;
   for (;;) {
-    const [row] = await service.query('SELECT coalesce(sum(usage_records), 0)::BIGINT AS posted FROM ingest_health');
+    const [row] = await service.query(
+      'SELECT coalesce(sum(usage_records), 0)::BIGINT AS posted FROM ingest_health',
+    );
     const posted = Number(row?.posted);
     if (posted === spans) return;
     if (posted > spans || performance.now() > deadline) {

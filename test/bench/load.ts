@@ -38,14 +38,16 @@ function template(seed: number): Template {
   const spanIds: [number, number][] = [];
   const numbers = new Map<string, number>();
   const number = (hex: string) => numbers.get(hex) ?? numbers.set(hex, numbers.size).size - 1;
-  for (const span of spans.resourceSpans?.flatMap((r) => r.scopeSpans?.flatMap((s) => s.spans ?? []) ?? []) ?? []) {
+  for (const span of spans.resourceSpans?.flatMap((r) => r.scopeSpans?.flatMap((s) => s.spans ?? []) ?? []) ??
+    []) {
     for (const [hex, places] of [
       [span.traceId ?? '', traceIds],
       [span.spanId ?? '', spanIds],
     ] as const) {
       if (numbers.has(hex)) continue;
       const bytes = Buffer.from(hex, 'hex');
-      for (let at = body.indexOf(bytes); at >= 0; at = body.indexOf(bytes, at + 1)) places.push([at, number(hex)]);
+      for (let at = body.indexOf(bytes); at >= 0; at = body.indexOf(bytes, at + 1))
+        places.push([at, number(hex)]);
     }
   }
   return { body, traceIds, spanIds };
@@ -69,11 +71,16 @@ async function run(url: string, seconds: number, connections: number, rate: numb
   // Compressing takes longer than receiving, so gzipped bodies are made before the clock starts.
   const ready: Buffer[] = [];
   const prepared = gzip ? Math.ceil(((rate || 200_000) * seconds) / SPANS) : 0;
-  for (let i = 0; i < prepared; i++) ready.push(gzipSync(withFreshIds(templates[i % TEMPLATES] ?? template(1)), { level: 3 }));
+  for (let i = 0; i < prepared; i++)
+    ready.push(gzipSync(withFreshIds(templates[i % TEMPLATES] ?? template(1)), { level: 3 }));
 
   const send = (body: Buffer) =>
     new Promise<number>((resolve, reject) => {
-      const outgoing = request(url, { method: 'POST', agent, headers: { ...headers, 'content-length': body.length } });
+      const outgoing = request(url, {
+        method: 'POST',
+        agent,
+        headers: { ...headers, 'content-length': body.length },
+      });
       outgoing.on('response', (response) => {
         response.resume();
         response.on('end', () => resolve(response.statusCode ?? 0));
@@ -107,7 +114,8 @@ async function run(url: string, seconds: number, connections: number, rate: numb
   await Promise.all(Array.from({ length: connections }, sender));
   agent.destroy();
   latencies.sort((a, b) => a - b);
-  const at = (share: number) => Number((latencies[Math.floor((latencies.length - 1) * share)] ?? 0).toFixed(1));
+  const at = (share: number) =>
+    Number((latencies[Math.floor((latencies.length - 1) * share)] ?? 0).toFixed(1));
   const result: LoadResult = {
     spans,
     requests: latencies.length,

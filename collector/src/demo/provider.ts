@@ -20,6 +20,8 @@ export interface ServedCall {
   readonly requestId: string;
   readonly path: string;
   readonly model: string;
+  /** The `user` of the request: whom the app made it for. */
+  readonly user: string;
   readonly status: number;
   readonly isStream: boolean;
   /** Absent for errors: they cost nothing. */
@@ -43,6 +45,7 @@ interface Ask {
   readonly requestId: string;
   readonly path: string;
   readonly model: string;
+  readonly user: string;
   /** All the text of the request, for the counts. */
   readonly prompt: string;
   readonly isStream: boolean;
@@ -129,8 +132,8 @@ export async function startStandInProvider(options: StandInOptions = {}): Promis
   };
 }
 
-function logged(ask: Ask): Pick<ServedCall, 'requestId' | 'path' | 'model' | 'isStream'> {
-  return { requestId: ask.requestId, path: ask.path, model: ask.model, isStream: ask.isStream };
+function logged({ requestId, path, model, user, isStream }: Ask) {
+  return { requestId, path, model, user, isStream };
 }
 
 // --- what is said --------------------------------------------------------------------------------------------------
@@ -389,6 +392,7 @@ function readAsk(requestId: string, url: string, body: unknown): Ask {
     requestId,
     path: url.split('?')[0] ?? '',
     model: String(member(body, 'model') ?? ''),
+    user: String(member(body, 'user') ?? ''),
     prompt: textOf([
       member(body, 'instructions'),
       member(body, 'messages'),

@@ -70,9 +70,9 @@ type Growing = string | number | boolean | bigint | AttributeValue[] | undefined
  * One set for the process: the models and customers of one body are those of the next. Texts that repeat are short;
  * the sizes are those beyond which nothing more was gained, and take half a megabyte together.
  */
-const texts = new StringCache('utf8', 64, 4096);
-const traceIds = new StringCache('hex', TRACE_ID_BYTES, 512);
-const spanIds = new StringCache('hex', SPAN_ID_BYTES, 1024);
+const texts = new StringCache('utf8', 64, 4096, 'second sight');
+const traceIds = new StringCache('hex', TRACE_ID_BYTES, 512, 'first sight');
+const spanIds = new StringCache('hex', SPAN_ID_BYTES, 1024, 'first sight');
 
 export interface ProtobufTraces {
   readonly accepted: number;

@@ -1,27 +1,40 @@
 import { copyBytes, hashBytes, sameBytes, viewOf } from './bytes.ts';
 
 /**
- * Strings by their bytes. Making a string costs a call into the runtime (about 0.1 µs); the same few models,
+ * Strings by their bytes. Making a string costs a call into the runtime (0.1 to 0.2 µs); the same few models,
  * providers and customers come in every span, and the id of a parent in all its children, and are found here
- * instead. Each hash has one place and the newest bytes take it, so neither a flood of unique values nor chosen
+ * instead. Each hash has one place and newer bytes take it, so neither a flood of unique values nor chosen
  * collisions can make it slow or large.
  */
 export class StringCache {
   readonly #encoding: 'utf8' | 'hex';
   readonly #maxBytes: number;
   readonly #mask: number;
-  readonly #view: DataView;
+  readonly #bytes: DataView;
   readonly #lengths: Uint8Array;
+  readonly #hashes: Int32Array;
   readonly #strings: string[];
+  /** The hash that wants each place: it gets it when it comes again. Null where the first time is enough. */
+  readonly #candidates: Int32Array | null;
 
-  /** `places` is a power of two; `maxBytes`, a multiple of 4 below 256, is the longest kept. */
-  constructor(encoding: 'utf8' | 'hex', maxBytes: number, places: number) {
+  /**
+   * `places` is a power of two; `maxBytes`, below 256, is the longest kept. With `keep` on second sight, values that
+   * never come again (response ids) push nothing out and cost no copying.
+   */
+  constructor(
+    encoding: 'utf8' | 'hex',
+    maxBytes: number,
+    places: number,
+    keep: 'first sight' | 'second sight',
+  ) {
     this.#encoding = encoding;
     this.#maxBytes = maxBytes;
     this.#mask = places - 1;
-    this.#view = viewOf(new Uint8Array(places * maxBytes));
+    this.#bytes = viewOf(new Uint8Array(places * maxBytes));
     this.#lengths = new Uint8Array(places);
+    this.#hashes = new Int32Array(places);
     this.#strings = new Array<string>(places).fill('');
+    this.#candidates = keep === 'second sight' ? new Int32Array(places) : null;
   }
 
   /** The bytes of `buffer` from `start` to `end` as a string; what is no UTF-8 becomes U+FFFD. `view` covers `buffer`. */
@@ -29,13 +42,25 @@ export class StringCache {
     const length = end - start;
     if (length === 0) return '';
     if (length > this.#maxBytes) return buffer.toString(this.#encoding, start, end);
-    const place = hashBytes(view, start, length) & this.#mask;
+    const hash = hashBytes(view, start, length);
+    const place = hash & this.#mask;
     const at = place * this.#maxBytes;
-    if (this.#lengths[place] === length && sameBytes(view, start, this.#view, at, length)) {
+    // Without the hash, unlike bytes would be told apart only by fetching the kept ones from a slower cache.
+    if (
+      this.#hashes[place] === hash &&
+      this.#lengths[place] === length &&
+      sameBytes(view, start, this.#bytes, at, length)
+    ) {
       return this.#strings[place] ?? '';
     }
     const string = buffer.toString(this.#encoding, start, end);
-    copyBytes(view, start, this.#view, at, length);
+    const candidates = this.#candidates;
+    if (candidates !== null && candidates[place] !== hash) {
+      candidates[place] = hash;
+      return string;
+    }
+    copyBytes(view, start, this.#bytes, at, length);
+    this.#hashes[place] = hash;
     this.#lengths[place] = length;
     this.#strings[place] = string;
     return string;

@@ -6,6 +6,7 @@ import {
   type DuckDBType,
 } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
+import type { Words } from './words.ts';
 
 /**
  * Rows go into DuckDB as columns: each value is written into a typed array that is copied into the engine's
@@ -152,7 +153,17 @@ export class TextColumn extends Column {
 
   flush(vector: duckdb.Vector, rows: number): void {
     for (const [text, row] of this.firstRow) {
-      duckdb.vector_assign_string_element_len(vector, row, Buffer.from(text.replaceAll('\0', '\uFFFD')));
+      // The engine takes texts that end at a zero byte.
+      duckdb.vector_assign_string_element(
+        vector,
+        row,
+        text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text,
+      );
+    }
+    if (this.firstRow.size === rows) {
+      this.flushValidity(vector);
+      this.firstRow.clear();
+      return;
     }
     const bytes = Buffer.from(duckdb.vector_get_data(vector, rows * STRING_BYTES));
     const headers = new BigUint64Array(new ArrayBuffer(rows * STRING_BYTES));
@@ -166,6 +177,25 @@ export class TextColumn extends Column {
     duckdb.copy_data_to_vector(vector, 0, headers.buffer, 0, rows * STRING_BYTES);
     this.flushValidity(vector);
     this.firstRow.clear();
+  }
+}
+
+/** INTEGER: the code of a word that recurs; 0 for NULL. */
+export class WordColumn extends Column {
+  private readonly words: Words;
+  private readonly codes = new Int32Array(CHUNK_ROWS);
+
+  constructor(words: Words) {
+    super();
+    this.words = words;
+  }
+
+  set(row: number, word: string | null): void {
+    this.codes[row] = word === null ? 0 : this.words.codeOf(word);
+  }
+
+  flush(vector: duckdb.Vector, rows: number): void {
+    this.flushFixed(vector, this.codes.buffer, 4, rows);
   }
 }
 

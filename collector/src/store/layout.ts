@@ -7,7 +7,9 @@ import {
   IntegerColumn,
   type TableLayout,
   TextColumn,
+  WordColumn,
 } from './columns.ts';
+import type { Words } from './words.ts';
 
 /** Columns that are the fact itself; two copies of a span are equal when these are. */
 export const FACT_COLUMNS = [
@@ -44,9 +46,9 @@ export const FACT_COLUMNS = [
   'status',
 ] as const;
 
-function factColumns() {
+function factColumns(words: Words) {
   return {
-    tenant: new TextColumn(),
+    tenant: new WordColumn(words),
     traceId: new HexColumn(16),
     spanId: new HexColumn(8),
     parentSpanId: new HexColumn(8),
@@ -58,25 +60,25 @@ function factColumns() {
     feature: new TextColumn(),
     userId: new TextColumn(),
     sessionId: new TextColumn(),
-    usageClass: new TextColumn(),
+    usageClass: new WordColumn(words),
     environment: new TextColumn(),
     service: new TextColumn(),
     provider: new TextColumn(),
     requestModel: new TextColumn(),
     responseModel: new TextColumn(),
     responseId: new TextColumn(),
-    operation: new TextColumn(),
+    operation: new WordColumn(words),
     uncachedInput: new IntegerColumn(),
     cacheRead: new IntegerColumn(),
     cacheWrite: new IntegerColumn(),
     visibleOutput: new IntegerColumn(),
     reasoning: new IntegerColumn(),
-    usageStatus: new TextColumn(),
+    usageStatus: new WordColumn(words),
     usageReason: new TextColumn(),
-    billingRole: new TextColumn(),
+    billingRole: new WordColumn(words),
     roleReason: new TextColumn(),
-    dialect: new TextColumn(),
-    status: new TextColumn(),
+    dialect: new WordColumn(words),
+    status: new WordColumn(words),
   };
 }
 
@@ -117,17 +119,17 @@ function setFact(c: ReturnType<typeof factColumns>, row: number, posting: Postin
 }
 
 /** `ledger.usage_record`: the fact and its rating. */
-export function usageLayout(): TableLayout<Posting> {
-  const fact = factColumns();
+export function usageLayout(words: Words): TableLayout<Posting> {
+  const fact = factColumns(words);
   const receivedAt = new IntegerColumn();
   const cost = new Decimal128Column();
-  const priceStatus = new TextColumn();
-  const priceCard = new TextColumn();
-  const priceMatch = new TextColumn();
-  const bookVersion = new TextColumn();
+  const priceStatus = new WordColumn(words);
+  const priceCard = new WordColumn(words);
+  const priceMatch = new WordColumn(words);
+  const bookVersion = new WordColumn(words);
   const credits = new Decimal64Column();
-  const creditStatus = new TextColumn();
-  const rulesVersion = new TextColumn();
+  const creditStatus = new WordColumn(words);
+  const rulesVersion = new WordColumn(words);
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -178,9 +180,9 @@ export interface Suspect {
 }
 
 /** The fact columns alone, in a temporary table, to be compared with what the ledger holds. */
-export function suspectLayout(): TableLayout<Suspect> {
+export function suspectLayout(words: Words): TableLayout<Suspect> {
   const ordinal = new IntegerColumn();
-  const fact = factColumns();
+  const fact = factColumns(words);
   return {
     catalog: 'temp',
     schema: 'main',
@@ -193,18 +195,18 @@ export function suspectLayout(): TableLayout<Suspect> {
   };
 }
 
-export function transferLayout(): TableLayout<Posting> {
-  const tenant = new TextColumn();
+export function transferLayout(words: Words): TableLayout<Posting> {
+  const tenant = new WordColumn(words);
   const traceId = new HexColumn(16);
   const spanId = new HexColumn(8);
   const customer = new TextColumn();
-  const from = new TextColumn();
-  const to = new TextColumn();
-  const kind = new TextColumn();
+  const from = new WordColumn(words);
+  const to = new WordColumn(words);
+  const kind = new WordColumn(words);
   const amount = new Decimal64Column();
   const effectiveAt = new IntegerColumn();
   const recordedAt = new IntegerColumn();
-  const rulesVersion = new TextColumn();
+  const rulesVersion = new WordColumn(words);
   return {
     schema: 'ledger',
     table: 'credit_transfer',

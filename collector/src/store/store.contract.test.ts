@@ -17,7 +17,11 @@ afterEach(async () => {
 async function aDuckDbStore(): Promise<DuckDbStore> {
   const directory = await mkdtemp(join(tmpdir(), 'spanledger-store-'));
   cleanUps.push(() => rm(directory, { recursive: true }));
-  const store = await DuckDbStore.open({ ...STORE_DEFAULTS, path: join(directory, 'spanledger.duckdb'), create: true });
+  const store = await DuckDbStore.open({
+    ...STORE_DEFAULTS,
+    path: join(directory, 'spanledger.duckdb'),
+    create: true,
+  });
   cleanUps.push(() => store.close());
   return store;
 }
@@ -89,4 +93,3 @@ for (const [name, open] of [
     });
   });
 }
-

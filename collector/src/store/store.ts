@@ -22,6 +22,7 @@ import {
   usageLayout,
 } from './layout.ts';
 import { openDatabase, type StoreOptions } from './open.ts';
+import { Words } from './words.ts';
 
 /**
  * The ledger in DuckDB. One connection writes; its rows, the journal position and the counters of a batch become
@@ -36,6 +37,7 @@ export class DuckDbStore implements LedgerStore {
   private readonly rejections: TableWriter<Rejection>;
   private readonly quarantined: TableWriter<Quarantined>;
   private readonly identities: IdentityFilter;
+  private readonly words: Words;
   private readonly tenantSeeds = new Map<string, number>();
 
   private committedPosition: JournalPosition | null;
@@ -53,6 +55,7 @@ export class DuckDbStore implements LedgerStore {
     rejections: TableWriter<Rejection>;
     quarantined: TableWriter<Quarantined>;
     identities: IdentityFilter;
+    words: Words;
     position: JournalPosition | null;
   }) {
     this.instance = parts.instance;
@@ -62,6 +65,7 @@ export class DuckDbStore implements LedgerStore {
     this.rejections = parts.rejections;
     this.quarantined = parts.quarantined;
     this.identities = parts.identities;
+    this.words = parts.words;
     this.committedPosition = parts.position;
   }
 
@@ -71,15 +75,17 @@ export class DuckDbStore implements LedgerStore {
     const writer = await instance.connect();
     await writer.run('BEGIN TRANSACTION');
     const identities = new IdentityFilter({ maxIdentities: options.maxIdentities });
-    await loadIdentities(instance, identities);
+    const words = await loadWords(writer);
+    await loadIdentities(instance, identities, words);
     return new DuckDbStore({
       instance,
       writer,
-      usage: await TableWriter.open(writer, usageLayout()),
-      transfers: await TableWriter.open(writer, transferLayout()),
+      usage: await TableWriter.open(writer, usageLayout(words)),
+      transfers: await TableWriter.open(writer, transferLayout(words)),
       rejections: await TableWriter.open(writer, rejectionLayout()),
       quarantined: await TableWriter.open(writer, quarantineLayout()),
       identities,
+      words,
       position: await readPosition(writer),
     });
   }
@@ -121,6 +127,7 @@ export class DuckDbStore implements LedgerStore {
       const { duplicates, conflicts } = await this.settleSuspects();
       const outcome = { posted: this.posted, duplicates, conflicts };
       for (const writer of [this.usage, this.transfers, this.rejections, this.quarantined]) writer.flush();
+      await this.writeNewWords();
       await this.writeDamages(nowMillis);
       await this.writePosition(position);
       await this.writeCounts(counts, outcome, nowMillis);
@@ -196,7 +203,7 @@ export class DuckDbStore implements LedgerStore {
     await this.writer.run(
       `CREATE TEMP TABLE suspect AS SELECT 0::BIGINT AS ordinal, ${FACT_COLUMNS.join(', ')} FROM ledger.usage_record LIMIT 0`,
     );
-    const writer = await TableWriter.open(this.writer, suspectLayout());
+    const writer = await TableWriter.open(this.writer, suspectLayout(this.words));
     for (const [ordinal, posting] of suspects.entries()) writer.append({ ordinal, posting });
     writer.flush();
     writer.close();
@@ -222,6 +229,12 @@ export class DuckDbStore implements LedgerStore {
     }
     await this.writer.run('DROP TABLE temp.suspect');
     return known;
+  }
+
+  private async writeNewWords(): Promise<void> {
+    for (const { code, word } of this.words.takeNew()) {
+      await this.writer.run('INSERT INTO ledger.word SELECT $1::INTEGER, $2', [code, word]);
+    }
   }
 
   private async writeDamages(nowMillis: number): Promise<void> {
@@ -312,15 +325,24 @@ async function readPosition(connection: DuckDBConnection): Promise<JournalPositi
   return row === undefined ? null : { segment: Number(row[0]), offset: Number(row[1]) };
 }
 
+async function loadWords(connection: DuckDBConnection): Promise<Words> {
+  const rows = await connection.runAndReadAll('SELECT word FROM ledger.word ORDER BY code');
+  return new Words(rows.getRows().map(([word]) => String(word)));
+}
+
 /** Fills the identity filter from the file: raw columns, because a value at a time would take minutes at 50 M rows. */
-async function loadIdentities(instance: DuckDBInstance, identities: IdentityFilter): Promise<void> {
+async function loadIdentities(
+  instance: DuckDBInstance,
+  identities: IdentityFilter,
+  words: Words,
+): Promise<void> {
   const connection = await instance.connect();
   const tenants = await connection.runAndReadAll('SELECT DISTINCT tenant FROM ledger.usage_record');
-  for (const [tenant] of tenants.getRows()) {
-    const seed = tenantSeed(String(tenant));
+  for (const [code] of tenants.getRows()) {
+    const seed = tenantSeed(words.wordOf(Number(code)));
     const result = await connection.stream(
       'SELECT trace_id, span_id, epoch_us(event_time) FROM ledger.usage_record WHERE tenant = $1',
-      [String(tenant)],
+      [Number(code)],
     );
     for (;;) {
       const chunk = await result.fetchChunk();

@@ -2,6 +2,8 @@
 -- Replaced at every start, so a change needs no migration.
 
 CREATE OR REPLACE VIEW public.usage AS
+-- A word is looked up by its code in one list, which costs less than comparing texts and nothing when not selected.
+WITH words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word)
 SELECT
   format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
   event_time,
@@ -13,40 +15,40 @@ SELECT
   feature,
   user_id,
   session_id,
-  usage_class,
+  word[usage_class] AS usage_class,
   environment,
   service,
   provider,
   coalesce(response_model, request_model) AS model,
   request_model,
   response_model,
-  operation,
+  word[operation] AS operation,
   uncached_input_tokens + cache_read_tokens + cache_write_tokens AS input_tokens,
   uncached_input_tokens,
   cache_read_tokens,
   cache_write_tokens,
   visible_output_tokens + reasoning_tokens AS output_tokens,
   reasoning_tokens,
-  usage_status,
+  word[usage_status] AS usage_status,
   usage_reason,
-  billing_role,
+  word[billing_role] AS billing_role,
   role_reason,
   cost_usd,
-  price_status,
-  price_card,
-  price_match,
-  book_version,
+  word[price_status] AS price_status,
+  word[price_card] AS price_card,
+  word[price_match] AS price_match,
+  word[book_version] AS book_version,
   credits,
-  credit_status,
-  credit_rules_version,
-  dialect,
-  status,
+  word[credit_status] AS credit_status,
+  word[credit_rules_version] AS credit_rules_version,
+  word[dialect] AS dialect,
+  word[status] AS status,
   duration_us / 1000 AS duration_ms,
   ttft_us / 1000 AS ttft_ms,
   response_id,
   received_at,
-  tenant
-FROM ledger.usage_record;
+  word[tenant] AS tenant
+FROM ledger.usage_record, words;
 
 CREATE OR REPLACE VIEW public.usage_hourly AS
 SELECT
@@ -54,7 +56,7 @@ SELECT
   date_trunc('hour', event_time) AS hour,
   feature,
   provider,
-  coalesce(response_model, request_model) AS model,
+  model,
   usage_class,
   environment,
   service,
@@ -62,59 +64,63 @@ SELECT
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (usage_status = 'missing') AS calls_without_usage,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
+  sum(input_tokens) AS input_tokens,
   sum(cache_read_tokens) AS cache_read_tokens,
   sum(cache_write_tokens) AS cache_write_tokens,
-  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  sum(output_tokens) AS output_tokens,
   sum(reasoning_tokens) AS reasoning_tokens,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS credits
-FROM ledger.usage_record
+FROM public.usage
 WHERE billing_role = 'billed'
 GROUP BY ALL;
 
 CREATE OR REPLACE VIEW public.actions AS
 SELECT
-  coalesce(action_id, format('{:032x}', trace_id)) AS action_id,
+  action_id,
   customer,
   feature,
-  min(event_time - to_microseconds(duration_us)) AS started_at,
+  min(event_time - to_microseconds((duration_ms * 1000)::BIGINT)) AS started_at,
   max(event_time) AS ended_at,
   count(*) AS calls,
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
-  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  sum(input_tokens) AS input_tokens,
+  sum(output_tokens) AS output_tokens,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS credits
-FROM ledger.usage_record
+FROM public.usage
 WHERE billing_role = 'billed'
 GROUP BY ALL;
 
+-- Both legs of every transfer; each transfer sums to zero.
 CREATE OR REPLACE VIEW public.credit_ledger AS
+WITH
+  words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
+  legs AS (
+    SELECT *, from_account AS account, -amount AS credits FROM ledger.credit_transfer
+    UNION ALL
+    SELECT *, to_account AS account, amount AS credits FROM ledger.credit_transfer
+  )
 SELECT
-  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || kind AS transfer_id,
+  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || word[kind] AS transfer_id,
   customer,
-  account,
-  CASE WHEN leg = 'from' THEN -amount ELSE amount END AS credits,
-  kind,
+  word[account] AS account,
+  credits,
+  word[kind] AS kind,
   effective_at,
   recorded_at,
   format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
-  credit_rules_version
-FROM (
-  SELECT *, 'from' AS leg, from_account AS account FROM ledger.credit_transfer
-  UNION ALL
-  SELECT *, 'to' AS leg, to_account AS account FROM ledger.credit_transfer
-);
+  word[credit_rules_version] AS credit_rules_version
+FROM legs, words;
 
 CREATE OR REPLACE VIEW public.credit_balances AS
 SELECT
   customer,
-  sum(amount) FILTER (to_account = 'used')::DECIMAL(38, 6) AS used_credits,
-  sum(amount) FILTER (from_account = 'overdraft')::DECIMAL(38, 6) AS overdraft_credits,
+  sum(credits) FILTER (account = 'used') AS used_credits,
+  -sum(credits) FILTER (account = 'overdraft') AS overdraft_credits,
   max(effective_at) AS last_used_at
-FROM ledger.credit_transfer
+FROM public.credit_ledger
 GROUP BY customer;
 
 -- Calendar months in UTC until customers have billing periods of their own.
@@ -127,7 +133,7 @@ SELECT
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS used_credits
-FROM ledger.usage_record
+FROM public.usage
 WHERE billing_role = 'billed'
 GROUP BY ALL;
 
@@ -140,7 +146,7 @@ SELECT
   count(*) FILTER (billing_role = 'billed') AS calls,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS credits
-FROM ledger.usage_record
+FROM public.usage
 GROUP BY customer;
 
 CREATE OR REPLACE VIEW public.prices AS
@@ -163,14 +169,14 @@ WHERE previous_usd_per_million IS NOT NULL AND previous_usd_per_million <> usd_p
 CREATE OR REPLACE VIEW public.unpriced AS
 SELECT
   provider,
-  coalesce(response_model, request_model) AS model,
+  model,
   price_status AS reason,
   count(*) AS calls,
-  sum(uncached_input_tokens + cache_read_tokens + cache_write_tokens) AS input_tokens,
-  sum(visible_output_tokens + reasoning_tokens) AS output_tokens,
+  sum(input_tokens) AS input_tokens,
+  sum(output_tokens) AS output_tokens,
   min(event_time) AS first_seen_at,
   max(event_time) AS last_seen_at
-FROM ledger.usage_record
+FROM public.usage
 WHERE billing_role = 'billed' AND cost_usd IS NULL
 GROUP BY ALL;
 

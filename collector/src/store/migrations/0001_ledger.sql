@@ -6,7 +6,7 @@ CREATE SCHEMA ledger;
 CREATE SCHEMA public;
 
 CREATE TABLE ledger.usage_record (
-  tenant VARCHAR NOT NULL,
+  tenant INTEGER NOT NULL,
   trace_id UHUGEINT NOT NULL,
   span_id UBIGINT NOT NULL,
   parent_span_id UBIGINT,
@@ -18,50 +18,57 @@ CREATE TABLE ledger.usage_record (
   feature VARCHAR,
   user_id VARCHAR,
   session_id VARCHAR,
-  usage_class VARCHAR NOT NULL,
+  usage_class INTEGER NOT NULL,
   environment VARCHAR,
   service VARCHAR,
   provider VARCHAR,
   request_model VARCHAR,
   response_model VARCHAR,
   response_id VARCHAR,
-  operation VARCHAR NOT NULL,
+  operation INTEGER NOT NULL,
   uncached_input_tokens BIGINT,
   cache_read_tokens BIGINT,
   cache_write_tokens BIGINT,
   visible_output_tokens BIGINT,
   reasoning_tokens BIGINT,
-  usage_status VARCHAR NOT NULL,
+  usage_status INTEGER NOT NULL,
   usage_reason VARCHAR,
-  billing_role VARCHAR NOT NULL,
+  billing_role INTEGER NOT NULL,
   role_reason VARCHAR NOT NULL,
-  dialect VARCHAR NOT NULL,
-  status VARCHAR NOT NULL,
+  dialect INTEGER NOT NULL,
+  status INTEGER NOT NULL,
   -- The rating: what the fact cost under which card, and what it burned under which rules.
   received_at TIMESTAMPTZ NOT NULL,
   cost_usd DECIMAL(38, 15),
-  price_status VARCHAR NOT NULL,
-  price_card VARCHAR,
-  price_match VARCHAR,
-  book_version VARCHAR NOT NULL,
+  price_status INTEGER NOT NULL,
+  price_card INTEGER NOT NULL,
+  price_match INTEGER NOT NULL,
+  book_version INTEGER NOT NULL,
   credits DECIMAL(18, 6),
-  credit_status VARCHAR NOT NULL,
-  credit_rules_version VARCHAR NOT NULL
+  credit_status INTEGER NOT NULL,
+  credit_rules_version INTEGER NOT NULL
+);
+
+-- Words that recur on every row (statuses, versions, …) are stored as their code here; 0 is NULL. DuckDB spends
+-- 0.15-0.2 µs on compressing each text of a row, even if all are equal, and 0.02 µs on a code.
+CREATE TABLE ledger.word (
+  code INTEGER NOT NULL,
+  word VARCHAR NOT NULL
 );
 
 -- One row moves an amount between two accounts of one customer: debit and credit cannot differ.
 CREATE TABLE ledger.credit_transfer (
-  tenant VARCHAR NOT NULL,
+  tenant INTEGER NOT NULL,
   trace_id UHUGEINT NOT NULL,
   span_id UBIGINT NOT NULL,
   customer VARCHAR NOT NULL,
-  from_account VARCHAR NOT NULL,
-  to_account VARCHAR NOT NULL,
-  kind VARCHAR NOT NULL,
+  from_account INTEGER NOT NULL,
+  to_account INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
   amount DECIMAL(18, 6) NOT NULL,
   effective_at TIMESTAMPTZ NOT NULL,
   recorded_at TIMESTAMPTZ NOT NULL,
-  credit_rules_version VARCHAR NOT NULL
+  credit_rules_version INTEGER NOT NULL
 );
 
 -- Spans that arrived but could not be metered, with the reason; never dropped without a trace.

@@ -16,14 +16,18 @@ export interface Transfer {
   readonly kind: 'usage';
 }
 
-export type Account = 'available' | 'used';
+/**
+ * `used`: what the customer burned. `overdraft`: what no allowance covered (convention C13, policy allow); until
+ * plans and lots exist that is all of it.
+ */
+export type Account = 'used' | 'overdraft';
 
-/** Books a charge on the customer's account: what was available is now used. */
+/** Books a charge on the customer's account. */
 export function post(usage: UsageRecord, charge: Charge): Transfer | null {
   if (charge.kind !== 'charged' || charge.credits === 0n || usage.customer === null) return null;
   return {
     customer: usage.customer,
-    from: 'available',
+    from: 'overdraft',
     to: 'used',
     amount: charge.credits,
     effectiveAtMicros: usage.eventTimeMicros,

@@ -137,7 +137,7 @@ describe('a transfer', () => {
     const usage = aUsage();
     expect(post(usage, charge(usage, costing('0.033'), marginHalf))).toEqual({
       customer: 'acme',
-      from: 'available',
+      from: 'overdraft',
       to: 'used',
       amount: 4_000_000n,
       effectiveAtMicros: usage.eventTimeMicros,
