@@ -28,7 +28,7 @@ export interface LedgerLimits {
 
 export const LEDGER_LIMITS = {
   commitRows: 245_760,
-  commitEveryMs: 1000,
+  commitEveryMs: 5000,
   idleCommitMs: 100,
   readBytes: 8 * 1024 * 1024,
 } as const;

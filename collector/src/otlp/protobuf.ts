@@ -67,8 +67,8 @@ const SPAN_ID_BYTES = 8;
 type Growing = string | number | boolean | bigint | AttributeValue[] | undefined;
 
 /**
- * One set for the process: the models and customers of one body are those of the next. Texts that repeat are short;
- * the sizes are those beyond which nothing more was gained, and take half a megabyte together.
+ * One set for the process: the models and customers of one body are those of the next. Room for a few thousand
+ * texts that repeat and for the traces that batches in flight belong to; about a third of a megabyte together.
  */
 const texts = new StringCache('utf8', 64, 4096, 'second sight');
 const traceIds = new StringCache('hex', TRACE_ID_BYTES, 512, 'first sight');

@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { IdentityFilter, identityWords, TABLE_IDENTITIES, tenantSeed } from './identity.ts';
+
+const ACME = tenantSeed('acme');
+const GLOBEX = tenantSeed('globex');
+const PLENTY = { maxIdentities: 10_000_000 };
+const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
+
+const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+
+/** The identity of span `number` in a trace of its own. */
+function numbered(number: number) {
+  return identityWords(hex(number, 32), hex(number, 16));
+}
+
+describe('an identity', () => {
+  it('is the bits of trace id and span id, most significant first', () => {
+    const words = identityWords('00000001000000020000000389abcdef', 'fffffffe00000005');
+    expect(words.map((word) => word >>> 0)).toEqual([1, 2, 3, 0x89abcdef, 0xfffffffe, 5]);
+  });
+});
+
+describe('the identity filter', () => {
+  it('says new for an identity once and never again', () => {
+    const filter = new IdentityFilter(PLENTY);
+    expect(filter.addIfNew(ACME, numbered(1), NOON_MICROS)).toBe(true);
+    expect(filter.addIfNew(ACME, numbered(1), NOON_MICROS)).toBe(false);
+    expect(filter.addIfNew(ACME, numbered(1), NOON_MICROS + 1)).toBe(false);
+  });
+
+  it('never says new twice, whatever comes in between', () => {
+    const filter = new IdentityFilter(PLENTY);
+    const saidNew = new Set<string>();
+    let round = 0;
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            tenant: fc.constantFrom('acme', 'globex', ''),
+            trace: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.nat()),
+            span: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.nat()),
+            eventTimeMicros: fc.integer({ min: 0, max: NOON_MICROS }),
+          }),
+          { maxLength: 200 },
+        ),
+        (spans) => {
+          round++;
+          for (const { tenant, trace, span, eventTimeMicros } of spans) {
+            const words = identityWords(hex(trace, 24) + hex(round >> 2, 8), hex(span, 16));
+            if (!filter.addIfNew(tenantSeed(tenant), words, eventTimeMicros)) continue;
+            const identity = `${tenant} ${words.join(' ')}`;
+            expect(saidNew.has(identity)).toBe(false);
+            saidNew.add(identity);
+          }
+        },
+      ),
+    );
+    expect(saidNew.size).toBeGreaterThan(1000);
+  });
+
+  it('keeps tenants apart', () => {
+    const filter = new IdentityFilter(PLENTY);
+    expect(filter.addIfNew(ACME, numbered(1), NOON_MICROS)).toBe(true);
+    expect(filter.addIfNew(GLOBEX, numbered(1), NOON_MICROS)).toBe(true);
+    expect(filter.addIfNew(ACME, numbered(1), NOON_MICROS)).toBe(false);
+    expect(filter.addIfNew(GLOBEX, numbered(1), NOON_MICROS)).toBe(false);
+  });
+
+  it('tells identities apart that differ in one bit', () => {
+    const filter = new IdentityFilter(PLENTY);
+    let isNew = 0;
+    for (let bit = 0; bit < 192; bit++) {
+      const id = (1n << BigInt(bit)).toString(16).padStart(48, '0');
+      if (filter.addIfNew(ACME, identityWords(id.slice(0, 32), id.slice(32)), NOON_MICROS)) isNew++;
+    }
+    expect(isNew).toBe(192);
+  });
+
+  // One chance in 10⁹ each: a single false alarm in these 200,000 would already show a weak hash.
+  it.each<[string, (n: number) => [string, string]]>([
+    ['span ids count up in one trace', (n) => ['a'.repeat(32), hex(n, 16)]],
+    ['trace ids count up and span ids stay', (n) => [hex(n, 32), 'a'.repeat(16)]],
+    ['both count up together', (n) => [hex(n, 32), hex(n, 16)]],
+    ['one counts up while the other counts down', (n) => [hex(n, 32), hex(0xffffffff - n, 16)]],
+    ['only the highest digits of the trace id differ', (n) => [hex(n, 8).padEnd(32, '0'), '1'.padStart(16, '0')]],
+    ['only the highest digits of the span id differ', (n) => ['1'.padStart(32, '0'), hex(n, 8).padEnd(16, '0')]],
+    ['the span id is the end of the trace id', (n) => [`${'7'.repeat(20)}${hex(n, 12)}`, hex(n, 16)]],
+    ['all words of the id are equal', (n) => [hex(n + 1, 8).repeat(4), hex(n + 1, 8).repeat(2)]],
+  ])('raises no false alarm when %s', (_what, idsOf) => {
+    const filter = new IdentityFilter(PLENTY);
+    let falseAlarms = 0;
+    for (let n = 1; n <= 200_000; n++) {
+      if (!filter.addIfNew(ACME, identityWords(...idsOf(n)), NOON_MICROS)) falseAlarms++;
+    }
+    expect(falseAlarms).toBe(0);
+  });
+
+  it('raises no false alarm in a million ids that count up', () => {
+    const filter = new IdentityFilter(PLENTY);
+    let falseAlarms = 0;
+    for (let n = 1; n <= 1_000_000; n++) if (!filter.addIfNew(ACME, [0, 0, 0, 1, 0, n], NOON_MICROS)) falseAlarms++;
+    expect(falseAlarms).toBe(0);
+  });
+});
+
+describe('an identity filter that had to drop its oldest table', () => {
+  const filter = new IdentityFilter({ maxIdentities: 1 });
+  const newestDropped = NOON_MICROS + 1000;
+
+  // The first is younger than all others, so that only a maximum over all event times is right.
+  const eventTimeOf = (n: number) => (n === 1 ? newestDropped : NOON_MICROS);
+
+  beforeAll(() => {
+    let isNew = 0;
+    for (let n = 1; n <= TABLE_IDENTITIES; n++) {
+      if (filter.addIfNew(ACME, [1, 2, 3, 4, 5, n], eventTimeOf(n))) isNew++;
+    }
+    // Three million in one table have a chance of 1 in 300 for one false alarm.
+    expect(isNew).toBeGreaterThanOrEqual(TABLE_IDENTITIES - 3);
+    // The one that does not fit any more is new, and makes the room.
+    expect(filter.addIfNew(ACME, [9, 9, 9, 9, 9, 0], newestDropped + 1)).toBe(true);
+  });
+
+  it('never calls a dropped identity new', () => {
+    for (let n = 1; n <= TABLE_IDENTITIES; n += 10_007) {
+      expect(filter.addIfNew(ACME, [1, 2, 3, 4, 5, n], eventTimeOf(n))).toBe(false);
+    }
+  });
+
+  it('says probably seen to strangers of a time that it forgot, and new to later ones', () => {
+    expect(filter.addIfNew(ACME, [9, 9, 9, 9, 9, 1], NOON_MICROS)).toBe(false);
+    expect(filter.addIfNew(ACME, [9, 9, 9, 9, 9, 2], newestDropped)).toBe(false);
+    expect(filter.addIfNew(ACME, [9, 9, 9, 9, 9, 3], newestDropped + 1)).toBe(true);
+  });
+
+  it('still knows what the newer table holds', () => {
+    expect(filter.addIfNew(ACME, [9, 9, 9, 9, 9, 0], newestDropped + 1)).toBe(false);
+  });
+});

@@ -1,0 +1,77 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DuckDBInstance, Json } from '@duckdb/node-api';
+import { onTestFinished } from 'vitest';
+import type { BatchCounts, CommitOutcome, LedgerStore } from '../../ledger/store.ts';
+import { exists, STORE_DEFAULTS, type StoreOptions } from '../open.ts';
+import { QueryRunner } from '../query.ts';
+import { DuckDbStore } from '../store.ts';
+
+/** A path for a ledger file in a folder that goes with the test. */
+export async function aLedgerPath(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'spanledger-store-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return join(directory, 'spanledger.duckdb');
+}
+
+export function optionsFor(path: string): StoreOptions {
+  return { ...STORE_DEFAULTS, memoryLimit: '512MB', path };
+}
+
+export interface OpenStore {
+  readonly store: DuckDbStore;
+  readonly path: string;
+  /** Once; the end of the test closes what is still open. */
+  readonly close: () => Promise<void>;
+}
+
+export async function aStore(options: Partial<StoreOptions & { create: boolean }> = {}): Promise<OpenStore> {
+  const path = options.path ?? (await aLedgerPath());
+  const store = await DuckDbStore.open({ ...optionsFor(path), create: true, ...options });
+  let isOpen = true;
+  const close = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await store.close();
+  };
+  onTestFinished(close);
+  return { store, path, close };
+}
+
+/**
+ * The file as a crash at this instant would leave it, at a new path: a second opening of the same file by one process
+ * would break its lock.
+ */
+export async function afterCrash(path: string): Promise<string> {
+  const copy = await aLedgerPath();
+  await copyFile(path, copy);
+  if (await exists(`${path}.wal`)) await copyFile(`${path}.wal`, `${copy}.wal`);
+  return copy;
+}
+
+/** What a reader gets, one object for each row. */
+export async function read(instance: DuckDBInstance, sql: string): Promise<Record<string, Json>[]> {
+  const { columns, rows } = await new QueryRunner(instance).query(sql);
+  return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null])));
+}
+
+/** The only row. */
+export async function readOne(instance: DuckDBInstance, sql: string): Promise<Record<string, Json>> {
+  const [row, ...more] = await read(instance, sql);
+  if (row === undefined || more.length > 0) throw new Error(`${sql} gave ${more.length} more rows than one`);
+  return row;
+}
+
+/** 2026-11-22T12:00:00Z. */
+export const NOON = Date.UTC(2026, 10, 22, 12);
+
+/** Commits the open batch with the journal at `offset` of its first segment. */
+export function commitAt(
+  store: LedgerStore,
+  offset: number,
+  counts: Partial<BatchCounts> = {},
+  nowMillis = NOON,
+): Promise<CommitOutcome> {
+  return store.commit({ segment: 1, offset }, { bodies: 1, spans: 1, notModelCalls: 0, ...counts }, nowMillis);
+}
