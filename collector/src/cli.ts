@@ -63,6 +63,8 @@ function commands(around: Surroundings): Command {
     .action(async (options: { newLedger?: boolean }) => {
       const { config, text } = await loadConfig(around, program.opts());
       const log = createLogger(config.log_level, 'receiver');
+      // Before anything is started: a signal that comes meanwhile must not cut the start in half.
+      const stopSignal = new Promise<string>((resolve) => around.onStopSignal(resolve));
       const service = await startService({
         config,
         configText: text,
@@ -72,7 +74,7 @@ function commands(around: Surroundings): Command {
         log,
       });
       sayWhereItIs(around, config, service);
-      const signal = await new Promise<string>((resolve) => around.onStopSignal(resolve));
+      const signal = await stopSignal;
       log.info({ signal }, 'stopping: what was accepted is posted first; a second signal ends at once');
       if (!(await service.stop())) {
         throw new SpanledgerError(

@@ -229,6 +229,13 @@ export function readConfig(
         value: settings.listen.host,
       });
     }
+    if (settings.journal.max_pending_bytes <= settings.receiver.max_body_bytes) {
+      problems.push({
+        path: 'journal.max_pending_bytes',
+        expected: `must be above receiver.max_body_bytes (${settings.receiver.max_body_bytes}), or the largest bodies would be refused for ever`,
+        value: String(settings.journal.max_pending_bytes),
+      });
+    }
     if (rules.kind === 'problems')
       problems.push(
         ...rules.problems.map((p) => ({

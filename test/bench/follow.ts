@@ -25,7 +25,12 @@ const BODIES = 1440;
 export async function benchFollow(): Promise<FollowFigure> {
   const directory = await mkdtemp(join(tmpdir(), 'spanledger-bench-'));
   try {
-    const journal = await JournalWriter.open({ ...JOURNAL_DEFAULTS, directory, node: 'bench', nowMillis: Date.now });
+    const journal = await JournalWriter.open({
+      ...JOURNAL_DEFAULTS,
+      directory,
+      node: 'bench',
+      nowMillis: Date.now,
+    });
     for (let seed = 1; seed <= BODIES; seed++) {
       const body = encodeTraces(manySpans({ count: SPANS, seed, endTimeMs: Date.now() - 60_000 + seed }));
       await journal.append({

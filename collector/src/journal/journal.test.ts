@@ -337,9 +337,9 @@ describe('a reader', () => {
     const writer = await aWriter(directory);
     const beyond = { segment: writer.durableEnd.segment + 1, offset: 64 };
     await expect(aReader(directory).read(beyond, writer.durableEnd, 1)).rejects.toMatchObject({
-      code: 'SL_JOURNAL_CORRUPT',
+      code: 'SL_JOURNAL_MISMATCH',
     });
-    await expect(writer.committed(beyond)).rejects.toMatchObject({ code: 'SL_JOURNAL_CORRUPT' });
+    await expect(writer.committed(beyond)).rejects.toMatchObject({ code: 'SL_JOURNAL_MISMATCH' });
   });
 
   it('says that a segment is of a newer format', async () => {
@@ -350,7 +350,7 @@ describe('a reader', () => {
     const { segment } = writer.durableEnd;
     const header = encodeSegmentHeader({ segment, predecessor: { segment: 0, offset: 0 }, node: 'x' }, 2);
     await damage(directory, segment, (bytes) => Buffer.concat([header, bytes.subarray(64)]));
-    const coded = { code: 'SL_JOURNAL_CORRUPT', message: expect.stringContaining('has format 2') };
+    const coded = { code: 'SL_JOURNAL_NEWER_FORMAT', message: expect.stringContaining('has format 2') };
     await expect(aReader(directory).read(null, writer.durableEnd, 1)).rejects.toMatchObject(coded);
     await expect(aWriter(directory)).rejects.toMatchObject(coded);
     expect((await segmentSizes(directory)).size).toBe(1);

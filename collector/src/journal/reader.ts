@@ -67,8 +67,8 @@ export class JournalReader {
    * Items from `from` (null: the oldest there is) up to `limit`, about `maxBytes` of them, at least one if there is
    * one; `next` is where to go on. `limit` is the writer's durableEnd: bytes past it are not read, because a power
    * failure could still take them away. Bodies are views that stay valid for as long as they are held; each keeps its
-   * read window in memory. Throws SL_JOURNAL_CORRUPT when the files cannot be read, have a newer format, or end
-   * before `from`.
+   * read window in memory. Throws SL_JOURNAL_UNREADABLE, SL_JOURNAL_NEWER_FORMAT, and
+   * SL_JOURNAL_MISMATCH when the journal ends before `from`.
    */
   async read(
     from: JournalPosition | null,
@@ -78,7 +78,7 @@ export class JournalReader {
     let position = from ?? JOURNAL_START;
     if (comparePositions(position, limit) > 0) {
       throw new SpanledgerError(
-        'SL_JOURNAL_CORRUPT',
+        'SL_JOURNAL_MISMATCH',
         `The journal ends at ${limit.segment}:${limit.offset}, before ${position.segment}:${position.offset} where ` +
           'reading should go on. The ledger has followed another journal; restore the one that belongs to it.',
       );
@@ -103,7 +103,9 @@ export class JournalReader {
     } catch (cause) {
       if (cause instanceof SpanledgerError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SpanledgerError('SL_JOURNAL_CORRUPT', `The journal could not be read. ${reason}`, { cause });
+      throw new SpanledgerError('SL_JOURNAL_UNREADABLE', `The journal could not be read. ${reason}`, {
+        cause,
+      });
     }
     return { items, next: position };
   }

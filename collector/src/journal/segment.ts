@@ -46,7 +46,7 @@ export function encodeSegmentHeader(
 
 /**
  * The header of the segment file named `segment`, or null when it is damaged.
- * Throws SL_JOURNAL_CORRUPT when it is sound and of a newer format: guessing at its records could lose them.
+ * Throws SL_JOURNAL_NEWER_FORMAT when it is sound and of a newer format: guessing at its records could lose them.
  */
 export function decodeSegmentHeader(bytes: Buffer, segment: number): SegmentHeader | null {
   if (bytes.length < SEGMENT_HEADER_BYTES) return null;
@@ -56,7 +56,7 @@ export function decodeSegmentHeader(bytes: Buffer, segment: number): SegmentHead
   const version = header.readUInt16LE(12);
   if (version > FORMAT_VERSION) {
     throw new SpanledgerError(
-      'SL_JOURNAL_CORRUPT',
+      'SL_JOURNAL_NEWER_FORMAT',
       `Journal segment ${segmentFileName(segment)} has format ${version}; this version reads up to ${FORMAT_VERSION}. ` +
         'Run the version that wrote it, or a newer one.',
     );

@@ -132,7 +132,7 @@ export class JournalWriter {
   /**
    * Cuts the torn tail of the newest segment and starts a new one. Until `committed` is called, everything found
    * counts as lag. A full disk does not stop it, for the ledger can still work off what is there. Throws
-   * SL_JOURNAL_WRITE_FAILED, or SL_JOURNAL_CORRUPT for a newer format.
+   * SL_JOURNAL_WRITE_FAILED, or SL_JOURNAL_NEWER_FORMAT.
    */
   static async open(options: JournalOptions): Promise<JournalWriter> {
     assert(/^[\x21-\x7e]{1,16}$/.test(options.node), 'a node name is 1 to 16 visible ASCII characters');
@@ -202,12 +202,12 @@ export class JournalWriter {
   /**
    * The ledger has committed everything before `position`. Removes segments wholly before it whose retention is over,
    * never others. Rejects with SL_JOURNAL_WRITE_FAILED when a file cannot be removed (the next call tries again) and
-   * with SL_JOURNAL_CORRUPT for a position past `durableEnd`: that ledger has followed another journal.
+   * with SL_JOURNAL_MISMATCH for a position past `durableEnd`: that ledger has followed another journal.
    */
   async committed(position: JournalPosition): Promise<void> {
     if (comparePositions(position, this.#durableEnd) > 0) {
       throw new SpanledgerError(
-        'SL_JOURNAL_CORRUPT',
+        'SL_JOURNAL_MISMATCH',
         `The ledger has committed up to ${tell(position)}, and this journal ends at ${tell(this.#durableEnd)}. ` +
           'They do not belong together.',
       );

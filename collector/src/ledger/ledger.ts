@@ -22,6 +22,8 @@ export interface LedgerLimits {
   readonly commitEveryMs: number;
   /** With nothing left to read, commits are at least this far apart; a row is readable well within a second. */
   readonly idleCommitMs: number;
+  /** Commits that take long are further apart, to spend most of the time on metering; but never more than this. */
+  readonly idleCommitMaxMs: number;
   /** Journal bytes read at a time. */
   readonly readBytes: number;
 }
@@ -30,6 +32,7 @@ export const LEDGER_LIMITS = {
   commitRows: 245_760,
   commitEveryMs: 5000,
   idleCommitMs: 100,
+  idleCommitMaxMs: 600,
   readBytes: 8 * 1024 * 1024,
 } as const;
 
@@ -73,6 +76,7 @@ export class Ledger {
   private readUpTo: JournalPosition | null;
   private counts = { bodies: 0, spans: 0, notModelCalls: 0 };
   private lastCommitMillis = 0;
+  private lastCommitDurationMs = 0;
   private wake = Promise.withResolvers<void>();
   private draining = false;
 
@@ -195,7 +199,13 @@ export class Ledger {
     if (!this.hasUncommitted()) return false;
     const sinceLastMs = nowMillis() - this.lastCommitMillis;
     if (isBehind) return store.pending >= limits.commitRows || sinceLastMs >= limits.commitEveryMs;
-    return this.draining || sinceLastMs >= limits.idleCommitMs;
+    return this.draining || sinceLastMs >= this.idlePauseMs();
+  }
+
+  /** Four times as long as the last commit took, so that commits use at most a fifth of the time. */
+  private idlePauseMs(): number {
+    const { idleCommitMs, idleCommitMaxMs } = this.parts.limits;
+    return Math.min(Math.max(idleCommitMs, 4 * this.lastCommitDurationMs), idleCommitMaxMs);
   }
 
   private hasUncommitted(): boolean {
@@ -212,12 +222,13 @@ export class Ledger {
     const outcome = await store.commit(position, this.counts, started);
     this.counts = { bodies: 0, spans: 0, notModelCalls: 0 };
     this.lastCommitMillis = nowMillis();
-    onCommit({ ...outcome, position, bodies, spans, durationMs: this.lastCommitMillis - started });
+    this.lastCommitDurationMs = this.lastCommitMillis - started;
+    onCommit({ ...outcome, position, bodies, spans, durationMs: this.lastCommitDurationMs });
   }
 
   /** Until the journal grows, or a batch that is too young to commit has come of age. */
   private async waitForNews(): Promise<void> {
-    const dueInMs = this.lastCommitMillis + this.parts.limits.idleCommitMs - this.parts.nowMillis();
+    const dueInMs = this.lastCommitMillis + this.idlePauseMs() - this.parts.nowMillis();
     const timer = this.hasUncommitted()
       ? setTimeout(() => this.wake.resolve(), Math.max(1, dueInMs))
       : undefined;

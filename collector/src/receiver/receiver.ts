@@ -102,11 +102,11 @@ export function buildReceiver(parts: ReceiverParts): { server: FastifyInstance; 
           signal: 'traces',
           bodyType: type,
           bodyEncoding: encoding,
-          spans: check.spans,
+          spans: check.spans + check.rejected,
           body: body.bytes,
         });
       }
-      counters.spans += check.spans - check.rejected;
+      counters.spans += check.spans;
       counters.rejectedSpans += check.rejected;
       counters.bodyBytes += body.bytes.byteLength;
       return accept(reply, type, check);
@@ -146,7 +146,7 @@ function accept(reply: FastifyReply, type: BodyType, check: TracesCheck): Fastif
       : {
           rejectedSpans: rejected,
           errorMessage:
-            `${rejected} of ${spans} spans cannot be metered and were set aside; ` +
+            `${rejected} of ${spans + rejected} spans cannot be metered and were set aside; ` +
             `the first is "${firstRejection.name}": ${firstRejection.reason} (${firstRejection.detail}).`,
         };
   return reply

@@ -16,8 +16,11 @@ import type { Words } from './words.ts';
 
 /** Rows of one chunk: DuckDB's vector size. */
 const CHUNK_ROWS = duckdb.vector_size();
-/** Size of `duckdb_string_t` in the public C header; its inside is never looked at. */
+/** `duckdb_string_t` of the public C header. */
 const STRING_BYTES = 16;
+/** Texts up to this length stand in the header itself. */
+const INLINE_BYTES = 12;
+const SHORT_TEXT = 64;
 
 /** One column of the chunk being filled. `flush` copies it into the engine's vector. */
 abstract class Column {
@@ -128,55 +131,80 @@ export class HexColumn extends Column {
 }
 
 /**
- * VARCHAR. Equal texts of a chunk are handed to the engine once: the 16-byte string header that it returns for the
- * first is copied to the others, which turns a call per value into a call per distinct value.
+ * VARCHAR. The texts of a chunk are written one after the other into one buffer, which the engine takes as one long
+ * string; the 16-byte string headers of the rows then point into it (`duckdb_string_t` of the public C header: length,
+ * and the text itself up to 12 bytes, else its first 4 bytes and a pointer). A call into the engine for each text took
+ * 0.4 µs instead of less than 0.1.
  */
 export class TextColumn extends Column {
-  private readonly firstRow = new Map<string, number>();
-  /** For each row, the row that first had its text; -1 for NULL. */
-  private readonly sameAs = new Int32Array(CHUNK_ROWS);
+  private readonly headers = new DataView(new ArrayBuffer(CHUNK_ROWS * STRING_BYTES));
+  private readonly headerBytes = Buffer.from(this.headers.buffer);
+  private texts = Buffer.allocUnsafe(16 * 1024);
+  private used = 0;
 
   set(row: number, text: string | null): void {
     if (text === null) {
-      this.sameAs[row] = -1;
       this.setNull(row);
       return;
     }
-    const first = this.firstRow.get(text);
-    if (first === undefined) {
-      this.firstRow.set(text, row);
-      this.sameAs[row] = row;
+    const length = this.write(text);
+    const { headerBytes, texts, used } = this;
+    const header = row * STRING_BYTES;
+    this.headers.setUint32(header, length, true);
+    if (length <= INLINE_BYTES) {
+      for (let i = 0; i < INLINE_BYTES; i++)
+        headerBytes[header + 4 + i] = i < length ? (texts[used + i] ?? 0) : 0;
     } else {
-      this.sameAs[row] = first;
+      for (let i = 0; i < 4; i++) headerBytes[header + 4 + i] = texts[used + i] ?? 0;
+      // Where it stands in the buffer, until the address of the buffer is known.
+      this.headers.setUint32(header + 8, used, true);
+      this.headers.setUint32(header + 12, 0, true);
+      this.used += length;
     }
   }
 
   flush(vector: duckdb.Vector, rows: number): void {
-    for (const [text, row] of this.firstRow) {
-      // The engine takes texts that end at a zero byte.
-      duckdb.vector_assign_string_element(
-        vector,
-        row,
-        text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text,
-      );
+    if (this.used > 0) this.pointInto(vector, rows);
+    this.flushFixed(vector, this.headers.buffer, STRING_BYTES, rows);
+    this.headerBytes.fill(0);
+    this.used = 0;
+  }
+
+  /** Gives the buffer to the vector, which keeps it as long as itself, and turns offsets into addresses. */
+  private pointInto(vector: duckdb.Vector, rows: number): void {
+    // Longer than a header holds, so that the engine stores it elsewhere and tells the address.
+    const length = Math.max(this.used, INLINE_BYTES + 1);
+    duckdb.vector_assign_string_element_len(vector, 0, this.texts.subarray(0, length));
+    const address = Buffer.from(duckdb.vector_get_data(vector, STRING_BYTES)).readBigUInt64LE(8);
+    for (let header = 0; header < rows * STRING_BYTES; header += STRING_BYTES) {
+      if (this.headers.getUint32(header, true) <= INLINE_BYTES) continue;
+      this.headers.setBigUint64(header + 8, address + this.headers.getBigUint64(header + 8, true), true);
     }
-    if (this.firstRow.size === rows) {
-      this.flushValidity(vector);
-      this.firstRow.clear();
-      return;
+  }
+
+  /** Writes the text behind the others as UTF-8 and returns its length in bytes. */
+  private write(text: string): number {
+    // Three bytes is the most that UTF-8 needs for a UTF-16 unit.
+    this.reserve(text.length * 3);
+    const { texts, used } = this;
+    if (text.length <= SHORT_TEXT) {
+      // Names and ids are short and ASCII: a loop takes less time than a call out of JavaScript.
+      let i = 0;
+      for (; i < text.length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 0x7f) break;
+        texts[used + i] = code;
+      }
+      if (i === text.length) return i;
     }
-    const bytes = Buffer.from(duckdb.vector_get_data(vector, rows * STRING_BYTES));
-    const headers = new BigUint64Array(new ArrayBuffer(rows * STRING_BYTES));
-    bytes.copy(new Uint8Array(headers.buffer));
-    for (let row = 0; row < rows; row++) {
-      const first = this.sameAs[row] ?? -1;
-      if (first === row || first < 0) continue;
-      headers[row * 2] = headers[first * 2] ?? 0n;
-      headers[row * 2 + 1] = headers[first * 2 + 1] ?? 0n;
-    }
-    duckdb.copy_data_to_vector(vector, 0, headers.buffer, 0, rows * STRING_BYTES);
-    this.flushValidity(vector);
-    this.firstRow.clear();
+    return texts.write(text, used, 'utf8');
+  }
+
+  private reserve(bytes: number): void {
+    if (this.used + bytes <= this.texts.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.used + bytes));
+    this.texts.copy(larger, 0, 0, this.used);
+    this.texts = larger;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { UsageRecord } from '@spanledger/metering';
+import type { Metered, UsageRecord } from '@spanledger/metering';
 import type { Posting } from '../../ledger/store.ts';
 
 /** 2026-11-22T12:00:00Z. */
@@ -81,4 +81,50 @@ export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
             },
     },
   };
+}
+
+/** A posting whose price nobody knows; under a cost-plus rule its charge waits. */
+export function anUnpricedPosting(changes: Partial<UsageRecord> = {}): Posting {
+  return meteredAs(aPosting(changes), {
+    rating: { kind: 'unpriced', status: 'unpriced:unknown_model', reason: 'unknown_model' },
+    charge: { kind: 'pending', reason: 'unpriced' },
+    transfer: null,
+  });
+}
+
+/** A posting of a failed call: it has its cost, and burns nothing. */
+export function aFailedPosting(changes: Partial<UsageRecord> = {}): Posting {
+  return meteredAs(aPosting({ status: 'error', ...changes }), {
+    charge: { kind: 'not_charged', reason: 'failed' },
+    transfer: null,
+  });
+}
+
+/** A posting of a span that only repeats others: no cost of its own, and it burns nothing. */
+export function aContainerPosting(changes: Partial<UsageRecord> = {}): Posting {
+  return meteredAs(aPosting({ billingRole: 'container', operation: 'agent', ...changes }), {
+    rating: { kind: 'not_billed', status: 'not_billed' },
+    charge: { kind: 'not_charged', reason: 'not_billed' },
+    transfer: null,
+  });
+}
+
+/** A posting of a call that cost and burned this much: 10⁻¹⁵ USD and 10⁻⁶ credits. */
+export function aPostingOf(cost: bigint, credits: bigint, changes: Partial<UsageRecord> = {}): Posting {
+  const posting = aPosting(changes);
+  const { rating, charge, transfer } = posting.metered;
+  return meteredAs(posting, {
+    rating: rating.kind === 'priced' ? { ...rating, cost } : rating,
+    charge: charge.kind === 'charged' ? { ...charge, credits } : charge,
+    transfer: transfer === null || credits === 0n ? null : { ...transfer, amount: credits },
+  });
+}
+
+/** Span ids that differ: 16 hex digits of a number above 0. */
+export function spanId(number: number): string {
+  return number.toString(16).padStart(16, '0');
+}
+
+function meteredAs(posting: Posting, changes: Partial<Metered>): Posting {
+  return { ...posting, metered: { ...posting.metered, ...changes } };
 }

@@ -1,0 +1,145 @@
+import { SpanledgerError } from './errors.ts';
+import { comparePositions, type JournalPosition } from './journal/index.ts';
+import type { FromLedger, ToLedger } from './messages.ts';
+import type { ServiceOptions } from './service.ts';
+import { type ChildEnd, Supervisor } from './supervisor.ts';
+
+/**
+ * Running queries hold threads of the libuv pool, and commits wait behind them: with the default of 4, four dashboards
+ * stopped a commit for 2.7 s. Must be set before Node starts.
+ */
+const THREAD_POOL = '16';
+
+/** What ties the ledger process to the journal: it is told how far that is, and tells how far it got. */
+export interface JournalTies {
+  readonly durableEnd: () => JournalPosition;
+  readonly committed: (position: JournalPosition) => void;
+}
+
+/** The ledger process as the main process sees it, through any number of restarts. */
+export class LedgerChild {
+  private readonly options: ServiceOptions;
+  private readonly supervisor: Supervisor;
+  private readonly firstReady = Promise.withResolvers<void>();
+  private create: boolean;
+  private position: JournalPosition | null = null;
+  private port: number | null = null;
+  private journal: JournalTies | null = null;
+  private fatal: SpanledgerError | null = null;
+
+  constructor(options: ServiceOptions, create: boolean) {
+    this.options = options;
+    this.create = create;
+    this.supervisor = new Supervisor({
+      ...options.ledgerProgram,
+      environment: { ...options.environment, UV_THREADPOOL_SIZE: THREAD_POOL },
+      maxRssBytes: options.config.store.max_rss_bytes,
+      onStart: () => this.begin(),
+      // Both ends are ours; the channel carries nothing else.
+      onMessage: (message) => this.hear(message as FromLedger),
+      onEnd: (end) => this.ended(end),
+    });
+  }
+
+  get restarts(): number {
+    return this.supervisor.restarts;
+  }
+
+  get apiPort(): number {
+    if (this.port === null) throw new Error('the ledger process is not ready');
+    return this.port;
+  }
+
+  /** @throws {SpanledgerError} what the ledger process said when it could not start for the first time */
+  ready(): Promise<void> {
+    return this.firstReady.promise;
+  }
+
+  /**
+   * A ledger that is ahead of the journal has followed another one, and would wait for ever for this one to catch up.
+   *
+   * @throws {SpanledgerError} SL_JOURNAL_MISMATCH
+   */
+  assertFollows(durableEnd: JournalPosition): void {
+    const { position } = this;
+    if (position === null || comparePositions(position, durableEnd) <= 0) return;
+    throw new SpanledgerError(
+      'SL_JOURNAL_MISMATCH',
+      `The ledger has posted up to ${position.segment}:${position.offset}, but the journal ends at ` +
+        `${durableEnd.segment}:${durableEnd.offset}. They are not of one data directory, or the clock went back: ` +
+        'restore both from one backup, or set the clock right.',
+    );
+  }
+
+  followJournal(journal: JournalTies): void {
+    this.journal = journal;
+    this.repeatCommitted();
+    this.send({ type: 'durable', end: journal.durableEnd() });
+  }
+
+  /** Tells the journal once more how far the ledger is. */
+  repeatCommitted(): void {
+    if (this.position !== null) this.journal?.committed(this.position);
+  }
+
+  send(message: ToLedger): void {
+    this.supervisor.send(message);
+  }
+
+  stop(graceMs: number): Promise<boolean> {
+    return this.supervisor.stop(graceMs);
+  }
+
+  private begin(): void {
+    // After the constructor: the supervisor starts its child while it is made.
+    queueMicrotask(() => {
+      this.send({
+        type: 'start',
+        configText: this.options.configText,
+        environment: this.options.environment,
+        create: this.create,
+        apiPort: this.port,
+        durableEnd: this.journal?.durableEnd() ?? null,
+      });
+    });
+  }
+
+  private hear(message: FromLedger): void {
+    switch (message.type) {
+      case 'ready':
+        this.create = false;
+        this.position = message.position;
+        this.port = message.apiPort;
+        this.fatal = null;
+        // What became durable while it was starting.
+        if (this.journal !== null) this.send({ type: 'durable', end: this.journal.durableEnd() });
+        this.firstReady.resolve();
+        return;
+      case 'committed':
+        this.position = message.position;
+        this.journal?.committed(message.position);
+        return;
+      case 'fatal':
+        this.fatal = new SpanledgerError(message.code, message.message);
+        return;
+    }
+  }
+
+  private ended({ pid, exitCode, signal, restartInMs }: ChildEnd): void {
+    if (this.port === null) {
+      this.firstReady.reject(
+        this.fatal ??
+          new SpanledgerError(
+            'SL_INTERNAL',
+            `The ledger process ended while starting (${signal ?? `exit code ${exitCode}`}).`,
+          ),
+      );
+      return;
+    }
+    if (restartInMs === null) return;
+    this.options.log.error(
+      { pid, exitCode, signal, restartInMs, err: this.fatal ?? undefined },
+      'the ledger process ended; it is started again, requests are still accepted',
+    );
+  }
+}
