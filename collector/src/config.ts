@@ -29,7 +29,12 @@ function section<Properties extends Record<string, TSchema>>(properties: Propert
   return Type.Object(properties, { additionalProperties: false, default: {}, description });
 }
 
-const Decimal = Type.String({ description: 'A decimal number, read exactly.', examples: ['0.5'] });
+/** Written with or without quotes; either way the text is read, not a float. */
+const Decimal = Type.Unsafe<string>({
+  type: ['string', 'number'],
+  description: 'A decimal number, read exactly.',
+  examples: ['0.5'],
+});
 
 const Rule = Type.Union(
   [
@@ -177,6 +182,23 @@ export const ConfigSchema = Type.Object(
   },
   { additionalProperties: false, title: 'spanledger.yaml' },
 );
+
+/** The JSON Schema of `spanledger.yaml`, as text, for editors and people. */
+export function configJsonSchema(): string {
+  const schema = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...ConfigSchema };
+  return `${JSON.stringify(schema, withoutRequiredDefaults, 2)}\n`;
+}
+
+/** What has a default is required after reading, but not in the file. */
+function withoutRequiredDefaults(_key: string, value: unknown): unknown {
+  if (!isMap(value) || !isMap(value.properties) || !Array.isArray(value.required)) return value;
+  const { properties } = value;
+  const required = value.required
+    .map(String)
+    .filter((name) => !isMap(properties[name]) || !('default' in properties[name]));
+  const { required: _all, ...rest } = value;
+  return required.length > 0 ? { ...rest, required } : rest;
+}
 
 type Settings = Static<typeof ConfigSchema>;
 

@@ -124,7 +124,8 @@ async function migrate(connection: DuckDBConnection, path: string): Promise<void
 
 async function schemaVersion(connection: DuckDBConnection, path: string): Promise<number> {
   const tables = await connection.runAndReadAll(
-    "SELECT schema_name || '.' || table_name FROM duckdb_tables() ORDER BY 1",
+    `SELECT schema_name || '.' || table_name FROM duckdb_tables()
+     UNION ALL SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1`,
   );
   const names = tables.getRows().map(([name]) => String(name));
   if (names.length === 0) return 0;

@@ -1,0 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { configJsonSchema } from './config.ts';
+
+/** `npm run generate`: writes what is derived from declarations and committed; a test checks that it is current. */
+await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());

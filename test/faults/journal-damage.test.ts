@@ -1,0 +1,134 @@
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { aDataDirectory, endProcessesOf, signalIfThere } from '../data-directory.ts';
+import { expectExactlyOnce, readLedgerFile } from '../ledger-file.ts';
+import { aBatch, randomFrom, type SentSpan, sendBatch } from '../senders.ts';
+import { startServiceProcess } from '../service.ts';
+
+/** Record header and tenant name `default` stand before a body (collector/src/journal/record.ts). */
+const RECORD_HEAD_BYTES = 40 + 'default'.length;
+
+interface UnpostedJournal {
+  readonly dataDir: string;
+  readonly segment: string;
+  /** In the order of the journal: what was sent, byte for byte, and the spans in it. */
+  readonly records: readonly { readonly body: Uint8Array; readonly spans: readonly SentSpan[] }[];
+}
+
+/** A journal of ten acknowledged bodies, none of which the ledger has seen: it hung, and then both were killed. */
+async function anUnpostedJournal(): Promise<UnpostedJournal> {
+  const dataDir = await aDataDirectory();
+  const service = await startServiceProcess({ dataDir });
+  signalIfThere(await service.ledgerPid(), 'SIGSTOP');
+  const random = randomFrom(5);
+  const records: { body: Uint8Array; spans: readonly SentSpan[] }[] = [];
+  for (let sent = 0; sent < 10; sent++) {
+    const batch = aBatch(random, 30);
+    expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
+    records.push(batch);
+  }
+  await endProcessesOf(dataDir);
+  const journal = join(dataDir, 'journal');
+  const [segment, ...others] = (await readdir(journal)).filter((name) => name.endsWith('.journal'));
+  expect(others, 'all records are in one segment').toEqual([]);
+  return { dataDir, segment: join(journal, segment ?? ''), records };
+}
+
+/** Starts on the damaged journal, lets it be posted, stops. */
+async function postAndStop(dataDir: string): Promise<void> {
+  const service = await startServiceProcess({ dataDir });
+  expect(await service.stop()).toBe(0);
+}
+
+async function damagedBytes(dataDir: string): Promise<number> {
+  const [row] = await readLedgerFile(
+    dataDir,
+    'SELECT sum(damaged_bytes)::BIGINT AS bytes FROM public.ingest_health',
+  );
+  return Number(row?.bytes);
+}
+
+function spansExcept(records: UnpostedJournal['records'], damaged: readonly number[]): Map<string, SentSpan> {
+  return new Map(
+    records.flatMap(({ spans }, index) =>
+      damaged.includes(index) ? [] : spans.map((span) => [span.usageId, span] as const),
+    ),
+  );
+}
+
+async function flipByte(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0x55, at);
+  await writeFile(path, bytes);
+}
+
+it('a damaged body in the middle costs its own spans, is reported, and no others are lost', async () => {
+  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { body } = records[4] ?? { body: new Uint8Array() };
+  const at = (await readFile(segment)).indexOf(body);
+  expect(at).toBeGreaterThan(0);
+  await flipByte(segment, at + Math.floor(body.length / 2));
+
+  await postAndStop(dataDir);
+
+  await expectExactlyOnce(dataDir, spansExcept(records, [4]));
+  expect(await damagedBytes(dataDir)).toBe(RECORD_HEAD_BYTES + body.length);
+});
+
+it('a damaged record header in the middle costs its own spans, is reported, and no others are lost', async () => {
+  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { body } = records[6] ?? { body: new Uint8Array() };
+  const at = (await readFile(segment)).indexOf(body);
+  expect(at).toBeGreaterThan(0);
+  await flipByte(segment, at - RECORD_HEAD_BYTES + 8); // the length: where the next record starts is unknown
+
+  await postAndStop(dataDir);
+
+  await expectExactlyOnce(dataDir, spansExcept(records, [6]));
+  expect(await damagedBytes(dataDir)).toBe(RECORD_HEAD_BYTES + body.length);
+});
+
+it('damage is reported once, however often the service is started', async () => {
+  const { dataDir, segment, records } = await anUnpostedJournal();
+  const at = (await readFile(segment)).indexOf(records[2]?.body ?? new Uint8Array());
+  await flipByte(segment, at + 10);
+  await postAndStop(dataDir);
+  const reported = await damagedBytes(dataDir);
+
+  await postAndStop(dataDir);
+
+  expect(reported).toBeGreaterThan(0);
+  expect(await damagedBytes(dataDir)).toBe(reported);
+});
+
+it('a torn tail is cut at start: it was never acknowledged, and no damage', async () => {
+  const { dataDir, segment, records } = await anUnpostedJournal();
+  const whole = await readFile(segment);
+  const last = whole.indexOf(records[9]?.body ?? new Uint8Array()) - RECORD_HEAD_BYTES;
+  expect(last).toBeGreaterThan(0);
+  // What a crash leaves of an append: a record that ends in the middle of its body.
+  await writeFile(segment, Buffer.concat([whole, whole.subarray(last, last + 4000)]));
+
+  const service = await startServiceProcess({ dataDir });
+  expect((await stat(segment)).size, 'cut back to the last whole record').toBe(whole.length);
+  const later = aBatch(randomFrom(6));
+  expect((await sendBatch(service.otlpUrl, later)).status).toBe(200);
+  expect(await service.stop()).toBe(0);
+
+  const all = [...spansExcept(records, []).values(), ...later.spans];
+  await expectExactlyOnce(dataDir, new Map(all.map((span) => [span.usageId, span])));
+  expect(await damagedBytes(dataDir)).toBe(0);
+});
+
+it('a tail that lost an unacknowledged half is cut, and what is before it is there', async () => {
+  const { dataDir, segment, records } = await anUnpostedJournal();
+  const whole = await readFile(segment);
+  const last = whole.indexOf(records[9]?.body ?? new Uint8Array()) - RECORD_HEAD_BYTES;
+  await writeFile(segment, whole.subarray(0, last + 100));
+
+  await postAndStop(dataDir);
+
+  expect((await stat(segment)).size).toBe(last);
+  await expectExactlyOnce(dataDir, spansExcept(records, [9]));
+});
