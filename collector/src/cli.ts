@@ -43,6 +43,7 @@ function commands(around: Surroundings): Command {
   const program = new Command('spanledger')
     .description('Turns the OpenTelemetry spans of AI calls into a ledger of usage, cost and credits.')
     .exitOverride()
+    .showHelpAfterError('(spanledger --help lists the commands)')
     .configureOutput({
       writeOut: (text) => around.stdout.write(text),
       writeErr: (text) => around.stderr.write(text),

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAppender } from './appender.ts';
+import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
 import { benchPrice } from './price.ts';
@@ -10,12 +11,13 @@ import { benchScan } from './scan.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|journal|appender|price]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|journal|appender|follow|price]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
   journal    own segment files against node:sqlite
   appender   rows into DuckDB
+  follow     the ledger process alone, working off a full journal
   price      normalising, pricing, metering
 
   --seconds  how long each load of ingest lasts (default 15)
@@ -23,6 +25,7 @@ const HELP = `npm run bench -- [ingest|scan|journal|appender|price]… [--second
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
+  strict: false,
   options: {
     seconds: { type: 'string', default: '15' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -38,6 +41,7 @@ const benches: Record<string, () => Promise<void>> = {
   scan: async () => show('Scanner', await benchScan()),
   journal: async () => show('Journal', await benchJournal()),
   appender: async () => show('DuckDB appender', await benchAppender()),
+  follow: async () => show('The ledger working off a backlog', [await benchFollow()]),
   price: async () => show('Pricing', [await benchPrice()]),
 };
 
@@ -46,9 +50,14 @@ function show(title: string, rows: readonly object[]): void {
   console.table(rows);
 }
 
-const unknown = positionals.filter((name) => benches[name] === undefined);
+const unknown = [
+  ...positionals.filter((name) => benches[name] === undefined),
+  ...Object.keys(values)
+    .filter((name) => name !== 'seconds' && name !== 'help')
+    .map((name) => `--${name}`),
+];
 if (values.help || unknown.length > 0) {
-  process.stdout.write(unknown.length > 0 ? `No bench is called ${unknown.join(', ')}.\n\n${HELP}` : HELP);
+  process.stdout.write(unknown.length > 0 ? `Not known here: ${unknown.join(', ')}.\n\n${HELP}` : HELP);
   process.exitCode = values.help ? 0 : 2;
 } else {
   const [cpu] = cpus();
@@ -57,7 +66,7 @@ if (values.help || unknown.length > 0) {
   );
   for (const name of positionals.length > 0
     ? positionals
-    : ['scan', 'price', 'appender', 'journal', 'ingest']) {
+    : ['scan', 'price', 'appender', 'follow', 'journal', 'ingest']) {
     await benches[name]?.();
   }
 }

@@ -59,17 +59,21 @@ const questions = [
 ] as const;
 
 /** Customers come at the same time, so that nothing works by accident of order. */
-async function oneMinuteOfTraffic(rounds: number): Promise<void> {
+async function traffic(rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const visits = customers.flatMap((who, index) =>
       (Object.keys(features) as Visit['feature'][])
         // Some use more than others: that is what a ledger is for.
         .filter((_feature, position) => (round + position) % (index + 1) === 0)
-        .map((feature, position) => ({ ...who, feature, text: questions[(round + position) % 3] ?? questions[0] })),
+        .map((feature, position) => ({
+          ...who,
+          feature,
+          text: questions[(round + position) % 3] ?? questions[0],
+        })),
     );
     await Promise.all(visits.map((visit) => withAttribution(visit, () => features[visit.feature](visit))));
     await delay(100);
   }
 }
 
-await oneMinuteOfTraffic(Number(process.argv[2] ?? 12));
+await traffic(Number(process.argv[2] ?? 12));

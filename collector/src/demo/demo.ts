@@ -18,7 +18,7 @@ const SOURCES = '--conditions=@spanledger/source';
 const DATA_DIR = join('.spanledger', 'demo');
 const APPEARS_WITHIN_MS = 20_000;
 
-const HELP = `npm run demo [-- --real] [-- --rounds N]
+const HELP = `npm run demo -- [--real] [--rounds N]
 
 Runs a small app with three customers and three features through the whole pipeline, prints cost and credits for
 each, and checks them against what the provider served.
@@ -27,34 +27,59 @@ each, and checks them against what the provider served.
   --rounds N  rounds of traffic (default 12)
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    real: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '12' },
-    help: { type: 'boolean', default: false, short: 'h' },
-  },
-});
-if (options.help) {
-  process.stdout.write(HELP);
-} else if (options.real && !process.env.OPENAI_API_KEY) {
-  process.stderr.write('--real calls the OpenAI API and needs OPENAI_API_KEY in the environment.\n');
+const options = readOptions();
+if (options === null) {
   process.exitCode = 2;
+} else if (options.help) {
+  process.stdout.write(HELP);
 } else {
-  process.exitCode = (await demo()) ? 0 : 1;
+  process.exitCode = (await demo(options)) ? 0 : 1;
+}
+
+interface Options {
+  readonly real: boolean;
+  readonly rounds: string;
+  readonly help: boolean;
+}
+
+/** Null when the command line is wrong; what is wrong has been said. */
+function readOptions(): Options | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        real: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '12' },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    });
+    if (!/^[1-9]\d{0,5}$/.test(values.rounds))
+      throw new Error(`--rounds takes a whole number, not ${values.rounds}`);
+    if (values.real && !process.env.OPENAI_API_KEY && !values.help) {
+      throw new Error('--real calls the OpenAI API and needs OPENAI_API_KEY in the environment');
+    }
+    return values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    return null;
+  }
 }
 
 /** True when the ledger equals what was served. */
-async function demo(): Promise<boolean> {
+async function demo(options: Options): Promise<boolean> {
   await rm(DATA_DIR, { recursive: true, force: true });
   const provider = options.real ? null : await startStandInProvider({ chunkDelayMs: 5 });
   say.step(
-    provider === null ? 'Calling the real OpenAI API' : `A stand-in for the OpenAI API answers at ${provider.url}`,
+    provider === null
+      ? 'Calling the real OpenAI API'
+      : `A stand-in for the OpenAI API answers at ${provider.url}`,
   );
   const service = await startService();
   say.step(`Spanledger takes spans at ${service.otlpUrl}`);
   try {
-    say.step('A small app runs: 3 customers, 3 features, the real OpenAI SDK, node --import @spanledger/instrumentation/register');
-    await runApp(provider?.url ?? null, service.otlpUrl);
+    say.step(
+      'A small app runs: 3 customers, 3 features, the real OpenAI SDK, node --import @spanledger/instrumentation/register',
+    );
+    await runApp(provider?.url ?? null, service.otlpUrl, options.rounds);
     const served = (provider?.served() ?? []).filter((call) => call.usage !== undefined);
     const isThere = await untilPosted(service, provider === null ? null : served.length);
     await showLedger(service);
@@ -104,7 +129,9 @@ async function startService(): Promise<RunningService> {
         columns: { name: string }[];
         rows: (string | null)[][];
       };
-      return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null])));
+      return rows.map((row) =>
+        Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null])),
+      );
     },
     async stop() {
       if (child.exitCode !== null) return;
@@ -123,10 +150,10 @@ async function readUntil(child: ChildProcess, pattern: RegExp): Promise<string> 
   throw new Error(`The service ended before it was running. It said: ${text}`);
 }
 
-async function runApp(providerUrl: string | null, otlpUrl: string): Promise<void> {
+async function runApp(providerUrl: string | null, otlpUrl: string, rounds: string): Promise<void> {
   const app = spawn(
     process.execPath,
-    [SOURCES, '--import', '@spanledger/instrumentation/register', here('app.ts'), options.rounds],
+    [SOURCES, '--import', '@spanledger/instrumentation/register', here('app.ts'), rounds],
     {
       env: {
         ...process.env,

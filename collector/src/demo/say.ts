@@ -22,7 +22,9 @@ export function sayTable(rows: readonly Record<string, string | null>[]): void {
   const widths = names.map((name, i) => Math.max(name.length, ...shown.map((row) => row[i]?.length ?? 0)));
   const isNumeric = names.map((_, i) => shown.every((row) => /^[\d.]*$/.test(row[i] ?? '')));
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ');
+    cells
+      .map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ');
   say.plain(styleText('underline', line(names), { stream: process.stdout }));
   for (const row of shown) say.plain(line(row));
 }

@@ -3,6 +3,15 @@ import { type Rates, TOKEN_CLASSES } from '@spanledger/metering';
 import type { DatedCard, PriceCatalogue } from '../catalogue/index.ts';
 import { Decimal128Column, IntegerColumn, type TableLayout, TableWriter, TextColumn } from './columns.ts';
 
+/** As the columns of `usage` have them. */
+const CLASS_NAMES: { readonly [Class in keyof Rates]: string } = {
+  uncachedInput: 'uncached_input',
+  cacheRead: 'cache_read',
+  cacheWrite: 'cache_write',
+  visibleOutput: 'visible_output',
+  reasoning: 'reasoning',
+};
+
 interface PriceRow {
   readonly dated: DatedCard;
   readonly tokenClass: keyof Rates;
@@ -69,7 +78,7 @@ function priceLayout(bookVersion: string, nowMillis: number): TableLayout<PriceR
       card.set(row, price.dated.card.id);
       provider.set(row, price.dated.card.provider);
       model.set(row, price.dated.card.model);
-      tokenClass.set(row, price.tokenClass);
+      tokenClass.set(row, CLASS_NAMES[price.tokenClass]);
       above.set(row, price.inputTokensAbove);
       rate.set(row, price.rate);
       from.set(row, Number.isFinite(validFromMicros) ? validFromMicros : null);
