@@ -1,4 +1,8 @@
 import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ServedCall,
@@ -16,19 +20,39 @@ interface Run {
   readonly served: readonly ServedCall[];
 }
 
-async function runCases(app: string, isMetered: boolean): Promise<Run> {
+const repository = new URL('../../..', import.meta.url);
+const folders: string[] = [];
+
+/** The fixtures beside another major of the SDK, installed under its own name as an app would have it. */
+async function appsWith(sdk: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'spanledger-apps-'));
+  folders.push(folder);
+  const modules = join(folder, 'node_modules');
+  await cp(new URL('./apps/', import.meta.url), folder, { recursive: true });
+  await mkdir(join(modules, '@spanledger'), { recursive: true });
+  await cp(new URL(`node_modules/${sdk}`, repository), join(modules, 'openai'), { recursive: true });
+  for (const workspace of ['instrumentation', 'semconv']) {
+    await symlink(
+      fileURLToPath(new URL(`packages/${workspace}`, repository)),
+      join(modules, '@spanledger', workspace),
+    );
+  }
+  return folder;
+}
+
+async function runCases(folder: string, app: string, isMetered: boolean): Promise<Run> {
   const provider: StandInProvider = await startStandInProvider();
   const sink: Sink = await startSink();
   try {
     const run = await runApp(
-      app,
+      join(folder, app),
       {
         PROVIDER_URL: provider.url,
         SPANLEDGER_ENDPOINT: sink.url,
         SPANLEDGER_REQUEST_STREAM_USAGE: 'true',
         OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       },
-      { flags: isMetered ? METERED : NOT_METERED },
+      { flags: isMetered ? METERED : NOT_METERED, directory: folder },
     );
     expect(run.code, run.stderr).toBe(0);
     return {
@@ -43,6 +67,10 @@ async function runCases(app: string, isMetered: boolean): Promise<Run> {
     await sink.close();
   }
 }
+
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
 
 /** Cases that cannot know their usage: the app went away, the provider failed, or the caller declined. */
 const WITHOUT_USAGE: Readonly<Record<string, string>> = {
@@ -59,14 +87,22 @@ const WITHOUT_USAGE: Readonly<Record<string, string>> = {
   'never-read-stream': 'aborted',
 };
 
-describe.each(['esm.mjs', 'cjs.cjs'])('the openai SDK in %s', (app) => {
+describe.each([
+  ['openai', 'esm.mjs'],
+  ['openai', 'cjs.cjs'],
+  ['openai-6', 'esm.mjs'],
+  ['openai-6', 'cjs.cjs'],
+  ['openai-5', 'esm.mjs'],
+  ['openai-5', 'cjs.cjs'],
+])('the %s SDK in %s', (sdk, app) => {
   let metered: Run;
   let plain: Run;
   let names: readonly string[];
 
   beforeAll(async () => {
-    plain = await runCases(app, false);
-    metered = await runCases(app, true);
+    const folder = await appsWith(sdk);
+    plain = await runCases(folder, app, false);
+    metered = await runCases(folder, app, true);
     names = Object.keys(plain.app);
   }, 60_000);
 

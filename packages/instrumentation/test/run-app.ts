@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface AppRun {
@@ -33,7 +34,7 @@ export function startApp(
   env: Readonly<Record<string, string>>,
   { args = [], flags = METERED, directory = packageDirectory }: HowToRun = {},
 ): RunningApp {
-  const file = fileURLToPath(new URL(app, new URL('apps/', import.meta.url)));
+  const file = isAbsolute(app) ? app : fileURLToPath(new URL(app, new URL('apps/', import.meta.url)));
   const child = spawn(process.execPath, [...flags, file, ...args], {
     cwd: directory,
     env: { PATH: process.env.PATH, ...env },
