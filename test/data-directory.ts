@@ -45,8 +45,13 @@ export async function allProcessesEnded(directory: string, withinMs: number): Pr
   });
 }
 
-/** A process that has just ended by itself is no mistake. */
+/**
+ * A process that has just ended by itself is no mistake.
+ *
+ * @throws for 0 and negative numbers: they would signal whole groups of processes, this one included.
+ */
 export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  if (!(pid > 0)) throw new Error(`${pid} is no process id`);
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -36,7 +36,10 @@ export async function expectExactlyOnce(
   mayBeThere: ReadonlyMap<string, SentSpan> = new Map(),
   context = '',
 ): Promise<void> {
-  const rows = await readLedgerFile(dataDir, 'SELECT usage_id, input_tokens, output_tokens FROM public.usage');
+  const rows = await readLedgerFile(
+    dataDir,
+    'SELECT usage_id, input_tokens, output_tokens FROM public.usage',
+  );
   const found = new Map(rows.map((row) => [row.usage_id ?? '', row]));
   expect(acknowledged.size, `something was acknowledged ${context}`).toBeGreaterThan(0);
   expect(rows.length - found.size, `spans that are there twice ${context}`).toBe(0);

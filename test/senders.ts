@@ -21,6 +21,8 @@ export interface SendersOptions {
   readonly senders?: number;
   /** Pause of each sender between its batches. */
   readonly pauseMs?: number;
+  /** Share of answers of 200 that get lost on their way back, so that what is on disk is sent again. */
+  readonly lostAnswerShare?: number;
   /** Share of batches that are given up after the first failure; they may be in the ledger or not. */
   readonly givenUpShare?: number;
 }
@@ -53,7 +55,7 @@ export function sendBatch(url: string, { headers, body }: Batch): Promise<HttpAn
 }
 
 export function startSenders(options: SendersOptions): Senders {
-  const { random, senders = 4, pauseMs = 15, givenUpShare = 0 } = options;
+  const { random, senders = 4, pauseMs = 15, lostAnswerShare = 0, givenUpShare = 0 } = options;
   const acknowledged = new Map<string, SentSpan>();
   const givenUp = new Map<string, SentSpan>();
   let acknowledgedBatches = 0;
@@ -64,11 +66,15 @@ export function startSenders(options: SendersOptions): Senders {
     for (const span of batch.spans) map.set(span.usageId, span);
   };
   const deliver = async (batch: Batch) => {
-    for (let attempt = 1; ; attempt++) {
+    for (;;) {
       const status = await sendBatch(options.url(), batch).then(
         (answer) => answer.status,
         () => 0, // not answered: it may or may not be on disk
       );
+      if (status === 200 && random() < lostAnswerShare) {
+        sentAgain++;
+        continue;
+      }
       if (status === 200) {
         acknowledgedBatches++;
         return keep(acknowledged, batch);
@@ -118,7 +124,8 @@ export function randomFrom(seed: number): () => number {
 }
 
 function sentSpan({ traceId = '', spanId = '', attributes = [] }: RequestSpan): SentSpan {
-  const tokens = (key: string) => Number(attributes.find((a) => a.key === key)?.value?.intValue ?? Number.NaN);
+  const tokens = (key: string) =>
+    Number(attributes.find((a) => a.key === key)?.value?.intValue ?? Number.NaN);
   return {
     usageId: traceId + spanId,
     inputTokens: tokens('gen_ai.usage.input_tokens'),

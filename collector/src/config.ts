@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type CreditRules, creditRules } from '@spanledger/metering';
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import { Settings as TypeBoxSettings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { parseDocument } from 'yaml';
 import { SpanledgerError } from './errors.ts';
@@ -11,6 +12,10 @@ import { SpanledgerError } from './errors.ts';
  */
 
 const MIB = 1024 * 1024;
+
+/** TypeBox stops at 8, and all problems are to be seen at once; nobody reads more than this. */
+const MAX_PROBLEMS = 1000;
+TypeBoxSettings.Set({ maxErrors: MAX_PROBLEMS });
 
 function bytes(megabytes: number, description: string) {
   return Type.Integer({ minimum: 1024, default: megabytes * MIB, description: `${description} Bytes.` });
@@ -35,6 +40,8 @@ const Decimal = Type.Unsafe<string>({
   description: 'A decimal number, read exactly.',
   examples: ['0.5'],
 });
+
+const RULE_SHAPES = 'fixed: {credits} or cost_plus: {target_margin or markup, credit_value_usd, increment?}';
 
 const Rule = Type.Union(
   [
@@ -61,7 +68,7 @@ const Rule = Type.Union(
       },
     ),
   ],
-  { description: 'fixed: {credits} or cost_plus: {target_margin or markup, credit_value_usd, increment?}' },
+  { description: RULE_SHAPES },
 );
 
 export const ConfigSchema = Type.Object(
@@ -236,14 +243,23 @@ export function readConfig(
   for (const [name, [top, key]] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
     if (value === undefined || value === '') continue;
+    const section = tree[top] ?? {};
     if (key === undefined) tree[top] = value;
-    else tree[top] = { ...(isMap(tree[top]) ? tree[top] : {}), [key]: value };
+    // A section that is no map stays as it is, so that it is reported and not hidden.
+    else if (isMap(section)) tree[top] = { ...section, [key]: value };
   }
-  const converted = Value.Convert(ConfigSchema, Value.Default(ConfigSchema, tree));
+  const converted = withIntegers(ConfigSchema, Value.Default(ConfigSchema, tree));
   collectProblems(ConfigSchema, converted, problems);
   if (problems.length === 0 && Value.Check(ConfigSchema, converted)) {
     const { credits, ...settings } = converted;
     const rules = creditRules(credits);
+    if (settings.data_dir.includes('\0')) {
+      problems.push({
+        path: 'data_dir',
+        expected: 'must be a path, and none holds NUL',
+        value: shown(settings.data_dir),
+      });
+    }
     if (!isLoopback(settings.listen.host)) {
       problems.push({
         path: 'listen.host',
@@ -292,7 +308,14 @@ function parseYaml(text: string | null, problems: ConfigProblem[]): Record<strin
     });
   }
   if (problems.length > 0) return {};
-  const tree: unknown = document.toJS();
+  let tree: unknown;
+  try {
+    tree = document.toJS();
+  } catch (error) {
+    // An alias without its anchor, or more aliases than any configuration needs.
+    problems.push({ path: 'spanledger.yaml', expected: 'must be valid YAML', value: String(error) });
+    return {};
+  }
   if (tree === null || tree === '') return {};
   if (isMap(tree)) return tree;
   problems.push({
@@ -303,39 +326,88 @@ function parseYaml(text: string | null, problems: ConfigProblem[]): Record<strin
   return {};
 }
 
+/**
+ * Whole numbers written in digits become numbers where the schema has an integer. Nothing else is bent into shape:
+ * `4.5`, `true` and an empty text are no ports.
+ */
+function withIntegers(schema: TSchema, value: unknown): unknown {
+  if (Type.IsInteger(schema)) {
+    return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  }
+  if (!Type.IsObject(schema) || !isMap(value)) return value;
+  const { properties } = schema;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+      return [key, property === undefined ? inner : withIntegers(property, inner)];
+    }),
+  );
+}
+
+type Mistake = ReturnType<typeof Value.Errors>[number];
+
+/** One problem for each place, in the words for people. */
 function collectProblems(schema: TObject, value: unknown, problems: ConfigProblem[]): void {
   const seen = new Set<string>();
-  for (const error of Value.Errors(schema, value)) {
-    // Alternatives report every branch; the deepest problem below a rule says it all, once for each place.
-    if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
-    const unknownKeys = error.keyword === 'additionalProperties' ? unknownKeysOf(error.params) : [''];
-    for (const key of unknownKeys) {
-      const path = [...error.instancePath.split('/').slice(1), ...(key === '' ? [] : [key])].join('.');
-      if (seen.has(path)) continue;
-      seen.add(path);
-      problems.push({
-        path: path === '' ? 'spanledger.yaml' : path,
-        expected: key === '' ? expectation(error.message, error.params) : 'is not a setting',
-        value: shown(valueAt(value, path)),
-      });
-    }
+  for (const mistake of meantMistakes(Value.Errors(schema, value))) {
+    // A key that is not in the schema is reported as `false` at its own place, and once more at its parent.
+    if (mistake.keyword === 'additionalProperties') continue;
+    const keys = keysOf(mistake);
+    const path = keys.length === 0 ? 'spanledger.yaml' : keys.join('.');
+    if (seen.has(path)) continue;
+    seen.add(path);
+    problems.push({ path, expected: expectationOf(mistake), value: shown(valueAt(value, keys)) });
   }
 }
 
-function unknownKeysOf(params: object): string[] {
-  const keys: unknown = 'additionalProperties' in params ? params.additionalProperties : [];
-  return Array.isArray(keys) ? keys.map(String) : [];
+/**
+ * An alternative reports the mistakes of all its branches. The branch that got furthest into the value is the one
+ * that was meant, and only its mistakes help; when none got anywhere, the alternative itself is the mistake.
+ */
+function meantMistakes(mistakes: readonly Mistake[]): Mistake[] {
+  let left = [...mistakes];
+  for (const alternative of mistakes.filter(({ keyword }) => keyword === 'anyOf')) {
+    const at = keysOf(alternative).length;
+    const isBelow = (mistake: Mistake) =>
+      mistake.schemaPath.startsWith(`${alternative.schemaPath}/anyOf/`) &&
+      (mistake.instancePath === alternative.instancePath ||
+        mistake.instancePath.startsWith(`${alternative.instancePath}/`));
+    let furthest: { readonly depth: number; readonly branch: string } | null = null;
+    for (const mistake of left.filter(isBelow)) {
+      // A key that the branch does not know tells against it, however deep it lies.
+      const depth = keysOf(mistake).length - (mistake.keyword === 'boolean' ? 1 : 0);
+      const branch = mistake.schemaPath.slice(0, `${alternative.schemaPath}/anyOf/0`.length);
+      if (depth > (furthest?.depth ?? at)) furthest = { depth, branch };
+    }
+    left = left.filter((mistake) =>
+      mistake === alternative
+        ? furthest === null
+        : !isBelow(mistake) || (furthest !== null && mistake.schemaPath.startsWith(furthest.branch)),
+    );
+  }
+  return left;
 }
 
-function expectation(message: string, params: object): string {
+/** The keys of a JSON pointer (RFC 6901). */
+function keysOf({ instancePath }: Mistake): string[] {
+  return instancePath
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function expectationOf({ keyword, message, params }: Mistake): string {
+  if (keyword === 'boolean') return 'is not a setting';
+  // Credit rules are the only alternatives there are.
+  if (keyword === 'anyOf') return `must be ${RULE_SHAPES}`;
   const allowed: unknown = 'allowedValues' in params ? params.allowedValues : undefined;
   if (Array.isArray(allowed)) return `must be one of ${allowed.join(', ')}`;
   return message;
 }
 
-function valueAt(tree: unknown, path: string): unknown {
+function valueAt(tree: unknown, keys: readonly string[]): unknown {
   let value = tree;
-  for (const key of path === '' ? [] : path.split('.')) value = isMap(value) ? value[key] : undefined;
+  for (const key of keys) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return value;
 }
 

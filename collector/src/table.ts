@@ -11,7 +11,7 @@ export function printRows(out: NodeJS.WritableStream, { columns, rows }: QueryAn
     return;
   }
   const table = new Table({
-    head: columns.map(({ name }) => name),
+    head: columns.map(({ name }) => shown(name)),
     colAligns: columns.map(({ type }) => (isNumeric(type) ? 'right' : 'left')),
     style: { head: [], border: [], compact: true },
     chars: PLAIN,
@@ -48,5 +48,11 @@ function shown(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escaped);
+}
+
+/** As in JSON, which leaves out the upper control characters although terminals obey them too (U+009B is `ESC [`). */
+function escaped(character: string): string {
+  if (character < ' ') return JSON.stringify(character).slice(1, -1);
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

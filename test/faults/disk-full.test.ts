@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -80,6 +82,36 @@ it('a ledger that hangs costs the sender a 503 at the lag bound, and nothing onc
   expect(await service.ledgerPid(), 'it was not restarted').toBe(ledgerPid);
   expect(await service.stop()).toBe(0);
   await expectExactlyOnce(dataDir, acknowledged);
+});
+
+it('past the bound on what is received at once a sender is told to come back, and then taken', async () => {
+  const dataDir = await aDataDirectory();
+  const configFile = join(dataDir, 'spanledger.yaml');
+  await writeFile(configFile, 'receiver:\n  max_in_flight_bytes: 200000\n');
+  const service = await startServiceProcess({ dataDir, configFile });
+  const { hostname, port } = new URL(service.otlpUrl);
+  const slow = connect(Number(port), hostname);
+  await once(slow, 'connect');
+  // Its declared length takes most of the bound for as long as it is being sent.
+  slow.write(
+    'POST /v1/traces HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n{',
+  );
+  const large = aBatch(() => 0, 60);
+  expect(large.body.byteLength).toBeGreaterThan(10_000);
+  let answer = await sendBatch(service.otlpUrl, large);
+  await until('the slow body is counted', 5000, async () => {
+    if (answer.status === 200) answer = await sendBatch(service.otlpUrl, large);
+    return answer.status === 503;
+  });
+  expect(answer.headers['retry-after']).toBe('1');
+  expect(statusOf(answer)).toMatchObject({ code: 14, message: expect.stringMatching(/^SL_RECEIVER_BUSY: /) });
+
+  slow.destroy();
+  await until('the room is given back', 5000, async () => {
+    return (await sendBatch(service.otlpUrl, large)).status === 200;
+  });
+  expect(await service.stop()).toBe(0);
+  await expectExactlyOnce(dataDir, new Map(large.spans.map((span) => [span.usageId, span])));
 });
 
 async function sendUntilRefused(

@@ -1,9 +1,10 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { aDataDirectory, endProcessesOf, signalIfThere } from '../data-directory.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { aDataDirectory, endProcessesOf, removeDataDirectory, signalIfThere } from '../data-directory.ts';
 import { expectExactlyOnce, readLedgerFile } from '../ledger-file.ts';
-import { aBatch, randomFrom, type SentSpan, sendBatch } from '../senders.ts';
+import { aBatch, type Batch, randomFrom, type SentSpan, sendBatch } from '../senders.ts';
 import { startServiceProcess } from '../service.ts';
 
 /** Record header and tenant name `default` stand before a body (collector/src/journal/record.ts). */
@@ -12,27 +13,39 @@ const RECORD_HEAD_BYTES = 40 + 'default'.length;
 interface UnpostedJournal {
   readonly dataDir: string;
   readonly segment: string;
-  /** In the order of the journal: what was sent, byte for byte, and the spans in it. */
-  readonly records: readonly { readonly body: Uint8Array; readonly spans: readonly SentSpan[] }[];
 }
 
-/** A journal of ten acknowledged bodies, none of which the ledger has seen: it hung, and then both were killed. */
-async function anUnpostedJournal(): Promise<UnpostedJournal> {
-  const dataDir = await aDataDirectory();
-  const service = await startServiceProcess({ dataDir });
+let hung = '';
+let segmentName = '';
+/** In the order of the journal: what was sent, byte for byte, and the spans in it. */
+const records: Batch[] = [];
+
+/** Ten bodies are acknowledged, and the ledger has seen none: it hangs, and then both processes are killed. */
+beforeAll(async () => {
+  hung = await mkdtemp(join(tmpdir(), 'spanledger-hung-'));
+  const service = await startServiceProcess({ dataDir: hung });
   signalIfThere(await service.ledgerPid(), 'SIGSTOP');
   const random = randomFrom(5);
-  const records: { body: Uint8Array; spans: readonly SentSpan[] }[] = [];
   for (let sent = 0; sent < 10; sent++) {
     const batch = aBatch(random, 30);
     expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
     records.push(batch);
   }
-  await endProcessesOf(dataDir);
-  const journal = join(dataDir, 'journal');
-  const [segment, ...others] = (await readdir(journal)).filter((name) => name.endsWith('.journal'));
+  await endProcessesOf(hung);
+  const [segment = '', ...others] = (await readdir(join(hung, 'journal'))).filter((name) =>
+    name.endsWith('.journal'),
+  );
   expect(others, 'all records are in one segment').toEqual([]);
-  return { dataDir, segment: join(journal, segment ?? ''), records };
+  segmentName = segment;
+});
+
+afterAll(() => removeDataDirectory(hung));
+
+/** A copy of it, to be damaged. */
+async function anUnpostedJournal(): Promise<UnpostedJournal> {
+  const dataDir = await aDataDirectory();
+  await cp(hung, dataDir, { recursive: true });
+  return { dataDir, segment: join(dataDir, 'journal', segmentName) };
 }
 
 /** Starts on the damaged journal, lets it be posted, stops. */
@@ -49,7 +62,7 @@ async function damagedBytes(dataDir: string): Promise<number> {
   return Number(row?.bytes);
 }
 
-function spansExcept(records: UnpostedJournal['records'], damaged: readonly number[]): Map<string, SentSpan> {
+function spansExcept(damaged: readonly number[]): Map<string, SentSpan> {
   return new Map(
     records.flatMap(({ spans }, index) =>
       damaged.includes(index) ? [] : spans.map((span) => [span.usageId, span] as const),
@@ -64,7 +77,7 @@ async function flipByte(path: string, at: number): Promise<void> {
 }
 
 it('a damaged body in the middle costs its own spans, is reported, and no others are lost', async () => {
-  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { dataDir, segment } = await anUnpostedJournal();
   const { body } = records[4] ?? { body: new Uint8Array() };
   const at = (await readFile(segment)).indexOf(body);
   expect(at).toBeGreaterThan(0);
@@ -72,12 +85,12 @@ it('a damaged body in the middle costs its own spans, is reported, and no others
 
   await postAndStop(dataDir);
 
-  await expectExactlyOnce(dataDir, spansExcept(records, [4]));
+  await expectExactlyOnce(dataDir, spansExcept([4]));
   expect(await damagedBytes(dataDir)).toBe(RECORD_HEAD_BYTES + body.length);
 });
 
 it('a damaged record header in the middle costs its own spans, is reported, and no others are lost', async () => {
-  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { dataDir, segment } = await anUnpostedJournal();
   const { body } = records[6] ?? { body: new Uint8Array() };
   const at = (await readFile(segment)).indexOf(body);
   expect(at).toBeGreaterThan(0);
@@ -85,12 +98,12 @@ it('a damaged record header in the middle costs its own spans, is reported, and 
 
   await postAndStop(dataDir);
 
-  await expectExactlyOnce(dataDir, spansExcept(records, [6]));
+  await expectExactlyOnce(dataDir, spansExcept([6]));
   expect(await damagedBytes(dataDir)).toBe(RECORD_HEAD_BYTES + body.length);
 });
 
 it('damage is reported once, however often the service is started', async () => {
-  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { dataDir, segment } = await anUnpostedJournal();
   const at = (await readFile(segment)).indexOf(records[2]?.body ?? new Uint8Array());
   await flipByte(segment, at + 10);
   await postAndStop(dataDir);
@@ -103,7 +116,7 @@ it('damage is reported once, however often the service is started', async () => 
 });
 
 it('a torn tail is cut at start: it was never acknowledged, and no damage', async () => {
-  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { dataDir, segment } = await anUnpostedJournal();
   const whole = await readFile(segment);
   const last = whole.indexOf(records[9]?.body ?? new Uint8Array()) - RECORD_HEAD_BYTES;
   expect(last).toBeGreaterThan(0);
@@ -116,13 +129,13 @@ it('a torn tail is cut at start: it was never acknowledged, and no damage', asyn
   expect((await sendBatch(service.otlpUrl, later)).status).toBe(200);
   expect(await service.stop()).toBe(0);
 
-  const all = [...spansExcept(records, []).values(), ...later.spans];
+  const all = [...spansExcept([]).values(), ...later.spans];
   await expectExactlyOnce(dataDir, new Map(all.map((span) => [span.usageId, span])));
   expect(await damagedBytes(dataDir)).toBe(0);
 });
 
 it('a tail that lost an unacknowledged half is cut, and what is before it is there', async () => {
-  const { dataDir, segment, records } = await anUnpostedJournal();
+  const { dataDir, segment } = await anUnpostedJournal();
   const whole = await readFile(segment);
   const last = whole.indexOf(records[9]?.body ?? new Uint8Array()) - RECORD_HEAD_BYTES;
   await writeFile(segment, whole.subarray(0, last + 100));
@@ -130,5 +143,5 @@ it('a tail that lost an unacknowledged half is cut, and what is before it is the
   await postAndStop(dataDir);
 
   expect((await stat(segment)).size).toBe(last);
-  await expectExactlyOnce(dataDir, spansExcept(records, [9]));
+  await expectExactlyOnce(dataDir, spansExcept([9]));
 });

@@ -36,7 +36,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 it('a signal during the start is not lost: the service starts, stops and exits with 0', async () => {
   const dataDir = await aDataDirectory();
   const service = spawnService({ dataDir });
-  await until('the ledger process is starting', 20_000, async () => (await processesOf(dataDir)).length === 2);
+  await until(
+    'the ledger process is starting',
+    20_000,
+    async () => (await processesOf(dataDir)).length === 2,
+  );
   service.kill('SIGTERM');
   const [exitCode] = await once(service, 'exit');
   expect(exitCode).toBe(0);

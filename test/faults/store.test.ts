@@ -1,22 +1,34 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { expect, it, onTestFinished } from 'vitest';
-import { aDataDirectory, processesOf } from '../data-directory.ts';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { aDataDirectory, processesOf, removeDataDirectory } from '../data-directory.ts';
 import { contentsOf, expectExactlyOnce, LEDGER_FILE } from '../ledger-file.ts';
 import { aBatch, randomFrom, type SentSpan, sendBatch } from '../senders.ts';
 import { spawnService, startServiceProcess } from '../service.ts';
 
-/** A data directory that was used, and the spans that are in it. */
-async function aUsedDataDirectory(): Promise<{ dataDir: string; sent: Map<string, SentSpan> }> {
-  const dataDir = await aDataDirectory();
-  const service = await startServiceProcess({ dataDir });
+let used = '';
+let sent = new Map<string, SentSpan>();
+
+beforeAll(async () => {
+  used = await mkdtemp(join(tmpdir(), 'spanledger-used-'));
+  const service = await startServiceProcess({ dataDir: used });
   const batch = aBatch(randomFrom(4));
   expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
   expect(await service.stop()).toBe(0);
-  return { dataDir, sent: new Map(batch.spans.map((span) => [span.usageId, span])) };
+  sent = new Map(batch.spans.map((span) => [span.usageId, span]));
+});
+
+afterAll(() => removeDataDirectory(used));
+
+/** A copy of a data directory that was used; `sent` is what is in it. */
+async function aUsedDataDirectory(): Promise<string> {
+  const dataDir = await aDataDirectory();
+  await cp(used, dataDir, { recursive: true });
+  return dataDir;
 }
 
 /** Starts the service, which must refuse: what it says, and that it left nothing running and changed nothing. */
@@ -37,7 +49,7 @@ async function refusedStart(dataDir: string): Promise<string> {
 }
 
 it('a missing ledger file is not replaced by an empty one; --new-ledger fills one from the journal', async () => {
-  const { dataDir, sent } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   await rm(join(dataDir, LEDGER_FILE));
 
   const complaint = await refusedStart(dataDir);
@@ -50,14 +62,14 @@ it('a missing ledger file is not replaced by an empty one; --new-ledger fills on
 });
 
 it('--new-ledger does not empty a ledger that is there', async () => {
-  const { dataDir, sent } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   const service = await startServiceProcess({ dataDir, args: ['--new-ledger'] });
   expect(await service.stop()).toBe(0);
   await expectExactlyOnce(dataDir, sent);
 });
 
 it('a ledger file that another process holds is left alone', async () => {
-  const { dataDir, sent } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   const holder = spawn(
     process.execPath,
     [
@@ -86,7 +98,7 @@ it('a ledger file that another process holds is left alone', async () => {
 });
 
 it('a ledger file of a newer version is left alone', async () => {
-  const { dataDir } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   await runOnFile(
     join(dataDir, LEDGER_FILE),
     "INSERT INTO main.schema_migration SELECT max(version) + 1, 'of_the_future' FROM main.schema_migration",
@@ -95,13 +107,13 @@ it('a ledger file of a newer version is left alone', async () => {
 });
 
 it('a file that is no DuckDB database is left alone', async () => {
-  const { dataDir } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   await writeFile(join(dataDir, LEDGER_FILE), 'Dear diary, today I counted tokens.\n'.repeat(1000));
   expect(await refusedStart(dataDir)).toMatch(/^SL_STORE_UNREADABLE: .*not changed/m);
 });
 
 it('a DuckDB database of something else is left alone', async () => {
-  const { dataDir } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   const other = join(dataDir, 'other.duckdb');
   await runOnFile(other, 'CREATE TABLE invoices AS SELECT 1 AS id');
   await rename(other, join(dataDir, LEDGER_FILE));
@@ -109,7 +121,7 @@ it('a DuckDB database of something else is left alone', async () => {
 });
 
 it('a DuckDB database of something else without tables is left alone', async () => {
-  const { dataDir } = await aUsedDataDirectory();
+  const dataDir = await aUsedDataDirectory();
   const other = join(dataDir, 'other.duckdb');
   await runOnFile(other, 'CREATE VIEW greeting AS SELECT 1 AS hello');
   await rename(other, join(dataDir, LEDGER_FILE));

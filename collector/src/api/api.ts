@@ -1,5 +1,5 @@
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 
@@ -55,7 +55,7 @@ export function buildApi(parts: ApiParts): FastifyInstance {
   }).withTypeProvider<TypeBoxTypeProvider>();
   server.setValidatorCompiler(TypeBoxValidatorCompiler);
 
-  server.setErrorHandler((error: FastifyError | Error, _request, reply) => {
+  server.setErrorHandler((error: unknown, _request, reply) => {
     const failure = failureOf(error);
     if (failure.code === 'SL_INTERNAL') parts.onSurprise(error);
     return reply.code(failure.status).send({ error: { code: failure.code, message: failure.message } });
@@ -92,12 +92,23 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   SL_QUERY_BUSY: 503,
 };
 
-function failureOf(error: FastifyError | Error): { status: number; code: string; message: string } {
+/** Anything can be thrown; only what is known to be fit for a caller is told. */
+function failureOf(error: unknown): { status: number; code: string; message: string } {
   if (error instanceof SpanledgerError) {
     return { status: STATUS[error.code] ?? 500, code: error.code, message: error.message };
   }
-  if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
+  if (isClientError(error)) {
     return { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
   }
   return { status: 500, code: 'SL_INTERNAL', message: 'A mistake of ours; the log has the details.' };
+}
+
+/** What Fastify found wrong with a request. */
+function isClientError(error: unknown): error is Error & { statusCode: number } {
+  return (
+    error instanceof Error &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number' &&
+    error.statusCode < 500
+  );
 }

@@ -2,15 +2,34 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ATTRIBUTES_READ, type Book, type CreditRules, creditRules, type RateCard } from '@spanledger/metering';
+import {
+  ATTRIBUTES_READ,
+  type Book,
+  type CreditRules,
+  creditRules,
+  type RateCard,
+} from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { JOURNAL_DEFAULTS, JOURNAL_START, JournalReader, JournalWriter } from '../journal/index.ts';
 import { SCAN_LIMITS, WantedAttributes } from '../otlp/index.ts';
-import { aRequest, aRequestSpan, attributes, encodeTraces, type RequestSpan } from '../otlp/testing/bodies.ts';
+import {
+  aRequest,
+  aRequestSpan,
+  attributes,
+  encodeTraces,
+  type RequestSpan,
+} from '../otlp/testing/bodies.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { aStore, read } from '../store/testing/stores.ts';
-import { type Committed, LEDGER_LIMITS, Ledger, type LedgerLimits, type LedgerParts, type Trouble } from './ledger.ts';
+import {
+  type Committed,
+  LEDGER_LIMITS,
+  Ledger,
+  type LedgerLimits,
+  type LedgerParts,
+  type Trouble,
+} from './ledger.ts';
 import type { BatchCounts, LedgerStore, Posting } from './store.ts';
 import { ITEM_BYTES, MemoryJournal, NOON } from './testing/journal.ts';
 
@@ -42,7 +61,10 @@ function rules(): CreditRules {
 const LIMITS: LedgerLimits = { ...LEDGER_LIMITS, maxInflatedBytes: 2 ** 20, scan: SCAN_LIMITS };
 
 /** A chat of customer `cus_acme`, one millisecond before it is received; the number tells its ids. */
-function aChat(number: number, changes: { customer?: string; input?: number; end?: number } & RequestSpan = {}) {
+function aChat(
+  number: number,
+  changes: { customer?: string; input?: number; end?: number } & RequestSpan = {},
+) {
   const { customer = 'cus_acme', input = 1000, end = NOON - 1, ...span } = changes;
   return aRequestSpan({
     traceId: hex(number, 32),
@@ -237,7 +259,9 @@ describe('what cannot be posted', () => {
   });
 
   it('is damage where a body does not decode, and what follows is posted', async () => {
-    const journal = new MemoryJournal().add({ body: Buffer.from('not protobuf') }).addRequest(aRequest([aChat(2)]));
+    const journal = new MemoryJournal()
+      .add({ body: Buffer.from('not protobuf') })
+      .addRequest(aRequest([aChat(2)]));
     const store = new MemoryStore();
     const { troubles } = await follow(journal, store);
     expect(spanIds(store.postings)).toEqual([hex(2, 16)]);
@@ -308,7 +332,11 @@ describe('what cannot be posted', () => {
       },
     ]);
     expect(troubles).toMatchObject([
-      { kind: 'assertion_failed', detail: `span ${hex(2, 32)}/${hex(2, 16)}`, cause: { message: 'impossible' } },
+      {
+        kind: 'assertion_failed',
+        detail: `span ${hex(2, 32)}/${hex(2, 16)}`,
+        cause: { message: 'impossible' },
+      },
     ]);
   });
 
@@ -478,41 +506,50 @@ function totals(store: MemoryStore) {
 describe('the ledger after all that can happen', () => {
   it('is the same whether the journal is followed in one run or in many', async () => {
     await fc.assert(
-      fc.asyncProperty(bodies, fc.array(fc.nat({ max: 11 })), fc.integer({ min: 1, max: 5 }), async (contents, stops, commitRows) => {
-        const journal = journalOf(contents);
-        const once = new MemoryStore();
-        await follow(journal, once);
-        const often = new MemoryStore();
-        const limits = { ...LIMITS, commitRows, readBytes: ITEM_BYTES };
-        for (const stop of [...stops].sort((a, b) => a - b)) {
-          if (stop < contents.length) await follow(journal, often, { to: journal.endOf(stop), limits });
-        }
-        await follow(journal, often, { limits });
-        expect(often.postings).toEqual(once.postings);
-        expect(often.position).toEqual(once.position);
-      }),
+      fc.asyncProperty(
+        bodies,
+        fc.array(fc.nat({ max: 11 })),
+        fc.integer({ min: 1, max: 5 }),
+        async (contents, stops, commitRows) => {
+          const journal = journalOf(contents);
+          const once = new MemoryStore();
+          await follow(journal, once);
+          const often = new MemoryStore();
+          const limits = { ...LIMITS, commitRows, readBytes: ITEM_BYTES };
+          for (const stop of [...stops].sort((a, b) => a - b)) {
+            if (stop < contents.length) await follow(journal, often, { to: journal.endOf(stop), limits });
+          }
+          await follow(journal, often, { limits });
+          expect(often.postings).toEqual(once.postings);
+          expect(often.position).toEqual(once.position);
+        },
+      ),
     );
   });
 
   it('is the same when any commit fails and the next process goes on from the stored position', async () => {
     let crashes = 0;
     await fc.assert(
-      fc.asyncProperty(bodies, fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 6 }), async (contents, failures) => {
-        const journal = journalOf(contents);
-        const once = new MemoryStore();
-        await follow(journal, once);
-        const crashed = new MemoryStore();
-        const limits = { ...LIMITS, commitRows: 2, readBytes: ITEM_BYTES };
-        for (const nth of failures) {
-          await follow(journal, failingAt(nth, crashed), { limits }).catch((error: unknown) => {
-            expect(error).toMatchObject({ message: 'the disk is gone' });
-            crashes++;
-          });
-        }
-        await follow(journal, crashed, { limits });
-        expect(crashed.postings).toEqual(once.postings);
-        expect(crashed.position).toEqual(once.position);
-      }),
+      fc.asyncProperty(
+        bodies,
+        fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 6 }),
+        async (contents, failures) => {
+          const journal = journalOf(contents);
+          const once = new MemoryStore();
+          await follow(journal, once);
+          const crashed = new MemoryStore();
+          const limits = { ...LIMITS, commitRows: 2, readBytes: ITEM_BYTES };
+          for (const nth of failures) {
+            await follow(journal, failingAt(nth, crashed), { limits }).catch((error: unknown) => {
+              expect(error).toMatchObject({ message: 'the disk is gone' });
+              crashes++;
+            });
+          }
+          await follow(journal, crashed, { limits });
+          expect(crashed.postings).toEqual(once.postings);
+          expect(crashed.position).toEqual(once.position);
+        },
+      ),
     );
     expect(crashes).toBeGreaterThan(50);
   });
@@ -535,7 +572,9 @@ describe('the ledger after all that can happen', () => {
           while (sent.length > 0) batches[draw(batches.length)]?.push(...sent.splice(draw(sent.length), 1));
 
           const wildly = new MemoryStore();
-          await follow(journalOf(batches), wildly, { limits: { ...LIMITS, commitRows: 1 + draw(5), readBytes: ITEM_BYTES } });
+          await follow(journalOf(batches), wildly, {
+            limits: { ...LIMITS, commitRows: 1 + draw(5), readBytes: ITEM_BYTES },
+          });
           expect(totals(wildly)).toEqual(totals(plainly));
           expect(totals(wildly).size).toBeGreaterThan(0);
         },

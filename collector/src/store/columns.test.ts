@@ -162,7 +162,12 @@ describe.each([
     await fc.assert(
       fc.asyncProperty(rowsOf(id), async (ids) => {
         expect(
-          await throughTable(type, new HexColumn(width), ids, `CASE WHEN value IS NOT NULL THEN ${expression} END`),
+          await throughTable(
+            type,
+            new HexColumn(width),
+            ids,
+            `CASE WHEN value IS NOT NULL THEN ${expression} END`,
+          ),
         ).toEqual(ids);
       }),
       RUNS,
@@ -202,7 +207,11 @@ describe('a column of texts', () => {
 
   it('keeps equal and unique texts side by side in one chunk', async () => {
     const values = Array.from({ length: 2048 }, (_, row) =>
-      row % 3 === 0 ? 'the same text for every third row' : row % 3 === 1 ? `unique text of row ${row}` : null,
+      row % 3 === 0
+        ? 'the same text for every third row'
+        : row % 3 === 1
+          ? `unique text of row ${row}`
+          : null,
     );
     expect(await throughTable('VARCHAR', new TextColumn(), values)).toEqual(values);
   });
@@ -214,12 +223,16 @@ describe('a column of texts', () => {
     ['the last of a chunk', 2047],
     ['the first of the next chunk', 2048],
   ])('keeps a NULL in %s row, and only there', async (_where, nullAt) => {
-    const values = Array.from({ length: 2050 }, (_, row) => (row === nullAt ? null : 'a text longer than 12 bytes'));
+    const values = Array.from({ length: 2050 }, (_, row) =>
+      row === nullAt ? null : 'a text longer than 12 bytes',
+    );
     expect(await throughTable('VARCHAR', new TextColumn(), values)).toEqual(values);
   });
 
   it('keeps a chunk of nothing but NULL between two of texts', async () => {
-    const values = Array.from({ length: 3 * 2048 }, (_, row) => (row >> 11 === 1 ? null : `text ${row % 100}`));
+    const values = Array.from({ length: 3 * 2048 }, (_, row) =>
+      row >> 11 === 1 ? null : `text ${row % 100}`,
+    );
     expect(await throughTable('VARCHAR', new TextColumn(), values)).toEqual(values);
   });
 

@@ -192,12 +192,13 @@ export class TextColumn extends Column {
       let i = 0;
       for (; i < text.length; i++) {
         const code = text.charCodeAt(i);
-        if (code > 0x7f) break;
+        if (code > 0x7f || code === 0) break;
         texts[used + i] = code;
       }
       if (i === text.length) return i;
     }
-    return texts.write(text, used, 'utf8');
+    // PostgreSQL's protocol, and so most readers, cannot carry a NUL in a text.
+    return texts.write(text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text, used, 'utf8');
   }
 
   private reserve(bytes: number): void {

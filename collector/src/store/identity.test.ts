@@ -83,8 +83,14 @@ describe('the identity filter', () => {
     ['trace ids count up and span ids stay', (n) => [hex(n, 32), 'a'.repeat(16)]],
     ['both count up together', (n) => [hex(n, 32), hex(n, 16)]],
     ['one counts up while the other counts down', (n) => [hex(n, 32), hex(0xffffffff - n, 16)]],
-    ['only the highest digits of the trace id differ', (n) => [hex(n, 8).padEnd(32, '0'), '1'.padStart(16, '0')]],
-    ['only the highest digits of the span id differ', (n) => ['1'.padStart(32, '0'), hex(n, 8).padEnd(16, '0')]],
+    [
+      'only the highest digits of the trace id differ',
+      (n) => [hex(n, 8).padEnd(32, '0'), '1'.padStart(16, '0')],
+    ],
+    [
+      'only the highest digits of the span id differ',
+      (n) => ['1'.padStart(32, '0'), hex(n, 8).padEnd(16, '0')],
+    ],
     ['the span id is the end of the trace id', (n) => [`${'7'.repeat(20)}${hex(n, 12)}`, hex(n, 16)]],
     ['all words of the id are equal', (n) => [hex(n + 1, 8).repeat(4), hex(n + 1, 8).repeat(2)]],
   ])('raises no false alarm when %s', (_what, idsOf) => {
@@ -99,7 +105,8 @@ describe('the identity filter', () => {
   it('raises no false alarm in a million ids that count up', () => {
     const filter = new IdentityFilter(PLENTY);
     let falseAlarms = 0;
-    for (let n = 1; n <= 1_000_000; n++) if (!filter.addIfNew(ACME, [0, 0, 0, 1, 0, n], NOON_MICROS)) falseAlarms++;
+    for (let n = 1; n <= 1_000_000; n++)
+      if (!filter.addIfNew(ACME, [0, 0, 0, 1, 0, n], NOON_MICROS)) falseAlarms++;
     expect(falseAlarms).toBe(0);
   });
 });

@@ -11,7 +11,7 @@ import {
 } from './columns.ts';
 import type { Words } from './words.ts';
 
-/** Columns that are the fact itself; two copies of a span are equal when these are. */
+/** Columns of the fact, in the order of the table. */
 export const FACT_COLUMNS = [
   'tenant',
   'trace_id',
@@ -45,6 +45,12 @@ export const FACT_COLUMNS = [
   'dialect',
   'status',
 ] as const;
+
+/** What our reading adds to the fact. A newer version may put it otherwise, so it does not make two copies differ. */
+const READING: readonly string[] = ['usage_reason', 'billing_role', 'role_reason', 'dialect'];
+
+/** Two copies of a span are equal when these are. */
+export const COMPARED_COLUMNS = FACT_COLUMNS.filter((column) => !READING.includes(column));
 
 function factColumns(words: Words) {
   return {

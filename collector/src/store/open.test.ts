@@ -55,7 +55,9 @@ describe('opening a ledger file', () => {
     first.closeSync();
     const second = await open(path, false);
     expect(await answer(second, 'SELECT word FROM ledger.word')).toBe('kept');
-    expect(await answer(second, 'SELECT count(*)::INTEGER FROM main.schema_migration WHERE version = 1')).toBe(1);
+    expect(
+      await answer(second, 'SELECT count(*)::INTEGER FROM main.schema_migration WHERE version = 1'),
+    ).toBe(1);
   });
 
   it('puts the views back that somebody changed', async () => {
@@ -132,9 +134,9 @@ describe('opening a ledger file', () => {
 describe('an open ledger file', () => {
   it('tells all instants in UTC, on every connection', async () => {
     const instance = await open(await aLedgerPath(), true);
-    expect(await answer(instance, "SELECT make_timestamptz(0)::VARCHAR || ' ' || current_setting('TimeZone')")).toBe(
-      '1970-01-01 00:00:00+00 UTC',
-    );
+    expect(
+      await answer(instance, "SELECT make_timestamptz(0)::VARCHAR || ' ' || current_setting('TimeZone')"),
+    ).toBe('1970-01-01 00:00:00+00 UTC');
   });
 
   it.each([
@@ -166,6 +168,7 @@ describe('an open ledger file', () => {
     ]) {
       await expect(run(instance, statement), statement).rejects.toThrow(/disabled|permission/i);
     }
-    for (const left of ['out', 'folder', 'duckdb']) expect(await exists(`${outside}.${left}`), left).toBe(false);
+    for (const left of ['out', 'folder', 'duckdb'])
+      expect(await exists(`${outside}.${left}`), left).toBe(false);
   });
 });

@@ -28,7 +28,12 @@ function aCatalogue(version: string, cards: readonly DatedCard[]): PriceCatalogu
 describe('the price list in the ledger', () => {
   it('has a row for each class that has a rate, exact to the last digit', async () => {
     const { store } = await aStore();
-    const rates = { ...NO_RATES, uncachedInput: 2_500_000_000n, visibleOutput: 75_000_000_000n, cacheRead: 1n };
+    const rates = {
+      ...NO_RATES,
+      uncachedInput: 2_500_000_000n,
+      visibleOutput: 75_000_000_000n,
+      cacheRead: 1n,
+    };
     await loadPrices(store.instance, aCatalogue('v1', [aDated({ rates }, JUNE_MICROS)]), NOON);
     const row = {
       provider: 'acme',
@@ -45,9 +50,9 @@ describe('the price list in the ledger', () => {
       'SELECT * REPLACE (valid_from::VARCHAR AS valid_from, loaded_at::VARCHAR AS loaded_at) FROM prices ORDER BY token_class',
     );
     expect(stored).toEqual([
-      { ...row, token_class: 'cacheRead', usd_per_million: '0.000000001' },
-      { ...row, token_class: 'uncachedInput', usd_per_million: '2.500000000' },
-      { ...row, token_class: 'visibleOutput', usd_per_million: '75.000000000' },
+      { ...row, token_class: 'cache_read', usd_per_million: '0.000000001' },
+      { ...row, token_class: 'uncached_input', usd_per_million: '2.500000000' },
+      { ...row, token_class: 'visible_output', usd_per_million: '75.000000000' },
     ]);
   });
 
@@ -55,7 +60,11 @@ describe('the price list in the ledger', () => {
     const { store } = await aStore();
     const base = { ...NO_RATES, uncachedInput: 1_000_000_000n };
     const tier = { inputTokensAbove: 200_000, rates: { ...NO_RATES, uncachedInput: 2_000_000_000n } };
-    await loadPrices(store.instance, aCatalogue('v1', [aDated({ rates: base, tiers: [tier] }, JUNE_MICROS)]), NOON);
+    await loadPrices(
+      store.instance,
+      aCatalogue('v1', [aDated({ rates: base, tiers: [tier] }, JUNE_MICROS)]),
+      NOON,
+    );
     expect(
       await read(store.instance, 'SELECT input_tokens_above, usd_per_million FROM prices ORDER BY 1'),
     ).toEqual([
@@ -71,7 +80,9 @@ describe('the price list in the ledger', () => {
     await loadPrices(store.instance, aCatalogue('v2', costing(2_000_000_000n)), NOON + 1);
     await loadPrices(store.instance, aCatalogue('v2', costing(2_000_000_000n)), NOON + 2);
     expect(await read(store.instance, 'SELECT book_version FROM prices')).toEqual([{ book_version: 'v2' }]);
-    expect(await readOne(store.instance, 'SELECT count(*)::INTEGER AS n FROM ledger.price')).toEqual({ n: 2 });
+    expect(await readOne(store.instance, 'SELECT count(*)::INTEGER AS n FROM ledger.price')).toEqual({
+      n: 2,
+    });
   });
 
   it('shows when a price changed, from what to what, and nothing where it stayed', async () => {
@@ -88,7 +99,7 @@ describe('the price list in the ledger', () => {
       {
         provider: 'acme',
         model: 'm',
-        token_class: 'uncachedInput',
+        token_class: 'uncached_input',
         input_tokens_above: '0',
         changed_at: '2025-06-10T00:00:00Z',
         previous_usd_per_million: '10.000000000',

@@ -129,7 +129,13 @@ describe('an open batch', () => {
 });
 
 function fillWithTrouble(store: LedgerStore): void {
-  const span = { traceId: '00', spanId: '', name: 'chat', reason: 'trace_id_invalid', detail: 'two digits' } as const;
+  const span = {
+    traceId: '00',
+    spanId: '',
+    name: 'chat',
+    reason: 'trace_id_invalid',
+    detail: 'two digits',
+  } as const;
   store.reject({ tenant: 'default', receivedAtMillis: NOON, span });
   const { traceId, spanId } = aUsage();
   const quarantined = { tenant: 'default', receivedAtMillis: NOON, traceId, spanId };
@@ -167,7 +173,10 @@ describe('a commit that fails', () => {
       'because the position is being changed elsewhere',
       ['BEGIN TRANSACTION', 'UPDATE ledger.journal_position SET segment = 99'],
     ],
-    ['because a table was replaced under its rows', ['CREATE OR REPLACE TABLE ledger.usage_record AS FROM ledger.usage_record']],
+    [
+      'because a table was replaced under its rows',
+      ['CREATE OR REPLACE TABLE ledger.usage_record AS FROM ledger.usage_record'],
+    ],
     ['because a table is gone', ['DROP TABLE ledger.ingest_hour']],
   ];
 
@@ -188,7 +197,10 @@ describe('a commit that fails', () => {
     elsewhere.closeSync();
     const crashed = await DuckDBInstance.create(await afterCrash(path));
     expect(
-      await readOne(crashed, "SELECT string_agg(format('{:x}', span_id), ' ') AS spans FROM ledger.usage_record"),
+      await readOne(
+        crashed,
+        "SELECT string_agg(format('{:x}', span_id), ' ') AS spans FROM ledger.usage_record",
+      ),
     ).toEqual({ spans: '1' });
     expect(await readOne(crashed, 'FROM ledger.journal_position')).toEqual({ segment: '1', offset: '100' });
     crashed.closeSync();
@@ -218,15 +230,32 @@ describe('the memory twin', () => {
     })
     .map(
       ({ tenant, trace, span, changes, receivedAtMillis }): Posting => ({
-        ...aPosting({ traceId: trace.repeat(32), actionId: trace.repeat(32), spanId: spanId(span), ...changes }),
+        ...aPosting({
+          traceId: trace.repeat(32),
+          actionId: trace.repeat(32),
+          spanId: spanId(span),
+          ...changes,
+        }),
         tenant,
         receivedAtMillis,
       }),
     );
   const schedule = fc.array(
     fc.oneof(
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant('batch' as const), postings: fc.array(posting, { maxLength: 12 }) }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const), lost: fc.array(posting, { maxLength: 3 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('batch' as const),
+          postings: fc.array(posting, { maxLength: 12 }),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          kind: fc.constant('reopen' as const),
+          lost: fc.array(posting, { maxLength: 3 }),
+        }),
+      },
     ),
     { minLength: 1, maxLength: 8 },
   );

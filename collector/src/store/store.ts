@@ -14,6 +14,7 @@ import type {
 import { TableWriter } from './columns.ts';
 import { IdentityFilter, type IdentityWords, identityWords, tenantSeed } from './identity.ts';
 import {
+  COMPARED_COLUMNS,
   FACT_COLUMNS,
   quarantineLayout,
   rejectionLayout,
@@ -211,7 +212,7 @@ export class DuckDbStore implements LedgerStore {
     const known = new Map<number, boolean>();
     const lookUp = async (where: string) => {
       const rows = await this.writer.runAndReadAll(
-        `SELECT s.ordinal, ${FACT_COLUMNS.map((c) => `u.${c} IS NOT DISTINCT FROM s.${c}`).join(' AND ')}
+        `SELECT s.ordinal, ${COMPARED_COLUMNS.map((c) => `u.${c} IS NOT DISTINCT FROM s.${c}`).join(' AND ')}
          FROM temp.suspect s
          JOIN ledger.usage_record u
            ON u.span_id = s.span_id AND u.trace_id = s.trace_id AND u.tenant = s.tenant

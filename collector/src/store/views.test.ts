@@ -36,7 +36,7 @@ async function columnsOf(instance: DuckDBInstance, view: string): Promise<Record
     instance,
     `SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '${view}' ORDER BY ordinal_position`,
   );
-  return Object.fromEntries(rows.map((row) => [String(row['column_name']), String(row['data_type'])]));
+  return Object.fromEntries(rows.map((row) => [String(row.column_name), String(row.data_type)]));
 }
 
 describe('the view usage', () => {
@@ -143,7 +143,7 @@ describe('the view usage', () => {
         'response_model service session_id ttft_ms uncached_input_tokens usage_reason user_id'
       ).split(' '),
     );
-    expect(row['action_id']).toBe(row['trace_id']);
+    expect(row.action_id).toBe(row.trace_id);
   });
 
   it('falls back to the model that was asked for', async () => {
@@ -155,12 +155,35 @@ describe('the view usage', () => {
     const postings = distinct([aPosting(), anUnpricedPosting(), aFailedPosting(), aContainerPosting()]);
     const { instance } = await aStoreWith(...postings);
     expect(
-      await read(instance, 'SELECT cost_usd, price_status, credits, credit_status FROM usage ORDER BY span_id'),
+      await read(
+        instance,
+        'SELECT cost_usd, price_status, credits, credit_status FROM usage ORDER BY span_id',
+      ),
     ).toEqual([
-      { cost_usd: '0.002275000000000', price_status: 'priced', credits: '5.000000', credit_status: 'charged' },
-      { cost_usd: null, price_status: 'unpriced:unknown_model', credits: null, credit_status: 'pending:unpriced' },
-      { cost_usd: '0.002275000000000', price_status: 'priced', credits: '0.000000', credit_status: 'not_charged:failed' },
-      { cost_usd: null, price_status: 'not_billed', credits: '0.000000', credit_status: 'not_charged:not_billed' },
+      {
+        cost_usd: '0.002275000000000',
+        price_status: 'priced',
+        credits: '5.000000',
+        credit_status: 'charged',
+      },
+      {
+        cost_usd: null,
+        price_status: 'unpriced:unknown_model',
+        credits: null,
+        credit_status: 'pending:unpriced',
+      },
+      {
+        cost_usd: '0.002275000000000',
+        price_status: 'priced',
+        credits: '0.000000',
+        credit_status: 'not_charged:failed',
+      },
+      {
+        cost_usd: null,
+        price_status: 'not_billed',
+        credits: '0.000000',
+        credit_status: 'not_charged:not_billed',
+      },
     ]);
   });
 
@@ -171,7 +194,9 @@ describe('the view usage', () => {
         aPostingOf(1n, 1n),
       ]),
     );
-    expect(await readOne(instance, 'SELECT sum(cost_usd) AS cost, sum(credits) AS credits FROM usage')).toEqual({
+    expect(
+      await readOne(instance, 'SELECT sum(cost_usd) AS cost, sum(credits) AS credits FROM usage'),
+    ).toEqual({
       cost: '123456789012.345678901234568',
       credits: '123456789012.345679',
     });
@@ -226,14 +251,20 @@ describe('the view usage_hourly', () => {
       fc.asyncProperty(
         somePostings,
         fc.uniqueArray(dimension, { maxLength: 3 }),
-        fc.constantFrom('true', "customer = 'cus_acme'", 'customer IS NULL', "model = 'o3'", "hour >= '2026-11-22 12:00:00+00'"),
+        fc.constantFrom(
+          'true',
+          "customer = 'cus_acme'",
+          'customer IS NULL',
+          "model = 'o3'",
+          "hour >= '2026-11-22 12:00:00+00'",
+        ),
         async (postings, dimensions, filter) => {
           const { instance } = await aStoreWith(...postings);
           const by = dimensions.length === 0 ? "'all'" : dimensions.join(', ');
           const hourly = await read(
             instance,
-            `SELECT ${by}, sum(calls)::INTEGER AS calls, sum(failed_calls)::INTEGER AS failed,
-               sum(unpriced_calls)::INTEGER AS unpriced, ${MEASURES}
+            `SELECT ${by}, coalesce(sum(calls), 0)::INTEGER AS calls, coalesce(sum(failed_calls), 0)::INTEGER AS failed,
+               coalesce(sum(unpriced_calls), 0)::INTEGER AS unpriced, ${MEASURES}
              FROM usage_hourly WHERE ${filter} GROUP BY ALL ORDER BY ALL`,
           );
           const plain = await read(
@@ -252,9 +283,14 @@ describe('the view usage_hourly', () => {
 
   it('puts the first microsecond of an hour into it and the last of the one before into that', async () => {
     const { instance } = await aStoreWith(
-      ...distinct([aPosting({ eventTimeMicros: NOON_MICROS }), aPosting({ eventTimeMicros: NOON_MICROS - 1 })]),
+      ...distinct([
+        aPosting({ eventTimeMicros: NOON_MICROS }),
+        aPosting({ eventTimeMicros: NOON_MICROS - 1 }),
+      ]),
     );
-    expect(await read(instance, 'SELECT hour, calls::INTEGER AS calls FROM usage_hourly ORDER BY hour')).toEqual([
+    expect(
+      await read(instance, 'SELECT hour, calls::INTEGER AS calls FROM usage_hourly ORDER BY hour'),
+    ).toEqual([
       { hour: '2026-11-22T11:00:00Z', calls: 1 },
       { hour: '2026-11-22T12:00:00Z', calls: 1 },
     ]);
@@ -285,7 +321,8 @@ describe('the credit ledger', () => {
           'SELECT transfer_id, count(*)::INTEGER AS legs, sum(credits) = 0 AS is_zero FROM credit_ledger GROUP BY ALL',
         );
         expect(transfers).toHaveLength(postings.filter(({ metered }) => metered.transfer !== null).length);
-        for (const { legs, is_zero } of transfers) expect({ legs, is_zero }).toEqual({ legs: 2, is_zero: true });
+        for (const { legs, is_zero } of transfers)
+          expect({ legs, is_zero }).toEqual({ legs: 2, is_zero: true });
       }),
       { numRuns: 15 },
     );
@@ -423,7 +460,11 @@ describe('the views that sum up', () => {
     const { instance } = await aStoreWith(
       ...distinct([
         anUnpricedPosting({ requestModel: 'mystery-1', responseModel: null }),
-        anUnpricedPosting({ requestModel: 'mystery-1', responseModel: null, eventTimeMicros: NOON_MICROS + 5 }),
+        anUnpricedPosting({
+          requestModel: 'mystery-1',
+          responseModel: null,
+          eventTimeMicros: NOON_MICROS + 5,
+        }),
         aContainerPosting(),
         aPosting(),
       ]),
@@ -488,7 +529,13 @@ describe('the view ingest_health', () => {
         commits: '2',
         last_commit_at: '2026-11-22T12:59:59.999Z',
       },
-      { ...expected, hour: '2026-11-22T13:00:00Z', bodies: '1', spans: '1', last_commit_at: '2026-11-22T13:00:00Z' },
+      {
+        ...expected,
+        hour: '2026-11-22T13:00:00Z',
+        bodies: '1',
+        spans: '1',
+        last_commit_at: '2026-11-22T13:00:00Z',
+      },
     ]);
   });
 });

@@ -1,4 +1,9 @@
-import { comparePositions, JOURNAL_START, type JournalItem, type JournalPosition } from '../../journal/index.ts';
+import {
+  comparePositions,
+  JOURNAL_START,
+  type JournalItem,
+  type JournalPosition,
+} from '../../journal/index.ts';
 import { encodeTraces, type TracesRequest } from '../../otlp/testing/bodies.ts';
 
 /** Every item of the journal in memory takes this many bytes of its one segment. */

@@ -73,5 +73,9 @@ export function commitAt(
   counts: Partial<BatchCounts> = {},
   nowMillis = NOON,
 ): Promise<CommitOutcome> {
-  return store.commit({ segment: 1, offset }, { bodies: 1, spans: 1, notModelCalls: 0, ...counts }, nowMillis);
+  return store.commit(
+    { segment: 1, offset },
+    { bodies: 1, spans: 1, notModelCalls: 0, ...counts },
+    nowMillis,
+  );
 }

@@ -1,14 +1,53 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { aDataDirectory } from '../data-directory.ts';
+import { aDataDirectory, allProcessesEnded, signalIfThere } from '../data-directory.ts';
 import { expectExactlyOnce } from '../ledger-file.ts';
-import { randomFrom, startSenders } from '../senders.ts';
+import { aBatch, randomFrom, type SentSpan, sendBatch, startSenders } from '../senders.ts';
 import { startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
 
 /** A gigabyte of text, and more while it is put together. */
 const RUNAWAY = "SELECT length(string_agg(repeat('x', 1000), '')) FROM range(1000000)";
+
+it('while the ledger process is dead, spans are accepted; it is started again and has them', async () => {
+  const dataDir = await aDataDirectory();
+  const service = await startServiceProcess({ dataDir });
+  const acknowledged = new Map<string, SentSpan>();
+  const random = randomFrom(1);
+  const first = await service.ledgerPid();
+
+  signalIfThere(first, 'SIGKILL');
+  for (let sent = 0; sent < 5; sent++) {
+    const batch = aBatch(random);
+    expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
+    for (const span of batch.spans) acknowledged.set(span.usageId, span);
+  }
+  await expect(
+    fetch(new URL('/healthz', service.apiUrl)),
+    'the API is still gone after these acknowledgements',
+  ).rejects.toThrow();
+
+  await until('the ledger has every span', 20_000, async () => {
+    const [row] = await service.query('SELECT count(*) AS spans FROM usage');
+    return Number(row?.spans) === acknowledged.size;
+  });
+  expect(await service.ledgerPid()).not.toBe(first);
+  expect(await service.stop()).toBe(0);
+  await expectExactlyOnce(dataDir, acknowledged);
+});
+
+it('when the main process is killed, the ledger process ends by itself', async () => {
+  const dataDir = await aDataDirectory();
+  const service = await startServiceProcess({ dataDir });
+  const senders = startSenders({ url: () => service.otlpUrl, random: randomFrom(2) });
+  await until('there is load', 10_000, () => senders.acknowledgedBatches() > 20);
+
+  await service.kill();
+
+  await allProcessesEnded(dataDir, 5000);
+  await senders.giveUp();
+});
 
 it('a query that eats memory ends the ledger process, not the service: senders notice nothing', async () => {
   const dataDir = await aDataDirectory();

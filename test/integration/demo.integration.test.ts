@@ -1,0 +1,44 @@
+import { mkdtemp, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { runProgram } from '../program.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DEMO = join(ROOT, 'collector/src/demo/demo.ts');
+
+it('the demo ends with a ledger that equals what was served, in a directory of any name, and leaves no process', {
+  timeout: 90_000,
+}, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'spanledger demo '));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  // The app of the demo loads the instrumentation as an installed package.
+  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+
+  const { exitCode, stdout, stderr } = await runProgram([DEMO, '--rounds', '4'], {
+    environment: {},
+    cwd: directory,
+  });
+
+  expect(exitCode, stdout + stderr).toBe(0);
+  const [, calls] = /The ledger equals what the provider served: (\d+) calls/.exec(stdout) ?? [];
+  expect(Number(calls)).toBeGreaterThan(0);
+  expect(stdout, 'no terminal, no escape codes').not.toContain('\u001b');
+  expect((await readdir(join(directory, '.spanledger', 'demo'))).sort()).toEqual([
+    'journal',
+    'spanledger.duckdb',
+    'spanledger.json',
+  ]);
+  expect(await programsIn(directory)).toEqual([]);
+});
+
+/** What still runs with this working directory. */
+async function programsIn(directory: string): Promise<string[]> {
+  const programs: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+    if (cwd === directory) programs.push(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => pid));
+  }
+  return programs;
+}
