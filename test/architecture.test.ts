@@ -67,6 +67,10 @@ interface Import {
   readonly target: string;
 }
 
+/** The formatter puts every import at the start of a line, or the end of a list of names. */
+const IMPORT =
+  /^(?:import|export|\})[^'\n]*\bfrom '(?<static>[^']+)'|^import '(?<bare>[^']+)'|\bimport\('(?<dynamic>[^']+)'\)/gm;
+
 async function importsBelow(folder: string): Promise<Import[]> {
   const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
   const imports: Import[] = [];
@@ -75,7 +79,8 @@ async function importsBelow(folder: string): Promise<Import[]> {
     if (!entry.isFile() || !/\.(m|c)?ts$/.test(file) || /\.test\.ts$|\/testing\/|\/test\//.test(file))
       continue;
     const text = await readFile(join(root, file), 'utf8');
-    for (const [, , specifier] of text.matchAll(/(\bfrom\s+|\bimport\s*\(?\s*)'([^'\n]+)'/g)) {
+    for (const { groups } of text.matchAll(IMPORT)) {
+      const specifier = groups?.static ?? groups?.bare ?? groups?.dynamic;
       if (specifier !== undefined) imports.push({ file, target: targetOf(file, specifier) });
     }
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { segmentPath } from './segment.ts';
 import {
   aFolder,
   anEntry,
@@ -9,8 +10,7 @@ import {
   segmentSizes,
   systemError,
   watchedFiles,
-} from './fixture.ts';
-import { segmentPath } from './segment.ts';
+} from './testing/journals.ts';
 
 /** Files whose calls of the named kinds fail while `broken` says so. */
 function breakableFiles() {

@@ -1,5 +1,7 @@
 import { stat, unlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { comparePositions, type JournalPosition, type JournalWriter, journalExtent } from './index.ts';
+import { encodeSegmentHeader, segmentPath } from './segment.ts';
 import {
   aFolder,
   anEntry,
@@ -10,9 +12,7 @@ import {
   segmentSizes,
   systemError,
   watchedFiles,
-} from './fixture.ts';
-import { comparePositions, type JournalPosition, type JournalWriter, journalExtent } from './index.ts';
-import { encodeSegmentHeader, segmentPath } from './segment.ts';
+} from './testing/journals.ts';
 
 describe('a record', () => {
   it.each([

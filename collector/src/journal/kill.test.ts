@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { aFolder, aWriter, readAll } from './fixture.ts';
+import { aFolder, aWriter, readAll } from './testing/journals.ts';
 
 it('kill -9 takes nothing that was acked and doubles nothing', { timeout: 60_000 }, async () => {
   const directory = await aFolder();
@@ -25,7 +25,7 @@ it('kill -9 takes nothing that was acked and doubles nothing', { timeout: 60_000
 
 /** Numbers that the child had acked when it was killed, which is once it has acked `count` of them. */
 async function runUntilKilled(directory: string, first: number, count: number): Promise<number[]> {
-  const script = fileURLToPath(new URL('./kill.fixture.ts', import.meta.url));
+  const script = fileURLToPath(new URL('./testing/append-until-killed.ts', import.meta.url));
   const child = spawn(process.execPath, [script, directory, `${first}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,10 +1,18 @@
 import { cp, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aFolder, anEntry, aWriter, damage, readAll, segmentSizes, watchedFiles } from './fixture.ts';
 import type { JournalEntry, JournalPosition, JournalRecord } from './index.ts';
 import { encodeRecordHead, placeRecordHead } from './record.ts';
 import { segmentPath } from './segment.ts';
+import {
+  aFolder,
+  anEntry,
+  aWriter,
+  damage,
+  readAll,
+  segmentSizes,
+  watchedFiles,
+} from './testing/journals.ts';
 
 /** Hundreds of journals are opened, which a busy machine may take its time for. */
 const LONG = { timeout: 60_000 };

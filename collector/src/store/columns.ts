@@ -3,7 +3,9 @@ import {
   type DuckDBAppender,
   type DuckDBConnection,
   DuckDBDataChunk,
+  DuckDBDecimalType,
   type DuckDBType,
+  DuckDBTypeId,
 } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import type { Words } from './words.ts';
@@ -27,6 +29,8 @@ abstract class Column {
   private readonly validity = new Uint8Array(CHUNK_ROWS / 8).fill(0xff);
   private hasNulls = false;
 
+  /** Whether the bytes of this column are what the engine has in a column of that type. */
+  abstract fits(type: DuckDBType): boolean;
   abstract flush(vector: duckdb.Vector, rows: number): void;
 
   setNull(row: number): void {
@@ -62,6 +66,10 @@ export class IntegerColumn extends Column {
     this.words[row * 2 + 1] = Math.floor(value / 0x1_0000_0000);
   }
 
+  fits(type: DuckDBType): boolean {
+    return type.typeId === DuckDBTypeId.BIGINT || type.typeId === DuckDBTypeId.TIMESTAMP_TZ;
+  }
+
   flush(vector: duckdb.Vector, rows: number): void {
     this.flushFixed(vector, this.words.buffer, 8, rows);
   }
@@ -77,6 +85,10 @@ export class Decimal64Column extends Column {
       return;
     }
     this.units[row] = value;
+  }
+
+  fits(type: DuckDBType): boolean {
+    return type instanceof DuckDBDecimalType && type.width > 9 && type.width <= 18;
   }
 
   flush(vector: duckdb.Vector, rows: number): void {
@@ -95,6 +107,10 @@ export class Decimal128Column extends Column {
     }
     this.words[row * 2] = BigInt.asIntN(64, value);
     this.words[row * 2 + 1] = value >> 64n;
+  }
+
+  fits(type: DuckDBType): boolean {
+    return type instanceof DuckDBDecimalType && type.width > 18;
   }
 
   flush(vector: duckdb.Vector, rows: number): void {
@@ -123,6 +139,10 @@ export class HexColumn extends Column {
     for (let i = 0; i < this.width * 2; i += 2) {
       this.bytes[at--] = (hexDigit(hex.charCodeAt(i)) << 4) | hexDigit(hex.charCodeAt(i + 1));
     }
+  }
+
+  fits(type: DuckDBType): boolean {
+    return type.typeId === (this.width === 8 ? DuckDBTypeId.UBIGINT : DuckDBTypeId.UHUGEINT);
   }
 
   flush(vector: duckdb.Vector, rows: number): void {
@@ -161,6 +181,10 @@ export class TextColumn extends Column {
       this.headers.setUint32(header + 12, 0, true);
       this.used += length;
     }
+  }
+
+  fits(type: DuckDBType): boolean {
+    return type.typeId === DuckDBTypeId.VARCHAR;
   }
 
   flush(vector: duckdb.Vector, rows: number): void {
@@ -223,6 +247,10 @@ export class WordColumn extends Column {
     this.codes[row] = word === null ? 0 : this.words.codeOf(word);
   }
 
+  fits(type: DuckDBType): boolean {
+    return type.typeId === DuckDBTypeId.INTEGER;
+  }
+
   flush(vector: duckdb.Vector, rows: number): void {
     this.flushFixed(vector, this.codes.buffer, 4, rows);
   }
@@ -257,6 +285,10 @@ export class TableWriter<Row> {
   static async open<Row>(connection: DuckDBConnection, layout: TableLayout<Row>): Promise<TableWriter<Row>> {
     const appender = await connection.createAppender(layout.table, layout.schema, layout.catalog);
     assert.equal(layout.columns.length, appender.columnCount, `columns of ${layout.table}`);
+    for (const [index, column] of layout.columns.entries()) {
+      const type = appender.columnType(index);
+      assert(column.fits(type), `column ${index} of ${layout.table} is ${type}, not what its writer writes`);
+    }
     return new TableWriter(layout, appender);
   }
 

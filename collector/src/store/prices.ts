@@ -1,4 +1,4 @@
-import type { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { type Rates, TOKEN_CLASSES } from '@spanledger/metering';
 import type { DatedCard, PriceCatalogue } from '../catalogue/index.ts';
 import { Decimal128Column, IntegerColumn, type TableLayout, TableWriter, TextColumn } from './columns.ts';
@@ -19,7 +19,10 @@ interface PriceRow {
   readonly rate: bigint;
 }
 
-/** Lists the price book in `ledger.price`, once for each version, so that readers can see what calls were rated by. */
+/**
+ * Lists the price book in `ledger.price`, once for each version, and says that it is the one in use, so that readers
+ * can see what calls were and are rated by.
+ */
 export async function loadPrices(
   instance: DuckDBInstance,
   catalogue: PriceCatalogue,
@@ -27,22 +30,48 @@ export async function loadPrices(
 ): Promise<void> {
   const connection = await instance.connect();
   try {
-    const known = await connection.runAndReadAll(
-      'SELECT 1 FROM ledger.price WHERE book_version = $1 LIMIT 1',
-      [catalogue.version],
-    );
-    if (known.currentRowCount > 0) return;
     await connection.run('BEGIN TRANSACTION');
-    const writer = await TableWriter.open(connection, priceLayout(catalogue.version, nowMillis));
-    for (const dated of catalogue.cards()) {
-      for (const row of rowsOf(dated)) writer.append(row);
+    const inUse = await firstValue(
+      connection,
+      'SELECT book_version FROM ledger.price_book ORDER BY rowid DESC LIMIT 1',
+    );
+    if (inUse !== catalogue.version) {
+      const isListed = await firstValue(
+        connection,
+        'SELECT 1 FROM ledger.price WHERE book_version = $1 LIMIT 1',
+        [catalogue.version],
+      );
+      if (isListed === undefined) await listPrices(connection, catalogue, nowMillis);
+      await connection.run('INSERT INTO ledger.price_book SELECT $1, make_timestamptz($2::BIGINT * 1000)', [
+        catalogue.version,
+        nowMillis,
+      ]);
     }
-    writer.flush();
-    writer.close();
     await connection.run('COMMIT');
   } finally {
     connection.closeSync();
   }
+}
+
+async function listPrices(
+  connection: DuckDBConnection,
+  catalogue: PriceCatalogue,
+  nowMillis: number,
+): Promise<void> {
+  const writer = await TableWriter.open(connection, priceLayout(catalogue.version, nowMillis));
+  for (const dated of catalogue.cards()) {
+    for (const row of rowsOf(dated)) writer.append(row);
+  }
+  writer.flush();
+  writer.close();
+}
+
+async function firstValue(
+  connection: DuckDBConnection,
+  sql: string,
+  values: DuckDBValue[] = [],
+): Promise<DuckDBValue | undefined> {
+  return (await connection.runAndReadAll(sql, values)).getRows()[0]?.[0];
 }
 
 function* rowsOf(dated: DatedCard): Iterable<PriceRow> {

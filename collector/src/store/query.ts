@@ -65,6 +65,14 @@ export class QueryRunner {
     }
   }
 
+  private tookTooLong(cause?: unknown): SpanledgerError {
+    return new SpanledgerError(
+      'SL_QUERY_LIMIT',
+      `The query ran longer than ${this.limits.timeoutMs / 1000} s and was ended. Narrow it to a shorter time range, or read usage_hourly.`,
+      { cause },
+    );
+  }
+
   private async runReadOnly(
     connection: DuckDBConnection,
     sql: string,
@@ -80,7 +88,7 @@ export class QueryRunner {
       if (statements.count !== 1) {
         throw new SpanledgerError(
           'SL_QUERY_REFUSED',
-          `One statement was expected, ${statements.count} came. Send them one at a time.`,
+          `One statement was expected, ${statements.count === 0 ? 'none' : statements.count} came. Send one SELECT.`,
         );
       }
       await connection.run('BEGIN TRANSACTION READ ONLY');
@@ -112,16 +120,12 @@ export class QueryRunner {
           );
         }
       }
+      // An interrupted stream may simply end: what came so far is not the answer.
+      if (timedOut) throw this.tookTooLong();
       return { columns, rows };
     } catch (error) {
       if (error instanceof SpanledgerError) throw error;
-      if (timedOut) {
-        throw new SpanledgerError(
-          'SL_QUERY_LIMIT',
-          `The query ran longer than ${this.limits.timeoutMs / 1000} s and was ended. Narrow it to a shorter time range, or read usage_hourly.`,
-          { cause: error },
-        );
-      }
+      if (timedOut) throw this.tookTooLong(error);
       throw new SpanledgerError('SL_QUERY_FAILED', error instanceof Error ? error.message : String(error), {
         cause: error,
       });

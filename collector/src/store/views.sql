@@ -152,7 +152,7 @@ GROUP BY customer;
 CREATE OR REPLACE VIEW public.prices AS
 SELECT provider, model, token_class, input_tokens_above, usd_per_million, valid_from, valid_to, card, book_version, loaded_at
 FROM ledger.price
-WHERE book_version = (SELECT book_version FROM ledger.price ORDER BY loaded_at DESC LIMIT 1);
+WHERE book_version = (SELECT book_version FROM ledger.price_book ORDER BY rowid DESC LIMIT 1);
 
 CREATE OR REPLACE VIEW public.price_changes AS
 SELECT provider, model, token_class, input_tokens_above, valid_from AS changed_at, previous_usd_per_million, usd_per_million

@@ -134,3 +134,9 @@ CREATE TABLE ledger.price (
   valid_from TIMESTAMPTZ,
   valid_to TIMESTAMPTZ
 );
+
+-- Which price book was in use from when on; the last row is the current one.
+CREATE TABLE ledger.price_book (
+  book_version VARCHAR NOT NULL,
+  in_use_from TIMESTAMPTZ NOT NULL
+);

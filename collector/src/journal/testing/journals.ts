@@ -14,8 +14,8 @@ import {
   type JournalRecord,
   JournalWriter,
   nodeFiles,
-} from './index.ts';
-import { listSegments, segmentPath } from './segment.ts';
+} from '../index.ts';
+import { listSegments, segmentPath } from '../segment.ts';
 
 /** A folder that goes with the test. */
 export async function aFolder(): Promise<string> {

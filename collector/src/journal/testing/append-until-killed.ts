@@ -1,4 +1,4 @@
-import { JOURNAL_DEFAULTS, JournalWriter } from './index.ts';
+import { JOURNAL_DEFAULTS, JournalWriter } from '../index.ts';
 
 /** Appends numbered bodies, 16 at a time, for as long as it lives, and prints each number once it is acked. */
 const [directory, first] = process.argv.slice(2);
