@@ -116,7 +116,8 @@ export const ConfigSchema = Type.Object(
           description: 'A sender slower than this is cut off.',
         }),
         max_attribute_value_bytes: Type.Integer({
-          minimum: 256,
+          // Names of up to 1,000 characters are kept whole, and longer ones told apart by what follows.
+          minimum: 4096,
           default: 64 * 1024,
           description: 'Texts that metering reads are cut at this length.',
         }),

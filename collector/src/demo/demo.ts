@@ -153,7 +153,13 @@ async function readUntil(child: ChildProcess, pattern: RegExp): Promise<string> 
 async function runApp(providerUrl: string | null, otlpUrl: string, rounds: string): Promise<void> {
   const app = spawn(
     process.execPath,
-    [SOURCES, '--import', '@spanledger/instrumentation/register', here('app.ts'), rounds],
+    [
+      SOURCES,
+      '--import',
+      import.meta.resolve('@spanledger/instrumentation/register'),
+      here('app.ts'),
+      rounds,
+    ],
     {
       env: {
         ...process.env,

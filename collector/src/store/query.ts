@@ -9,6 +9,7 @@ import {
   TIMESTAMPTZ,
 } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
+import { refuseForeignFunctions } from './guard.ts';
 
 export interface QueryLimits {
   /** More rows than this end the query: a client that wants millions of rows should aggregate or page. */
@@ -93,16 +94,14 @@ export class QueryRunner {
       }
       await connection.run('BEGIN TRANSACTION READ ONLY');
       const statement = await statements.prepare(0);
-      if (
-        statement.statementType !== StatementType.SELECT &&
-        statement.statementType !== StatementType.EXPLAIN
-      ) {
+      if (statement.statementType !== StatementType.SELECT) {
         throw new SpanledgerError(
           'SL_QUERY_REFUSED',
-          `Only SELECT and EXPLAIN are allowed here, this is ${StatementType[statement.statementType] ?? 'another statement'}. ` +
+          `Only SELECT is allowed here, this is ${StatementType[statement.statementType] ?? 'another statement'}. ` +
             'The ledger is written by metering alone.',
         );
       }
+      await refuseForeignFunctions(connection, sql, params);
       if (params.length > 0) statement.bind([...params]);
       const result = await statement.stream();
       const columns = result
