@@ -14,8 +14,8 @@ export interface LedgerLimits {
   readonly scan: ScanLimits;
   readonly maxInflatedBytes: number;
   /**
-   * Rows of a commit under load: exactly two row groups of DuckDB. Full row groups are compressed into the file at
-   * once and skip the write-ahead log.
+   * Rows of a commit under load: exactly one row group of DuckDB. A full row group is compressed into the file at
+   * once and skips the write-ahead log.
    */
   readonly commitRows: number;
   /** Under load, a commit is not later than this after the one before. */
@@ -29,7 +29,7 @@ export interface LedgerLimits {
 }
 
 export const LEDGER_LIMITS = {
-  commitRows: 245_760,
+  commitRows: 122_880,
   commitEveryMs: 5000,
   idleCommitMs: 100,
   idleCommitMaxMs: 600,
