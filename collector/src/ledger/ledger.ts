@@ -75,6 +75,10 @@ export class Ledger {
   private durableEnd: JournalPosition;
   private readUpTo: JournalPosition | null;
   private counts = { bodies: 0, spans: 0, notModelCalls: 0 };
+  private committing: Promise<void> = Promise.resolve();
+  /** Where the newest commit ends, finished or not. */
+  private inCommit: JournalPosition | null = null;
+  private lastCommitStartMillis = 0;
   private lastCommitMillis = 0;
   private lastCommitDurationMs = 0;
   private wake = Promise.withResolvers<void>();
@@ -103,10 +107,18 @@ export class Ledger {
   async run(): Promise<void> {
     for (;;) {
       const isBehind = await this.readSome();
-      if (this.isCommitDue(isBehind)) await this.commit();
-      else if (isBehind) await nextTurn();
-      else if (this.draining) return;
-      else await this.waitForNews();
+      if (this.isCommitDue(isBehind)) {
+        await this.committing;
+        this.committing = this.commit();
+        // With more to read, the engine writes this batch while the next one is metered.
+        if (isBehind) this.committing.catch(() => {});
+        else await this.committing;
+      } else if (isBehind) await nextTurn();
+      else if (this.draining) return await this.committing;
+      else {
+        await this.committing;
+        await this.waitForNews();
+      }
     }
   }
 
@@ -197,9 +209,11 @@ export class Ledger {
   private isCommitDue(isBehind: boolean): boolean {
     const { store, limits, nowMillis } = this.parts;
     if (!this.hasUncommitted()) return false;
-    const sinceLastMs = nowMillis() - this.lastCommitMillis;
-    if (isBehind) return store.pending >= limits.commitRows || sinceLastMs >= limits.commitEveryMs;
-    return this.draining || sinceLastMs >= this.idlePauseMs();
+    if (isBehind) {
+      const sinceStartMs = nowMillis() - this.lastCommitStartMillis;
+      return store.pending >= limits.commitRows || sinceStartMs >= limits.commitEveryMs;
+    }
+    return this.draining || nowMillis() - this.lastCommitMillis >= this.idlePauseMs();
   }
 
   /** Four times as long as the last commit took, so that commits use at most a fifth of the time. */
@@ -208,21 +222,26 @@ export class Ledger {
     return Math.min(Math.max(idleCommitMs, 4 * this.lastCommitDurationMs), idleCommitMaxMs);
   }
 
+  /** Something was read that neither a finished nor a running commit covers. */
   private hasUncommitted(): boolean {
-    const { position } = this.parts.store;
-    return this.readUpTo !== null && (position === null || comparePositions(this.readUpTo, position) > 0);
+    const covered = this.inCommit ?? this.parts.store.position;
+    return this.readUpTo !== null && (covered === null || comparePositions(this.readUpTo, covered) > 0);
   }
 
+  /** Everything up to its first pause belongs to this batch; what is posted after that belongs to the next. */
   private async commit(): Promise<void> {
     const { store, nowMillis, onCommit } = this.parts;
     const position = this.readUpTo;
     if (position === null) return;
     const started = nowMillis();
-    const { bodies, spans } = this.counts;
-    const outcome = await store.commit(position, this.counts, started);
+    const counts = this.counts;
     this.counts = { bodies: 0, spans: 0, notModelCalls: 0 };
+    this.inCommit = position;
+    this.lastCommitStartMillis = started;
+    const outcome = await store.commit(position, counts, started);
     this.lastCommitMillis = nowMillis();
     this.lastCommitDurationMs = this.lastCommitMillis - started;
+    const { bodies, spans } = counts;
     onCommit({ ...outcome, position, bodies, spans, durationMs: this.lastCommitDurationMs });
   }
 

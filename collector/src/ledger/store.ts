@@ -56,7 +56,8 @@ export interface CommitOutcome {
 /**
  * Where postings become rows. `post` and the other additions collect an open batch; `commit` writes it and the
  * journal position in one transaction, each usage identity (tenant, trace id, span id) at most once for ever.
- * Two implementations pass one contract suite: DuckDB and memory.
+ * What is added while a commit runs belongs to the next batch; one commit runs at a time. After a failed commit the
+ * store is done for. Two implementations pass one contract suite: DuckDB and memory.
  */
 export interface LedgerStore {
   /** Up to where the journal has been posted; null for an empty ledger. */

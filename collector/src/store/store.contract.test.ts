@@ -83,6 +83,18 @@ for (const [name, open] of [
       expect(await commit(store, 1)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
     });
 
+    it('takes what comes while a commit runs into the next batch, copies of the running one included', async () => {
+      const store = await open();
+      store.post(aPosting());
+      const running = commit(store, 1);
+      store.post(aPosting());
+      store.post(aPosting({ spanId: 'bbbbbbbbbbbbbbbb' }));
+      expect(await running).toEqual({ posted: 1, duplicates: 0, conflicts: 0 });
+      expect(store.position).toEqual({ segment: 1, offset: 1 });
+      expect(store.pending).toBe(2);
+      expect(await commit(store, 2)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
+    });
+
     it('finds every copy in a batch of thousands', async () => {
       const store = await open();
       const postings: Posting[] = [];

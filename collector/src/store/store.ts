@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { SpanledgerError } from '../errors.ts';
@@ -46,6 +47,8 @@ export class DuckDbStore implements LedgerStore {
   private rejected = 0;
   private quarantinedOutright = 0;
   private suspects: Posting[] = [];
+  /** While a commit runs: the additions to the next batch, which the connection cannot take yet. */
+  private late: (() => void)[] | null = null;
   private damages: Damage[] = [];
 
   private constructor(parts: {
@@ -96,10 +99,14 @@ export class DuckDbStore implements LedgerStore {
   }
 
   get pending(): number {
-    return this.posted + this.suspects.length;
+    return this.late?.length ?? this.posted + this.suspects.length;
   }
 
   post(posting: Posting): void {
+    if (this.late !== null) {
+      this.late.push(() => this.post(posting));
+      return;
+    }
     const { traceId, spanId, eventTimeMicros } = posting.metered.usage;
     const seed = this.seedOf(posting.tenant);
     if (this.identities.addIfNew(seed, identityWords(traceId, spanId), eventTimeMicros)) {
@@ -110,20 +117,35 @@ export class DuckDbStore implements LedgerStore {
   }
 
   reject(rejection: Rejection): void {
+    if (this.late !== null) {
+      this.late.push(() => this.reject(rejection));
+      return;
+    }
     this.rejections.append(rejection);
     this.rejected++;
   }
 
   quarantine(span: Quarantined): void {
+    if (this.late !== null) {
+      this.late.push(() => this.quarantine(span));
+      return;
+    }
     this.quarantined.append(span);
     this.quarantinedOutright++;
   }
 
   damage(range: Damage): void {
+    if (this.late !== null) {
+      this.late.push(() => this.damage(range));
+      return;
+    }
     this.damages.push(range);
   }
 
   async commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<CommitOutcome> {
+    assert(this.late === null, 'one commit runs at a time');
+    const late: (() => void)[] = [];
+    this.late = late;
     try {
       const { duplicates, conflicts } = await this.settleSuspects();
       const outcome = { posted: this.posted, duplicates, conflicts };
@@ -139,6 +161,8 @@ export class DuckDbStore implements LedgerStore {
       this.posted = this.rejected = this.quarantinedOutright = 0;
       this.suspects = [];
       this.damages = [];
+      this.late = null;
+      for (const add of late) add();
       return outcome;
     } catch (error) {
       throw new SpanledgerError(
