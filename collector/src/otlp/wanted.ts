@@ -10,12 +10,14 @@ const NOT_WANTED = -1;
  * The attribute names that metering reads. A name in a protobuf body is looked up by its bytes, so the names that
  * nobody wants (about half of them, and all of the prompt texts) never become strings.
  *
- * Every key owns a place, numbered from 0; the attributes of a span are an array with these places. Keys by prefix
- * would get places here too, given out as they are met.
+ * Every key owns a place, numbered from 0; the attributes of a span are an array with these places. There are no
+ * keys by prefix: what a body says must not decide how much memory the reader takes, and every name that metering
+ * understands is known beforehand.
  */
 export class WantedAttributes {
   readonly size: number;
   readonly #places: ReadonlyMap<string, number>;
+  readonly #names: readonly string[];
   /** All key bytes one after the other; key `place` starts at `#starts[place]` and ends where the next starts. */
   readonly #keys: DataView;
   readonly #starts: Int32Array;
@@ -26,6 +28,7 @@ export class WantedAttributes {
   constructor(keys: Iterable<string>) {
     const unique = [...new Set(keys)];
     this.size = unique.length;
+    this.#names = unique;
     this.#places = new Map(unique.map((key, place) => [key, place]));
     this.#none = new Array<undefined>(unique.length).fill(undefined);
 
@@ -41,6 +44,11 @@ export class WantedAttributes {
       start += bytes.length;
       this.#starts[place + 1] = start;
     }
+  }
+
+  /** The key that owns a place. */
+  keyAt(place: number): string {
+    return this.#names[place] ?? '';
   }
 
   /** The place of a key, or -1 when it is not wanted. */
@@ -85,6 +93,15 @@ export class ReadAttributes implements Attributes {
   get(key: string): AttributeValue | undefined {
     const place = this.wanted.placeOf(key);
     return place === NOT_WANTED ? undefined : this.values[place];
+  }
+
+  keys(): string[] {
+    const keys: string[] = [];
+    const { values, wanted } = this;
+    for (let place = 0; place < values.length; place++) {
+      if (values[place] !== undefined) keys.push(wanted.keyAt(place));
+    }
+    return keys;
   }
 }
 

@@ -27,6 +27,8 @@ export interface Span {
 /** Only attributes that metering asked for are present; the rest is skipped while reading. */
 export interface Attributes {
   get(key: string): AttributeValue | undefined;
+  /** The keys that have a value. Labels come under hundreds of names; asking for each would cost more than this. */
+  keys(): Iterable<string>;
 }
 
 /**

@@ -124,5 +124,41 @@ export function recording(attributes: Attributes, asked: Set<string>): Attribute
       asked.add(key);
       return attributes.get(key);
     },
+    keys: () => attributes.keys(),
   };
 }
+
+/** Spans of one trace, written as a tree: an id, what it says, and what is below it. */
+export interface TreeSpan extends SpanParts {
+  readonly id: string;
+  readonly below?: readonly TreeSpan[];
+}
+
+/** Every span of a tree, with ids of the right form made from the short ones, each inside the time of its parent. */
+export function aTree(tree: TreeSpan, traceId = 'a'.repeat(32), parent: Span | null = null): Span[] {
+  const { id, below = [], ...parts } = tree;
+  const span = aSpan({
+    traceId,
+    spanId: spanIdOf(id),
+    parentSpanId: parent?.spanId ?? null,
+    ...(parent === null
+      ? {}
+      : { startTimeMicros: parent.startTimeMicros, endTimeMicros: parent.endTimeMicros }),
+    ...parts,
+  });
+  return [span, ...below.flatMap((child) => aTree(child, traceId, span))];
+}
+
+/** A span id that shows the short id it was made from: its characters in hex, padded. */
+export function spanIdOf(id: string): string {
+  return [...id]
+    .map((character) => character.charCodeAt(0).toString(16))
+    .join('')
+    .padEnd(16, '0')
+    .slice(0, 16);
+}
+
+export const MINUTE_MICROS = 60_000_000;
+
+/** Long after the spans of the tests: every container has waited long enough. */
+export const SETTLED = { nowMicros: NOON_MICROS + 60 * MINUTE_MICROS, graceMicros: MINUTE_MICROS };

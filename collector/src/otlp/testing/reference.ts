@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AttributeValue, Span } from '@spanledger/metering';
 import type { TracesRead } from '../traces.ts';
-import type { KeyValue, AnyValue as RequestValue, TracesRequest } from './bodies.ts';
+import type { KeyValue, RequestSpan, AnyValue as RequestValue, ScopeSpans, TracesRequest } from './bodies.ts';
 import { TracesRequestType } from './schema.ts';
 
 /**
@@ -61,6 +61,45 @@ export function referenceJson(body: Uint8Array, keys: readonly string[]): PlainR
     })),
   };
   return mapRequest(decoded, keys);
+}
+
+/** A captured body in the shape in which tests write requests down, to be sent again in other ways. */
+export function requestOf(body: Uint8Array, type: 'protobuf' | 'json'): TracesRequest {
+  if (type === 'json') return JSON.parse(Buffer.from(body).toString('utf8'));
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+  const { resourceSpans = [] }: DecodedTraces = TracesRequestType.toObject(TracesRequestType.decode(body), {
+    longs: String,
+  });
+  return {
+    resourceSpans: resourceSpans.map(({ scopeSpans = [], ...ofResource }) => ({
+      ...ofResource,
+      scopeSpans: scopeSpans.map(({ spans = [], ...ofScope }) => ({
+        ...ofScope,
+        spans: spans.map(({ traceId, spanId, parentSpanId, ...span }) => ({
+          ...span,
+          traceId: hex(traceId),
+          spanId: hex(spanId),
+          ...(parentSpanId === undefined ? {} : { parentSpanId: hex(parentSpanId) }),
+        })),
+      })),
+    })),
+  };
+}
+
+/** What the general decoder gives, as far as it differs from the shape of a request: ids are bytes. */
+interface DecodedTraces {
+  readonly resourceSpans?: readonly (Omit<
+    NonNullable<TracesRequest['resourceSpans']>[number],
+    'scopeSpans'
+  > & {
+    readonly scopeSpans?: readonly (Omit<ScopeSpans, 'spans'> & {
+      readonly spans?: readonly (Omit<RequestSpan, 'traceId' | 'spanId' | 'parentSpanId'> & {
+        readonly traceId: Uint8Array;
+        readonly spanId: Uint8Array;
+        readonly parentSpanId?: Uint8Array;
+      })[];
+    })[];
+  })[];
 }
 
 export interface CapturedBody {

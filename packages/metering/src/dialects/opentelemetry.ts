@@ -18,9 +18,9 @@ import {
 } from '@spanledger/semconv';
 import { firstLabel, label } from '../label.ts';
 import { type KnownOperation, knownOperation } from '../operation.ts';
-import { canonicalProvider } from '../provider.ts';
 import type { Attributes, AttributeValue, Span } from '../span.ts';
 import { count, firstCount, type OverlapEvidence, type ReportedCounts, resolveTokens } from '../tokens.ts';
+import { canonicalProvider } from '../traces/provider.ts';
 import type { Operation } from '../usage.ts';
 import type { Dialect, ObservedCall } from './dialect.ts';
 
