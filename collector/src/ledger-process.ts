@@ -4,6 +4,7 @@ import { ATTRIBUTES_READ, type Book } from '@spanledger/metering';
 import { buildApi } from './api/api.ts';
 import { defaultCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
+import { JOURNAL_FOLDER, LEDGER_FILE } from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
@@ -14,10 +15,6 @@ import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
 import { DuckDbStore } from './store/store.ts';
 import { createLogger, Metrics } from './telemetry.ts';
-
-export const JOURNAL_FOLDER = 'journal';
-/** DuckDB names the database after the file: clients connect to `spanledger`. */
-export const LEDGER_FILE = 'spanledger.duckdb';
 
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { buildCli } from './cli.ts';
 import { SpanledgerError } from './errors.ts';
-import { runLedgerProcess } from './ledger-process.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
 
 /**
@@ -60,6 +59,8 @@ async function beLedgerProcess(): Promise<void> {
         else listener(message);
       });
     });
+    // Only here: the main process and the commands neither need DuckDB nor the price lists.
+    const { runLedgerProcess } = await import('./ledger-process.ts');
     await runLedgerProcess(start, {
       send: (message) => void send(message),
       onMessage(next) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { count, type OverlapEvidence, type ReportedCounts, resolveTokens } from './tokens.ts';
+import { type OverlapEvidence, type ReportedCounts, resolveTokens } from './tokens.ts';
 import { inputTokens, outputTokens } from './usage.ts';
 
 const NO_EVIDENCE: OverlapEvidence = { declaredInclusive: false, total: null };
@@ -9,44 +9,6 @@ function resolve(counts: Partial<ReportedCounts>, evidence: Partial<OverlapEvide
   const none = { input: null, output: null, cacheRead: null, cacheWrite: null, reasoning: null };
   return resolveTokens({ ...none, ...counts }, false, () => ({ ...NO_EVIDENCE, ...evidence }));
 }
-
-describe('a count', () => {
-  it.each([
-    [7, 7],
-    [0, 0],
-    [12.0, 12],
-    ['42', 42],
-    [' 42 ', 42],
-    ['42.0', 42],
-    [42n, 42],
-    [1_000_000_000_000, 1_000_000_000_000],
-  ])('of %s is %s', (value, expected) => {
-    expect(count(value)).toBe(expected);
-  });
-
-  it.each([
-    undefined,
-    Number.NaN,
-    Number.POSITIVE_INFINITY,
-    -1,
-    1.5,
-    '',
-    ' ',
-    'None',
-    'null',
-    'NaN',
-    '-3',
-    '0x10',
-    '1e3',
-    true,
-    [[]],
-    [[5]],
-    2n ** 60n,
-    1_000_000_000_001,
-  ])('of %s is missing, not zero', (value) => {
-    expect(count(value)).toBeNull();
-  });
-});
 
 describe('token classes', () => {
   it('take cached tokens out of input and reasoning out of output', () => {

@@ -1,4 +1,3 @@
-import type { Attributes, AttributeValue } from './span.ts';
 import type { TokenClasses } from './usage.ts';
 
 /** The counts as the emitter sent them, before anything is known about how they overlap. Null: absent or no number. */
@@ -20,32 +19,6 @@ export interface OverlapEvidence {
 export type ResolvedTokens =
   | { readonly status: 'reported'; readonly tokens: TokenClasses; readonly reason: string | null }
   | { readonly status: 'missing' | 'invalid'; readonly tokens: null; readonly reason: string };
-
-/** No call has a trillion tokens. The bound keeps every sum of counts a safe integer. */
-const MAX_COUNT = 1_000_000_000_000;
-
-const WHOLE_NUMBER = /^\s*\d{1,13}(?:\.0*)?\s*$/;
-
-/** A token count, or null: NaN, infinities, negatives, fractions, `""`, `"None"` and `"null"` are no counts. */
-export function count(value: AttributeValue | undefined): number | null {
-  if (value === undefined) return null;
-  const number =
-    typeof value === 'number'
-      ? value
-      : typeof value === 'bigint' || (typeof value === 'string' && WHOLE_NUMBER.test(value))
-        ? Number(value)
-        : Number.NaN;
-  return Number.isInteger(number) && number >= 0 && number <= MAX_COUNT ? number : null;
-}
-
-/** The first alias that holds a count. Aliases are never added: emitters set several names of one number at once. */
-export function firstCount(attributes: Attributes, keys: readonly string[]): number | null {
-  for (const key of keys) {
-    const found = count(attributes.get(key));
-    if (found !== null) return found;
-  }
-  return null;
-}
 
 /**
  * Splits reported counts into disjoint classes, each token once (convention C2).

@@ -19,8 +19,9 @@ import {
 import { firstLabel, label } from '../label.ts';
 import { type KnownOperation, knownOperation } from '../operation.ts';
 import type { Attributes, AttributeValue, Span } from '../span.ts';
-import { count, firstCount, type OverlapEvidence, type ReportedCounts, resolveTokens } from '../tokens.ts';
+import { type OverlapEvidence, type ReportedCounts, resolveTokens } from '../tokens.ts';
 import { canonicalProvider } from '../traces/provider.ts';
+import { count, firstCount } from '../traces/tokens.ts';
 import type { Operation } from '../usage.ts';
 import type { Dialect, ObservedCall } from './dialect.ts';
 

@@ -1,47 +1,24 @@
-/**
- * The usage record: what one model call consumed, who caused it and which model answered. An immutable fact.
- */
-export interface UsageRecord {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | null;
-  /** One use of a feature: `spanledger.action.id`, else the trace id. */
-  readonly actionId: string;
-  /** End of the call, microseconds since the Unix epoch (convention C9). */
-  readonly eventTimeMicros: number;
-  readonly durationMicros: number;
-  /** Time to the first chunk of a stream, microseconds. */
-  readonly timeToFirstTokenMicros: number | null;
+import type { UsageRecord as SpanRecord } from '../usage.ts';
 
-  readonly customer: string | null;
-  readonly feature: string | null;
-  readonly userId: string | null;
-  readonly sessionId: string | null;
-  readonly usageClass: UsageClass;
-  readonly environment: string | null;
-  readonly service: string | null;
+export {
+  type BillingRole,
+  type CallStatus,
+  inputTokens,
+  type Operation,
+  outputTokens,
+  TOKEN_CLASSES,
+  type TokenClass,
+  type TokenClasses,
+  type UsageClass,
+  type UsageStatus,
+} from '../usage.ts';
 
-  /** Canonical provider name (`gen_ai.provider.name` values); an unknown name as sent; null when the span names none. */
-  readonly provider: string | null;
-  readonly requestModel: string | null;
-  readonly responseModel: string | null;
-  readonly operation: Operation;
-  readonly responseId: string | null;
-
-  /** Disjoint token classes; null when the span carries no usable counts (`usageStatus` missing). */
-  readonly tokens: TokenClasses | null;
-  readonly usageStatus: UsageStatus;
-  /** What was unusual about the counts (a proof, a contradiction, a missing half), for people; null when nothing was. */
-  readonly usageReason: string | null;
-  readonly billingRole: BillingRole;
-  /** Why the role was given, in a few words for people. */
-  readonly roleReason: string;
+/** A usage record that was decided among all spans of its call: what a span alone can say, and what only they can. */
+export interface UsageRecord extends SpanRecord {
   /** The other record that this one repeats, or that has the usage below it; null when there is none. */
   readonly supersededBy: SpanKey | null;
-  readonly dialect: string;
   /** What on the span gave the dialect away. */
   readonly dialectEvidence: string;
-  readonly status: CallStatus;
 
   /** How it was decided whether input contains the cached parts; null when none were reported. */
   readonly cacheSemantics: SemanticsLevel | null;
@@ -101,73 +78,4 @@ export interface AttributionSources {
   readonly userId: AttributionSource | null;
   readonly sessionId: AttributionSource | null;
   readonly usageClass: AttributionSource | null;
-}
-
-/** Each token is in exactly one class. Counts are safe integers ≥ 0. */
-export interface TokenClasses {
-  readonly uncachedInput: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-  /** Output without reasoning. */
-  readonly visibleOutput: number;
-  readonly reasoning: number;
-}
-
-export type TokenClass = keyof TokenClasses;
-
-/** All classes, in the order in which people read them. */
-export const TOKEN_CLASSES: readonly TokenClass[] = [
-  'uncachedInput',
-  'cacheRead',
-  'cacheWrite',
-  'visibleOutput',
-  'reasoning',
-];
-
-/** The whole prompt, cached parts included: the number that long-context tiers look at (convention C3). */
-export function inputTokens(tokens: TokenClasses): number {
-  return tokens.uncachedInput + tokens.cacheRead + tokens.cacheWrite;
-}
-
-/** Everything generated, reasoning included. */
-export function outputTokens(tokens: TokenClasses): number {
-  return tokens.visibleOutput + tokens.reasoning;
-}
-
-/** What was asked of the model, in one word per meaning however the emitter spelt it. */
-export type Operation =
-  | 'chat'
-  | 'completion'
-  | 'embeddings'
-  | 'rerank'
-  | 'image'
-  | 'speech'
-  | 'transcription'
-  | 'realtime'
-  | 'token_count'
-  | 'agent'
-  | 'workflow'
-  | 'step'
-  | 'tool'
-  | 'retrieval'
-  | 'other';
-
-/**
- * `reported`: counts of the provider. `estimated`: the emitter says it guessed. `missing`: a needed count is absent or
- * no number, never taken as 0. `invalid`: the counts contradict what the span declares about them.
- */
-export type UsageStatus = 'reported' | 'estimated' | 'missing' | 'invalid';
-/**
- * `billed`: the leaf that is priced. `container`: repeats its children. `duplicate`: a second view of a billed call.
- * `ignored`: gen-ai work that bills no tokens. `pending`: may be a leaf; only its trace can tell.
- */
-export type BillingRole = 'billed' | 'container' | 'duplicate' | 'ignored' | 'pending';
-export type CallStatus = 'ok' | 'error';
-
-/** Conventions C18: only `customer` and `trial` touch credits; all classes have cost. */
-export type UsageClass = 'customer' | 'trial' | 'internal' | 'test' | 'demo' | 'admin';
-
-/** The model that is priced and shown: what answered, else what was asked for. */
-export function billedModel(usage: UsageRecord): string | null {
-  return usage.responseModel ?? usage.requestModel;
 }

@@ -1,0 +1,4 @@
+/** What lies in the data folder; both processes need the names. */
+export const JOURNAL_FOLDER = 'journal';
+/** DuckDB names the database after the file: clients connect to `spanledger`. */
+export const LEDGER_FILE = 'spanledger.duckdb';
