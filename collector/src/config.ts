@@ -136,7 +136,7 @@ export const ConfigSchema = Type.Object(
           minimum: 0,
           default: 256 * MIB,
           description:
-            'Free disk space below which requests get 503, so that the ledger can still write; at most a twentieth of the disk is kept free.',
+            'Free disk space below which requests get 503, so that the ledger can still write; at most a tenth of the disk is kept free.',
         }),
         retention_ms: Type.Integer({
           minimum: 0,

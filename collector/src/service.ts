@@ -162,8 +162,8 @@ async function writeMarker(directory: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-/** The configured reserve, but on a small disk no more than a twentieth of it. */
+/** The configured reserve, but on a small disk no more than a tenth of it. */
 async function freeSpaceToKeep(config: Config): Promise<number> {
   const { blocks, bsize } = await statfs(config.data_dir);
-  return Math.min(config.journal.min_free_bytes, Math.floor((blocks * bsize) / 20));
+  return Math.min(config.journal.min_free_bytes, Math.floor((blocks * bsize) / 10));
 }
