@@ -3,7 +3,7 @@ import type { Observation } from './observation.ts';
 import { usageRecord } from './record.ts';
 import { assignRoles, type Deadline, type Role } from './roles.ts';
 import { grow, type Node } from './trace.ts';
-import type { SpanKey, UsageRecord } from './usage.ts';
+import type { UsageRecord } from './usage.ts';
 
 /** What is now held of one span. */
 export interface Decision {
@@ -32,15 +32,15 @@ export function decide(
   observations: Iterable<Observation>,
   deadline: Deadline,
   settings: AttributionSettings = NO_ATTRIBUTION_SETTINGS,
-): ReadonlyMap<SpanKey, Decision> {
+): readonly Decision[] {
   const forest = grow(observations);
   const roles = assignRoles(forest, deadline);
-  const decisions = new Map<SpanKey, Decision>();
+  const decisions: Decision[] = [];
   for (const node of forest.nodes) {
     const role = roles.get(node);
     if (role === undefined) continue;
     const attribution = attribute(node, otherSpansOf(node, role), forest, settings);
-    decisions.set(node.key, {
+    decisions.push({
       usage: usageRecord(node, role, attribution),
       dueAtMicros: role.dueAtMicros,
     });

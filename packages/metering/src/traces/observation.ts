@@ -18,6 +18,8 @@ export interface Observation {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string | null;
+  /** The span's own name, for people; nothing is decided by it. */
+  readonly name: string;
   readonly startTimeMicros: number;
   readonly endTimeMicros: number;
   /** OTLP SpanKind. */

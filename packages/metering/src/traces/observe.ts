@@ -202,12 +202,16 @@ function plain(span: Span, labels: Labels, settings: ObserveSettings): Observati
   };
 }
 
+/** Names are shown to people, who read no more than this. */
+const MAX_NAME_CHARACTERS = 120;
+
 /** What every observation has: where it stands in its trace, in time and in which process, and its labels. */
 function placeOf(span: Span, labels: Labels, settings: ObserveSettings) {
   return {
     traceId: span.traceId,
     spanId: span.spanId,
     parentSpanId: span.parentSpanId,
+    name: span.name.slice(0, MAX_NAME_CHARACTERS),
     startTimeMicros: span.startTimeMicros,
     endTimeMicros: span.endTimeMicros,
     spanKind: span.kind,
