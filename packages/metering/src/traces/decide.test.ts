@@ -16,7 +16,6 @@ import {
 } from '../../test/traces.ts';
 import type { Span } from '../span.ts';
 import { decide } from './decide.ts';
-import { keyOf } from './observation.ts';
 
 describe('the AI SDK', () => {
   const aiSdk = (id: string, operationId: string, more: Given): TreeSpan => ({
