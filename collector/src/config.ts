@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type CreditRules, creditRules } from '@spanledger/metering';
+import type { AttributionSettings, LabelSettings, Labels } from '@spanledger/metering/traces';
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { Settings as TypeBoxSettings } from 'typebox/system';
 import { Value } from 'typebox/value';
@@ -71,6 +72,27 @@ const Rule = Type.Union(
   { description: RULE_SHAPES },
 );
 
+function attributeNames(meaning: string) {
+  return Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    description: `Attributes of spans or resources that say ${meaning}. Read after spanledger.*, before all others.`,
+  });
+}
+
+const UsageClassRule = Type.Object(
+  {
+    class: Type.Enum(['customer', 'trial', 'internal', 'test', 'demo', 'admin']),
+    environment: Type.Optional(Type.String({ minLength: 1, description: 'deployment.environment.name' })),
+    service: Type.Optional(Type.String({ minLength: 1, description: 'service.name' })),
+    customer: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 2,
+    description: 'Usage that fits all of it is of the class.',
+  },
+);
+
 export const ConfigSchema = Type.Object(
   {
     data_dir: Type.String({
@@ -98,6 +120,45 @@ export const ConfigSchema = Type.Object(
         default: Type.Optional(Rule),
       },
       'How calls become credits. Without a rule a call has cost and burns no credits.',
+    ),
+    attribution: section(
+      {
+        customer: attributeNames('whose usage it is'),
+        feature: attributeNames('the feature that was used'),
+        user: attributeNames('who used it'),
+        session: attributeNames('the session or conversation'),
+        usage_class: attributeNames('the usage class'),
+        usage_class_rules: Type.Array(UsageClassRule, {
+          default: [],
+          description: 'The first rule that fits decides the usage class where no span says it.',
+        }),
+        defaults: section(
+          {
+            customer: Type.Optional(Type.String({ minLength: 1 })),
+            feature: Type.Optional(Type.String({ minLength: 1 })),
+            user: Type.Optional(Type.String({ minLength: 1 })),
+          },
+          'Whom usage is booked on where no span and no resource says anything.',
+        ),
+      },
+      'Who pays: names of attributes, beside those that Spanledger knows, and what holds where none is set.',
+    ),
+    traces: section(
+      {
+        grace_ms: Type.Integer({
+          minimum: 0,
+          default: 60_000,
+          description:
+            'A container with usage waits this long after its end for the calls below it, before it bills itself.',
+        }),
+        max_open_spans: Type.Integer({
+          minimum: 1000,
+          default: 300_000,
+          description:
+            'Spans of recent traces in memory, about 0.6 kB each; what is older is read back from the ledger file when a late span comes.',
+        }),
+      },
+      'How spans of one trace are put together.',
     ),
     receiver: section(
       {
@@ -210,8 +271,10 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'credits'> {
+export interface Config extends Omit<Settings, 'credits' | 'attribution'> {
   readonly rules: CreditRules;
+  readonly labels: LabelSettings;
+  readonly attribution: AttributionSettings;
 }
 
 export interface ConfigProblem {
@@ -284,7 +347,23 @@ export function readConfig(
         })),
       );
     else if (problems.length === 0) {
-      return { ...settings, data_dir: resolve(settings.data_dir), rules: rules.rules };
+      const { attribution, ...rest } = settings;
+      return {
+        ...rest,
+        data_dir: resolve(settings.data_dir),
+        rules: rules.rules,
+        labels: { ...attribution, usageClass: attribution.usage_class },
+        attribution: {
+          usageClassRules: attribution.usage_class_rules.map(({ class: usageClass, ...conditions }) => ({
+            usageClass,
+            name: Object.entries(conditions)
+              .map(([key, value]) => `${key} = ${value}`)
+              .join(', '),
+            ...conditions,
+          })),
+          defaults: defaultLabels(attribution.defaults),
+        },
+      };
     }
   }
   throw new SpanledgerError(
@@ -294,6 +373,17 @@ export function readConfig(
       ...problems.map(({ path, expected, value }) => `  ${path}: ${expected}, found ${value}`),
     ].join('\n'),
   );
+}
+
+const DEFAULT_FIELDS = { customer: 'customer', feature: 'feature', user: 'userId' } as const;
+
+function defaultLabels(defaults: Settings['attribution']['defaults']): Labels {
+  const labels: { -readonly [Field in keyof Labels]: Labels[Field] } = {};
+  for (const name of ['customer', 'feature', 'user'] as const) {
+    const value = defaults[name];
+    if (value !== undefined) labels[DEFAULT_FIELDS[name]] = { value, key: `attribution.defaults.${name}` };
+  }
+  return labels;
 }
 
 /** Every scalar stays the text that was written: `0.10` is not a float, and `no` is not false. */

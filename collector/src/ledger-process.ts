@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ATTRIBUTES_READ, type Book } from '@spanledger/metering';
+import type { Book } from '@spanledger/metering';
+import { attributesRead, observeSettings } from '@spanledger/metering/traces';
 import { buildApi } from './api/api.ts';
 import { defaultCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
@@ -39,6 +40,7 @@ export async function runLedgerProcess(
   const catalogue = defaultCatalogue();
   await loadPrices(store.instance, catalogue, Date.now());
   const book: Book = { catalogue, rules: config.rules };
+  const observing = observeSettings(config.labels);
   const metrics = new Metrics();
   const queries = new QueryRunner(store.instance, {
     maxRows: config.query.max_rows,
@@ -54,9 +56,13 @@ export async function runLedgerProcess(
     store,
     book,
     bookVersion: catalogue.version,
-    wanted: new WantedAttributes(ATTRIBUTES_READ),
+    wanted: new WantedAttributes(attributesRead(observing)),
+    observing,
+    attribution: config.attribution,
     limits: {
       ...LEDGER_LIMITS,
+      openSpans: config.traces.max_open_spans,
+      graceMs: config.traces.grace_ms,
       maxInflatedBytes: config.receiver.max_inflated_bytes,
       scan: { ...SCAN_LIMITS, maxAttributeValueBytes: config.receiver.max_attribute_value_bytes },
     },

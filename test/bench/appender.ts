@@ -47,7 +47,15 @@ async function measure(rowsPerCommit: number): Promise<AppenderFigure> {
         const commitAt = performance.now();
         await store.commit(
           { segment: 1, offset: row },
-          { bodies: 1, spans: rowsPerCommit, notModelCalls: 0 },
+          {
+            bodies: 1,
+            spans: rowsPerCommit,
+            notModelCalls: 0,
+            posted: rowsPerCommit,
+            corrected: 0,
+            duplicates: 0,
+            conflicts: 0,
+          },
           Date.now(),
         );
         longestCommitMs = Math.max(longestCommitMs, performance.now() - commitAt);

@@ -1,7 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ATTRIBUTES_READ, creditRules } from '@spanledger/metering';
+import { creditRules } from '@spanledger/metering';
+import {
+  ATTRIBUTES_READ,
+  DEFAULT_OBSERVE_SETTINGS,
+  NO_ATTRIBUTION_SETTINGS,
+} from '@spanledger/metering/traces';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
 import { JOURNAL_DEFAULTS, JournalReader, JournalWriter } from '../../collector/src/journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../../collector/src/ledger/ledger.ts';
@@ -58,6 +63,8 @@ export async function benchFollow(): Promise<FollowFigure> {
       book: { catalogue, rules: rules.rules },
       bookVersion: catalogue.version,
       wanted: new WantedAttributes(ATTRIBUTES_READ),
+      observing: DEFAULT_OBSERVE_SETTINGS,
+      attribution: NO_ATTRIBUTION_SETTINGS,
       limits: { ...LEDGER_LIMITS, maxInflatedBytes: 2 ** 26, scan: SCAN_LIMITS },
       nowMillis: Date.now,
       onCommit: ({ durationMs }) => commitsMs.push(durationMs),

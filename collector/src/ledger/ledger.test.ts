@@ -2,13 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Book, type CreditRules, creditRules, type RateCard } from '@spanledger/metering';
 import {
   ATTRIBUTES_READ,
-  type Book,
-  type CreditRules,
-  creditRules,
-  type RateCard,
-} from '@spanledger/metering';
+  DEFAULT_OBSERVE_SETTINGS,
+  NO_ATTRIBUTION_SETTINGS,
+} from '@spanledger/metering/traces';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { JOURNAL_DEFAULTS, JOURNAL_START, JournalReader, JournalWriter } from '../journal/index.ts';
@@ -100,6 +99,8 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
     book: BOOK,
     bookVersion: 'book-1',
     wanted: new WantedAttributes(ATTRIBUTES_READ),
+    observing: DEFAULT_OBSERVE_SETTINGS,
+    attribution: NO_ATTRIBUTION_SETTINGS,
     limits: LIMITS,
     nowMillis: () => NOON,
     onCommit: (commit) => committed.push(commit),
@@ -155,7 +156,16 @@ describe('the ledger', () => {
     const { committed } = await follow(journal, store);
     expect(store.position).toEqual(journal.end);
     expect(committed).toEqual([
-      { position: journal.end, bodies: 2, spans: 2, posted: 2, duplicates: 0, conflicts: 0, durationMs: 0 },
+      {
+        position: journal.end,
+        bodies: 2,
+        spans: 2,
+        posted: 2,
+        corrected: 0,
+        duplicates: 0,
+        conflicts: 0,
+        durationMs: 0,
+      },
     ]);
   });
 
@@ -216,28 +226,22 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await nextTurn();
 }
 
-/** A store that keeps a batch to itself until its commit, and fails at the n-th: what a crash does. */
-function failingAt(nth: number, store: LedgerStore): LedgerStore {
+/** A store in memory whose n-th commit fails: the batch is lost, as by a crash. */
+function failingAt(nth: number, store: MemoryStore): LedgerStore {
   let commits = 0;
-  let batch: ((to: LedgerStore) => void)[] = [];
-  return {
-    get position() {
-      return store.position;
+  return new Proxy<LedgerStore>(store, {
+    get(target, property) {
+      if (property !== 'commit') {
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      return async (...args: Parameters<LedgerStore['commit']>) => {
+        if (++commits !== nth) return store.commit(...args);
+        store.crash();
+        throw new Error('the disk is gone');
+      };
     },
-    get pending() {
-      return batch.length;
-    },
-    post: (posting) => void batch.push((to) => to.post(posting)),
-    reject: (rejection) => void batch.push((to) => to.reject(rejection)),
-    quarantine: (span) => void batch.push((to) => to.quarantine(span)),
-    damage: (range) => void batch.push((to) => to.damage(range)),
-    commit(position, counts, nowMillis) {
-      if (++commits === nth) throw new Error('the disk is gone');
-      for (const add of batch) add(store);
-      batch = [];
-      return store.commit(position, counts, nowMillis);
-    },
-  };
+  });
 }
 
 describe('what cannot be posted', () => {
@@ -350,8 +354,8 @@ describe('what cannot be posted', () => {
     expect(spanIds(store.postings)).toEqual([hex(1, 16)]);
     expect(store.quarantined).toMatchObject([{ spanId: hex(2, 16), reason: 'event_in_future' }]);
     expect(JSON.parse(store.quarantined[0]?.content ?? '')).toMatchObject({
-      customer: 'cus_acme',
-      eventTimeMicros: (NOON + fiveMinutes + 1) * 1000,
+      labels: { customer: { value: 'cus_acme' } },
+      endTimeMicros: (NOON + fiveMinutes + 1) * 1000,
     });
   });
 
@@ -364,7 +368,7 @@ describe('what cannot be posted', () => {
     await follow(journal, store);
     expect(store.postings).toHaveLength(1);
     expect(store.quarantined).toEqual([]);
-    expect(store.counts).toEqual([{ bodies: 1, spans: 3, notModelCalls: 2 }]);
+    expect(store.counts).toMatchObject([{ bodies: 1, spans: 3, notModelCalls: 2, posted: 1 }]);
   });
 });
 
@@ -378,9 +382,9 @@ describe('commits', () => {
   /** When each commit was made, by the clock of the test, and up to which item. */
   function recording(batches: Batch[]): MemoryStore {
     return new (class extends MemoryStore {
-      override commit(position: MemoryJournal['end'], counts: BatchCounts, atMillis = Number.NaN) {
+      override commit(position: MemoryJournal['end'], counts: BatchCounts, atMillis: number) {
         batches.push({ atMillis, items: position.offset / ITEM_BYTES, counts });
-        return super.commit(position, counts);
+        return super.commit(position, counts, atMillis);
       }
     })();
   }

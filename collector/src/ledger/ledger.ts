@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Book, meter } from '@spanledger/metering';
+import type { Book } from '@spanledger/metering';
+import {
+  type AttributionSettings,
+  type Observation,
+  type ObserveSettings,
+  observe,
+} from '@spanledger/metering/traces';
 import {
   comparePositions,
   type JournalItem,
@@ -8,7 +14,9 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
-import type { CommitOutcome, LedgerStore } from './store.ts';
+import { type Settled, settle } from './settle.ts';
+import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
+import { TraceWindow } from './trace-window.ts';
 
 export interface LedgerLimits {
   readonly scan: ScanLimits;
@@ -26,6 +34,10 @@ export interface LedgerLimits {
   readonly idleCommitMaxMs: number;
   /** Journal bytes read at a time. */
   readonly readBytes: number;
+  /** Spans of open traces that are kept in memory; older traces are read back from the store when they grow. */
+  readonly openSpans: number;
+  /** How long after its end a container waits for calls below it, before it bills itself. */
+  readonly graceMs: number;
 }
 
 export const LEDGER_LIMITS = {
@@ -34,6 +46,8 @@ export const LEDGER_LIMITS = {
   idleCommitMs: 100,
   idleCommitMaxMs: 600,
   readBytes: 8 * 1024 * 1024,
+  openSpans: 300_000,
+  graceMs: 60_000,
 } as const;
 
 /** Conventions C16: an event further ahead of its arrival than this is not believed. */
@@ -45,6 +59,10 @@ export interface LedgerParts {
   readonly book: Book;
   readonly bookVersion: string;
   readonly wanted: WantedAttributes;
+  /** Which names are labels for what. */
+  readonly observing: ObserveSettings;
+  /** What else decides who pays. */
+  readonly attribution: AttributionSettings;
   readonly limits: LedgerLimits;
   readonly nowMillis: () => number;
   /** Called after each commit, with what became durable. */
@@ -53,7 +71,7 @@ export interface LedgerParts {
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
-export interface Committed extends CommitOutcome {
+export interface Committed extends Settled {
   readonly position: JournalPosition;
   readonly bodies: number;
   readonly spans: number;
@@ -66,15 +84,40 @@ export interface Trouble {
   readonly cause?: unknown;
 }
 
+/** What was read since the last settling, beside the spans: those wait in the window. */
+interface OpenBatch {
+  bodies: number;
+  spans: number;
+  notModelCalls: number;
+  /** Spans that wait in the window. */
+  arrivals: number;
+  readonly rejections: Rejection[];
+  readonly quarantined: Quarantined[];
+  readonly damages: Damage[];
+}
+
+function emptyBatch(): OpenBatch {
+  return {
+    bodies: 0,
+    spans: 0,
+    notModelCalls: 0,
+    arrivals: 0,
+    rejections: [],
+    quarantined: [],
+    damages: [],
+  };
+}
+
 /**
- * Follows the journal and turns it into the ledger: read, meter, post, commit. It knows no clock but the one it is
- * given and no process; `advance` is the only thing that happens to it from outside.
+ * Follows the journal and turns it into the ledger: read, observe, settle what belongs together, commit. It knows no
+ * clock but the one it is given and no process; `advance` is the only thing that happens to it from outside.
  */
 export class Ledger {
   private readonly parts: LedgerParts;
+  private readonly window: TraceWindow;
   private durableEnd: JournalPosition;
   private readUpTo: JournalPosition | null;
-  private counts = { bodies: 0, spans: 0, notModelCalls: 0 };
+  private batch = emptyBatch();
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
@@ -86,6 +129,7 @@ export class Ledger {
 
   constructor(parts: LedgerParts) {
     this.parts = parts;
+    this.window = new TraceWindow({ maxSpans: parts.limits.openSpans });
     this.readUpTo = parts.store.position;
     this.durableEnd = parts.store.position ?? { segment: 0, offset: 0 };
   }
@@ -103,14 +147,20 @@ export class Ledger {
     this.wake.resolve();
   }
 
+  /** What is in memory of open traces. */
+  get openTraces(): { readonly traces: number; readonly spans: number } {
+    return { traces: this.window.traces, spans: this.window.spans };
+  }
+
   /** Runs until drained. Rejects when the store fails: then the process must end, and a new one replays. */
   async run(): Promise<void> {
+    for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
     for (;;) {
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
         await this.committing;
-        this.committing = this.commit();
-        // With more to read, the engine writes this batch while the next one is metered.
+        this.committing = this.commit(await this.settleBatch());
+        // With more to read, the engine writes this batch while the next one is observed.
         if (isBehind) this.committing.catch(() => {});
         else await this.committing;
       } else if (isBehind) await nextTurn();
@@ -122,7 +172,7 @@ export class Ledger {
     }
   }
 
-  /** Reads and posts a few megabytes of the journal; true when there may be more. */
+  /** Reads and observes a few megabytes of the journal; true when there may be more. */
   private async readSome(): Promise<boolean> {
     if (this.readUpTo !== null && comparePositions(this.readUpTo, this.durableEnd) >= 0) return false;
     const { items, next } = await this.parts.journal.read(
@@ -131,8 +181,8 @@ export class Ledger {
       this.parts.limits.readBytes,
     );
     for (const item of items) {
-      this.postItem(item);
-      // Metering is CPU work; queries and health checks of this process get their turn in between.
+      this.readItem(item);
+      // Observing is CPU work; queries and health checks of this process get their turn in between.
       await nextTurn();
     }
     const moved = this.readUpTo === null || comparePositions(next, this.readUpTo) > 0;
@@ -140,20 +190,20 @@ export class Ledger {
     return moved;
   }
 
-  private postItem(item: JournalItem): void {
+  private readItem(item: JournalItem): void {
     if (item.kind === 'corrupt') {
-      this.parts.store.damage({ position: item.from, bytes: item.bytes, reason: item.reason });
+      this.batch.damages.push({ position: item.from, bytes: item.bytes, reason: item.reason });
       this.parts.onTrouble({
         kind: 'journal_damage',
         detail: `${item.bytes} bytes of segment ${item.from.segment} at ${item.from.offset}: ${item.reason}`,
       });
       return;
     }
-    this.counts.bodies++;
-    this.counts.spans += item.spans;
+    this.batch.bodies++;
+    this.batch.spans += item.spans;
     switch (item.signal) {
       case 'traces':
-        this.postTraces(item);
+        this.readTraces(item);
         return;
       case 'logs':
         // The receiver takes no logs yet, so none can be in the journal.
@@ -161,42 +211,56 @@ export class Ledger {
     }
   }
 
-  private postTraces(record: JournalRecord): void {
-    const { store, limits, wanted, book, bookVersion } = this.parts;
+  private readTraces(record: JournalRecord): void {
     const { tenant, receivedAtMillis } = record;
-    const read = this.decode(record, limits, wanted);
+    const read = this.decode(record);
     if (read === null) return;
-    for (const span of read.rejected) store.reject({ tenant, receivedAtMillis, span });
+    for (const span of read.rejected) this.batch.rejections.push({ tenant, receivedAtMillis, span });
     for (const span of read.spans) {
-      const { traceId, spanId } = span;
       try {
-        const metered = meter(span, book);
-        if (metered === null) {
-          this.counts.notModelCalls++;
-        } else if (span.endTimeMicros > receivedAtMillis * 1000 + FUTURE_TOLERANCE_MICROS) {
-          const content = JSON.stringify(metered.usage);
-          store.quarantine({ tenant, receivedAtMillis, traceId, spanId, reason: 'event_in_future', content });
-        } else {
-          store.post({ tenant, receivedAtMillis, metered, bookVersion, rulesVersion: book.rules.version });
-        }
+        this.arrive(tenant, receivedAtMillis, observe(span, this.parts.observing));
       } catch (cause) {
         // An impossible state in the core: this span is kept aside, the others go on.
+        const { traceId, spanId } = span;
         const content = JSON.stringify({ name: span.name, error: String(cause) });
-        store.quarantine({ tenant, receivedAtMillis, traceId, spanId, reason: 'assertion_failed', content });
-        this.parts.onTrouble({ kind: 'assertion_failed', detail: `span ${traceId}/${spanId}`, cause });
+        const reason = 'assertion_failed';
+        this.batch.quarantined.push({ tenant, receivedAtMillis, traceId, spanId, reason, content });
+        this.reportAssertion(span, cause);
       }
     }
   }
 
+  /** An observation waits in its trace for the next settling. */
+  private arrive(tenant: string, receivedAtMillis: number, observation: Observation | null): void {
+    if (observation === null || observation.kind === 'plain') this.batch.notModelCalls++;
+    if (observation === null) return;
+    const { traceId, spanId, endTimeMicros } = observation;
+    if (endTimeMicros > receivedAtMillis * 1000 + FUTURE_TOLERANCE_MICROS) {
+      if (observation.kind === 'plain') return;
+      const content = JSON.stringify(observation);
+      const reason = 'event_in_future';
+      this.batch.quarantined.push({ tenant, receivedAtMillis, traceId, spanId, reason, content });
+      return;
+    }
+    const key = { tenant, traceId };
+    const trace =
+      this.window.find(key) ??
+      this.window.open(key, !this.parts.store.mayHoldTrace(key, observation.endTimeMicros));
+    trace.arrivals.push({ observation, receivedAtMillis });
+    this.window.touch(trace);
+    this.batch.arrivals++;
+  }
+
   /** The receiver has decoded the body once; should it fail now all the same, it is reported and kept as damage. */
-  private decode(record: JournalRecord, limits: LedgerLimits, wanted: WantedAttributes) {
+  private decode(record: JournalRecord) {
+    const { limits, wanted } = this.parts;
     try {
       const body = inflate(record.body, record.bodyEncoding, limits.maxInflatedBytes);
       return readTraces(body, record.bodyType, wanted, limits.scan);
     } catch (cause) {
       const { position } = record;
       const reason = `the body does not decode: ${cause instanceof Error ? cause.message : String(cause)}`;
-      this.parts.store.damage({ position, bytes: record.body.byteLength, reason });
+      this.batch.damages.push({ position, bytes: record.body.byteLength, reason });
       this.parts.onTrouble({
         kind: 'undecodable_body',
         detail: `segment ${position.segment} at ${position.offset}`,
@@ -206,14 +270,22 @@ export class Ledger {
     }
   }
 
+  private reportAssertion({ traceId, spanId }: { traceId: string; spanId: string }, cause: unknown): void {
+    this.parts.onTrouble({ kind: 'assertion_failed', detail: `span ${traceId}/${spanId}`, cause });
+  }
+
   private isCommitDue(isBehind: boolean): boolean {
-    const { store, limits, nowMillis } = this.parts;
-    if (!this.hasUncommitted()) return false;
+    const { limits, nowMillis } = this.parts;
+    const now = nowMillis();
+    const { nextDueMicros } = this.window;
+    const hasWaited = nextDueMicros !== null && nextDueMicros <= now * 1000;
+    if (!this.hasUncommitted() && !hasWaited) return false;
     if (isBehind) {
-      const sinceStartMs = nowMillis() - this.lastCommitStartMillis;
-      return store.pending >= limits.commitRows || sinceStartMs >= limits.commitEveryMs;
+      return (
+        this.batch.arrivals >= limits.commitRows || now - this.lastCommitStartMillis >= limits.commitEveryMs
+      );
     }
-    return this.draining || nowMillis() - this.lastCommitMillis >= this.idlePauseMs();
+    return this.draining || now - this.lastCommitMillis >= this.idlePauseMs();
   }
 
   /** Four times as long as the last commit took, so that commits use at most a fifth of the time. */
@@ -228,31 +300,56 @@ export class Ledger {
     return this.readUpTo !== null && (covered === null || comparePositions(this.readUpTo, covered) > 0);
   }
 
-  /** Everything up to its first pause belongs to this batch; what is posted after that belongs to the next. */
-  private async commit(): Promise<void> {
+  /** Decides what belongs together, and hands everything that was read to the store. */
+  private async settleBatch(): Promise<BatchCounts> {
+    const { store, book, bookVersion, attribution, limits, nowMillis } = this.parts;
+    const { bodies, spans, notModelCalls, ...batch } = this.batch;
+    this.batch = emptyBatch();
+    this.lastCommitStartMillis = nowMillis();
+    for (const rejection of batch.rejections) store.reject(rejection);
+    for (const span of batch.quarantined) store.quarantine(span);
+    for (const range of batch.damages) store.damage(range);
+    const settled = await settle({
+      window: this.window,
+      store,
+      book,
+      bookVersion,
+      attribution,
+      deadline: { nowMicros: this.lastCommitStartMillis * 1000, graceMicros: limits.graceMs * 1000 },
+      onAssertion: (span, cause) => this.reportAssertion(span, cause),
+    });
+    return { bodies, spans, notModelCalls, ...settled };
+  }
+
+  private async commit(counts: BatchCounts): Promise<void> {
     const { store, nowMillis, onCommit } = this.parts;
     const position = this.readUpTo;
     if (position === null) return;
-    const started = nowMillis();
-    const counts = this.counts;
-    this.counts = { bodies: 0, spans: 0, notModelCalls: 0 };
     this.inCommit = position;
-    this.lastCommitStartMillis = started;
-    const outcome = await store.commit(position, counts, started);
+    await store.commit(position, counts, this.lastCommitStartMillis);
     this.lastCommitMillis = nowMillis();
-    this.lastCommitDurationMs = this.lastCommitMillis - started;
-    const { bodies, spans } = counts;
-    onCommit({ ...outcome, position, bodies, spans, durationMs: this.lastCommitDurationMs });
+    this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
+    const { notModelCalls: _, ...committed } = counts;
+    onCommit({ ...committed, position, durationMs: this.lastCommitDurationMs });
   }
 
-  /** Until the journal grows, or a batch that is too young to commit has come of age. */
+  /** Until the journal grows, a batch that is too young to commit has come of age, or a trace has waited enough. */
   private async waitForNews(): Promise<void> {
-    const dueInMs = this.lastCommitMillis + this.idlePauseMs() - this.parts.nowMillis();
-    const timer = this.hasUncommitted()
-      ? setTimeout(() => this.wake.resolve(), Math.max(1, dueInMs))
+    const { nextDueMicros } = this.window;
+    const wakeAtMillis = Math.max(
+      this.lastCommitMillis + this.idlePauseMs(),
+      this.hasUncommitted() ? 0 : nextDueMicros === null ? Number.POSITIVE_INFINITY : nextDueMicros / 1000,
+    );
+    const timer = Number.isFinite(wakeAtMillis)
+      ? setTimeout(() => this.wake.resolve(), waitFor(wakeAtMillis - this.parts.nowMillis()))
       : undefined;
     await this.wake.promise;
     clearTimeout(timer);
     this.wake = Promise.withResolvers<void>();
   }
+}
+
+/** Timers of Node hold 31 bits; whoever waits longer looks again in between. */
+function waitFor(ms: number): number {
+  return Math.min(Math.max(1, Math.ceil(ms)), 0x7fff_ffff);
 }

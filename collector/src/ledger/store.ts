@@ -1,15 +1,40 @@
-import type { Metered } from '@spanledger/metering';
+import type { Booked, Metered, Transfer } from '@spanledger/metering';
+import type { KeptObservation, UsageRecord } from '@spanledger/metering/traces';
 import type { JournalPosition } from '../journal/index.ts';
 import type { RejectedSpan } from '../otlp/index.ts';
 
-/** A metered span on its way into the ledger. */
-export interface Posting {
+/** One observed span on its way into the ledger: what it says, for ever. */
+export interface KeptSpan {
   readonly tenant: string;
   readonly receivedAtMillis: number;
-  readonly metered: Metered;
+  readonly kept: KeptObservation;
+  /** The names under which spans of other traces may tell of the same call, as numbers; three at most. */
+  readonly links: readonly number[];
+}
+
+/** What the ledger now says of one gen-ai span, on its way into it: a usage record, rated and booked. */
+export interface Posting {
+  readonly tenant: string;
+  /** When the span itself was received. */
+  readonly receivedAtMillis: number;
+  readonly metered: Metered<UsageRecord>;
   /** The price book and credit rules that metered it. */
   readonly bookVersion: string;
   readonly rulesVersion: string;
+  /** What is booked by it: all of it the first time, later only the difference. */
+  readonly transfers: readonly Transfer[];
+  /** When what is booked became known: the arrival that led to it, or the end of a wait. */
+  readonly recordedAtMillis: number;
+  /** Stands for everything the usage record says. */
+  readonly digest: number;
+  /** What it takes the place of; null for the first. */
+  readonly replaces: Replaced | null;
+}
+
+export interface Replaced {
+  /** From 1 on. */
+  readonly revision: number;
+  readonly eventTimeMicros: number;
 }
 
 /** A span that arrived but could not be metered. */
@@ -37,36 +62,99 @@ export interface Damage {
   readonly reason: string;
 }
 
-/** What happened since the last commit, beside the postings themselves. */
+/** What a batch did, for the counters. */
 export interface BatchCounts {
   readonly bodies: number;
   readonly spans: number;
   readonly notModelCalls: number;
-}
-
-/** What became of the postings of one commit. */
-export interface CommitOutcome {
+  /** Usage records of spans seen for the first time. */
   readonly posted: number;
+  /** Usage records that took the place of earlier ones. */
+  readonly corrected: number;
   /** Copies with equal content: ignored (convention C15). */
   readonly duplicates: number;
   /** Copies with other content: quarantined, the first stays (convention C15). */
   readonly conflicts: number;
 }
 
+export interface TraceKey {
+  readonly tenant: string;
+  readonly traceId: string;
+}
+
+/** A trace as the ledger holds it. */
+export interface HeldTrace extends TraceKey {
+  readonly spans: readonly HeldSpan[];
+  readonly records: readonly HeldRecord[];
+}
+
+export interface HeldSpan {
+  readonly kept: KeptObservation;
+  readonly receivedAtMillis: number;
+}
+
+/** The current usage record of a span, as far as a later decision needs it. */
+export interface HeldRecord {
+  readonly spanId: string;
+  readonly revision: number;
+  readonly eventTimeMicros: number;
+  readonly digest: number;
+  readonly booked: Booked | null;
+}
+
+/** A link key of a call, to be looked for among the calls that ended near that time. */
+export interface LinkQuery {
+  readonly tenant: string;
+  readonly link: number;
+  readonly eventTimeMicros: number;
+}
+
+export interface LinkedTrace extends TraceKey {
+  readonly link: number;
+}
+
+/** A trace of which time alone will change something. */
+export interface DueTrace extends TraceKey {
+  readonly dueAtMicros: number;
+}
+
 /**
- * Where postings become rows. `post` and the other additions collect an open batch; `commit` writes it and the
- * journal position in one transaction, each usage identity (tenant, trace id, span id) at most once for ever.
- * What is added while a commit runs belongs to the next batch; one commit runs at a time. After a failed commit the
- * store is done for. Two implementations pass one contract suite: DuckDB and memory.
+ * What the ledger holds. `keep`, `post` and the other additions collect an open batch; `commit` writes it and the
+ * journal position in one transaction. Nothing is added while a commit runs. After a failed commit the store is done
+ * for. Two implementations pass one contract suite: DuckDB and memory.
  */
-export interface LedgerStore {
+export interface LedgerStore extends LedgerMemory {
   /** Up to where the journal has been posted; null for an empty ledger. */
   readonly position: JournalPosition | null;
-  /** Postings in the open batch. */
-  readonly pending: number;
+  keep(span: KeptSpan): void;
   post(posting: Posting): void;
+  /** Remembers when a trace must be looked at again; null when it need not. */
+  setDue(trace: TraceKey, dueAtMicros: number | null): void;
   reject(rejection: Rejection): void;
   quarantine(span: Quarantined): void;
   damage(range: Damage): void;
-  commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<CommitOutcome>;
+  commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void>;
 }
+
+/** What the ledger remembers of what it holds. Answers cover committed batches; the open one need not be seen. */
+export interface LedgerMemory {
+  /**
+   * False: the ledger surely holds nothing of this trace; true: it may. From now on it may, so ask once for each
+   * trace. `eventTimeMicros` is the end of any of its spans.
+   */
+  mayHoldTrace(trace: TraceKey, eventTimeMicros: number): boolean;
+  /** The same for a link key of a call that ended then. */
+  mayHoldLink(link: number, eventTimeMicros: number): boolean;
+  /** Those of the traces that the ledger holds. */
+  loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]>;
+  /**
+   * The traces with a call of that link within a quarter of an hour; of a link that very many traces share, some
+   * more than `MAX_TRACES_OF_A_LINK` of them.
+   */
+  findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]>;
+  /** All traces that wait, when the ledger is opened. */
+  loadDue(): Promise<readonly DueTrace[]>;
+}
+
+/** Clocks of two machines differ by minutes at most, and gateways report with delay. */
+export const LINK_WINDOW_MICROS = 15 * 60 * 1_000_000;

@@ -233,18 +233,12 @@ export class TextColumn extends Column {
   }
 }
 
-/** INTEGER: the code of a word that recurs; 0 for NULL. */
-export class WordColumn extends Column {
-  private readonly words: Words;
+/** INTEGER from 32-bit integers; 0 where nothing is set. */
+export class CodeColumn extends Column {
   private readonly codes = new Int32Array(CHUNK_ROWS);
 
-  constructor(words: Words) {
-    super();
-    this.words = words;
-  }
-
-  set(row: number, word: string | null): void {
-    this.codes[row] = word === null ? 0 : this.words.codeOf(word);
+  set(row: number, code: number): void {
+    this.codes[row] = code;
   }
 
   fits(type: DuckDBType): boolean {
@@ -253,6 +247,29 @@ export class WordColumn extends Column {
 
   flush(vector: duckdb.Vector, rows: number): void {
     this.flushFixed(vector, this.codes.buffer, 4, rows);
+  }
+}
+
+/** INTEGER: the code of a word that recurs; 0 for NULL. */
+export class WordColumn extends Column {
+  private readonly words: Words;
+  private readonly codes = new CodeColumn();
+
+  constructor(words: Words) {
+    super();
+    this.words = words;
+  }
+
+  set(row: number, word: string | null): void {
+    this.codes.set(row, word === null ? 0 : this.words.codeOf(word));
+  }
+
+  fits(type: DuckDBType): boolean {
+    return this.codes.fits(type);
+  }
+
+  flush(vector: duckdb.Vector, rows: number): void {
+    this.codes.flush(vector, rows);
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * Remembers which usage identities the ledger holds, so that the usual case, a span never seen before, needs no
- * look-up in the database. An answer of `true` from {@link IdentityFilter.addIfNew} means "surely new"; `false` means
- * "probably seen", and the store asks the database before it believes it. So a collision costs a query, never a row.
+ * Remembers which identities (traces, links between them) the ledger holds, so that the usual case, one never seen
+ * before, needs no look-up in the database. An answer of `true` from {@link IdentityFilter.addIfNew} means "surely
+ * new"; `false` means "probably seen", and the database is asked before it is believed. So a collision costs a query,
+ * never a row.
  *
  * Each identity is a 32-bit fingerprint in an open-addressing table whose slot comes from other bits of the same
  * hash: about 5.3 bytes an identity, false alarms of about 1 in 10⁹ per table. Tables have one size; when one is
  * full the next is begun, and beyond `maxTables` the oldest is dropped. For spans that a dropped table may have
- * held, the answer is always "probably seen" (they are told by their event time, which a copy shares).
+ * held, the answer is always "probably seen" (they are told by their event time, which a copy shares; a span that
+ * ends later than all of them opens its trace anew).
  */
 export class IdentityFilter {
   private tables: Table[] = [];
@@ -75,18 +77,17 @@ class Table {
   }
 }
 
-/** The 192 bits of trace id and span id as 32-bit words, most significant first. */
-export type IdentityWords = readonly [number, number, number, number, number, number];
+/** The bits of an identity as 32-bit words. */
+export type IdentityWords = readonly number[];
 
-export function identityWords(traceId: string, spanId: string): IdentityWords {
-  return [
-    hexWord(traceId, 0),
-    hexWord(traceId, 8),
-    hexWord(traceId, 16),
-    hexWord(traceId, 24),
-    hexWord(spanId, 0),
-    hexWord(spanId, 8),
-  ];
+/** The 128 bits of a trace id, most significant first. */
+export function traceWords(traceId: string): IdentityWords {
+  return [hexWord(traceId, 0), hexWord(traceId, 8), hexWord(traceId, 16), hexWord(traceId, 24)];
+}
+
+/** The 53 bits of a link. */
+export function linkWords(link: number): IdentityWords {
+  return [Math.floor(link / 0x1_0000_0000), link | 0];
 }
 
 /** 32-bit FNV-1a over the characters; tenants are few, so callers keep it. */

@@ -1,6 +1,8 @@
-import type { Metered } from '@spanledger/metering';
-import type { Posting, Quarantined, Rejection } from '../ledger/store.ts';
+import type { Metered, Transfer } from '@spanledger/metering';
+import type { AttributionSource, SpanKey } from '@spanledger/metering/traces';
+import type { KeptSpan, LinkQuery, Posting, Quarantined, Rejection, TraceKey } from '../ledger/store.ts';
 import {
+  CodeColumn,
   Decimal64Column,
   Decimal128Column,
   HexColumn,
@@ -9,49 +11,10 @@ import {
   TextColumn,
   WordColumn,
 } from './columns.ts';
+import type { Shapes } from './shapes.ts';
 import type { Words } from './words.ts';
 
-/** Columns of the fact, in the order of the table. */
-export const FACT_COLUMNS = [
-  'tenant',
-  'trace_id',
-  'span_id',
-  'parent_span_id',
-  'action_id',
-  'event_time',
-  'duration_us',
-  'ttft_us',
-  'customer',
-  'feature',
-  'user_id',
-  'session_id',
-  'usage_class',
-  'environment',
-  'service',
-  'provider',
-  'request_model',
-  'response_model',
-  'response_id',
-  'operation',
-  'uncached_input_tokens',
-  'cache_read_tokens',
-  'cache_write_tokens',
-  'visible_output_tokens',
-  'reasoning_tokens',
-  'usage_status',
-  'usage_reason',
-  'billing_role',
-  'role_reason',
-  'dialect',
-  'status',
-] as const;
-
-/** What our reading adds to the fact. A newer version may put it otherwise, so it does not make two copies differ. */
-const READING: readonly string[] = ['usage_reason', 'billing_role', 'role_reason', 'dialect'];
-
-/** Two copies of a span are equal when these are. */
-export const COMPARED_COLUMNS = FACT_COLUMNS.filter((column) => !READING.includes(column));
-
+/** The columns of the first schema; those that came later follow the rating in the table. */
 function factColumns(words: Words) {
   return {
     tenant: new WordColumn(words),
@@ -124,7 +87,91 @@ function setFact(c: ReturnType<typeof factColumns>, row: number, posting: Postin
   c.status.set(row, usage.status);
 }
 
-/** `ledger.usage_record`: the fact and its rating. */
+/** What only several spans of a call, or its emitter's own words, can tell. */
+function detailColumns(words: Words) {
+  return {
+    supersededByTrace: new HexColumn(16),
+    supersededBySpan: new HexColumn(8),
+    dialectEvidence: new WordColumn(words),
+    cacheSemantics: new WordColumn(words),
+    reasoningSemantics: new WordColumn(words),
+    cacheWrite5m: new IntegerColumn(),
+    cacheWrite1h: new IntegerColumn(),
+    audioInput: new IntegerColumn(),
+    audioOutput: new IntegerColumn(),
+    imageInput: new IntegerColumn(),
+    imageOutput: new IntegerColumn(),
+    requestId: new TextColumn(),
+    gateway: new TextColumn(),
+    reportedCost: new TextColumn(),
+    customerSource: new WordColumn(words),
+    featureSource: new WordColumn(words),
+    userSource: new WordColumn(words),
+    sessionSource: new WordColumn(words),
+    usageClassSource: new WordColumn(words),
+    revision: new IntegerColumn(),
+    digest: new IntegerColumn(),
+  };
+}
+
+function setDetail(c: ReturnType<typeof detailColumns>, row: number, posting: Posting): void {
+  const { usage } = posting.metered;
+  const { modalities, sources } = usage;
+  c.supersededByTrace.set(row, traceIdOf(usage.supersededBy));
+  c.supersededBySpan.set(row, spanIdOf(usage.supersededBy));
+  c.dialectEvidence.set(row, usage.dialectEvidence);
+  c.cacheSemantics.set(row, usage.cacheSemantics);
+  c.reasoningSemantics.set(row, usage.reasoningSemantics);
+  c.cacheWrite5m.set(row, usage.cacheWrite5m);
+  c.cacheWrite1h.set(row, usage.cacheWrite1h);
+  c.audioInput.set(row, modalities === null ? null : modalities.audioInput);
+  c.audioOutput.set(row, modalities === null ? null : modalities.audioOutput);
+  c.imageInput.set(row, modalities === null ? null : modalities.imageInput);
+  c.imageOutput.set(row, modalities === null ? null : modalities.imageOutput);
+  c.requestId.set(row, usage.requestId);
+  c.gateway.set(row, usage.gateway);
+  c.reportedCost.set(row, usage.reportedCostUsd);
+  c.customerSource.set(row, sourceWord(sources.customer));
+  c.featureSource.set(row, sourceWord(sources.feature));
+  c.userSource.set(row, sourceWord(sources.userId));
+  c.sessionSource.set(row, sourceWord(sources.sessionId));
+  c.usageClassSource.set(row, sourceWord(sources.usageClass));
+  c.revision.set(row, revisionOf(posting));
+  c.digest.set(row, posting.digest);
+}
+
+function revisionOf({ replaces }: Posting): number {
+  return (replaces?.revision ?? 0) + 1;
+}
+
+function traceIdOf(key: SpanKey | null): string | null {
+  return key === null ? null : key.slice(0, 32);
+}
+
+function spanIdOf(key: SpanKey | null): string | null {
+  return key === null ? null : key.slice(33);
+}
+
+/** `level:key`. The same few come on every row, so that each is put together once. */
+function sourceWord(source: AttributionSource | null): string | null {
+  if (source === null) return null;
+  const { level, key } = source;
+  let words = SOURCE_WORDS.get(level);
+  if (words === undefined) {
+    words = new Map();
+    SOURCE_WORDS.set(level, words);
+  }
+  let word = words.get(key);
+  if (word === undefined) {
+    word = `${level}:${key}`;
+    words.set(key, word);
+  }
+  return word;
+}
+
+const SOURCE_WORDS = new Map<AttributionSource['level'], Map<string, string>>();
+
+/** `ledger.usage_record`: the usage and its rating. */
 export function usageLayout(words: Words): TableLayout<Posting> {
   const fact = factColumns(words);
   const receivedAt = new IntegerColumn();
@@ -136,6 +183,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const credits = new Decimal64Column();
   const creditStatus = new WordColumn(words);
   const rulesVersion = new WordColumn(words);
+  const detail = detailColumns(words);
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -150,10 +198,12 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       credits,
       creditStatus,
       rulesVersion,
+      ...Object.values(detail),
     ],
     set(row, posting) {
       const { rating, charge } = posting.metered;
       setFact(fact, row, posting);
+      setDetail(detail, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
       cost.set(row, rating.kind === 'priced' ? rating.cost : null);
       priceStatus.set(row, rating.status);
@@ -179,29 +229,145 @@ function chargedCredits({ charge }: Metered): bigint | null {
   }
 }
 
-/** A posting whose identity may be known already, with its place among the suspects of a batch. */
-export interface Suspect {
-  readonly ordinal: number;
-  readonly posting: Posting;
-}
-
-/** The fact columns alone, in a temporary table, to be compared with what the ledger holds. */
-export function suspectLayout(words: Words): TableLayout<Suspect> {
-  const ordinal = new IntegerColumn();
-  const fact = factColumns(words);
+/** `ledger.span`: what a span says. */
+export function spanLayout(words: Words, shapes: Shapes): TableLayout<KeptSpan> {
+  const tenant = new WordColumn(words);
+  const traceId = new HexColumn(16);
+  const spanId = new HexColumn(8);
+  const parentSpanId = new HexColumn(8);
+  const eventTime = new IntegerColumn();
+  const duration = new IntegerColumn();
+  const receivedAt = new IntegerColumn();
+  const shape = new CodeColumn();
+  const detail = new TextColumn();
+  const links = [new IntegerColumn(), new IntegerColumn(), new IntegerColumn()];
   return {
-    catalog: 'temp',
-    schema: 'main',
-    table: 'suspect',
-    columns: [ordinal, ...Object.values(fact)],
-    set(row, suspect) {
-      ordinal.set(row, suspect.ordinal);
-      setFact(fact, row, suspect.posting);
+    schema: 'ledger',
+    table: 'span',
+    columns: [
+      tenant,
+      traceId,
+      spanId,
+      parentSpanId,
+      eventTime,
+      duration,
+      receivedAt,
+      shape,
+      detail,
+      ...links,
+    ],
+    set(row, span) {
+      const { kept } = span;
+      tenant.set(row, span.tenant);
+      traceId.set(row, kept.traceId);
+      spanId.set(row, kept.spanId);
+      parentSpanId.set(row, kept.parentSpanId);
+      eventTime.set(row, kept.endTimeMicros);
+      duration.set(row, kept.endTimeMicros - kept.startTimeMicros);
+      receivedAt.set(row, span.receivedAtMillis * 1000);
+      shape.set(row, shapes.codeOf(kept.shape));
+      detail.set(row, kept.detail);
+      for (let at = 0; at < links.length; at++) links[at]?.set(row, span.links[at] ?? null);
     },
   };
 }
 
-export function transferLayout(words: Words): TableLayout<Posting> {
+export interface ShapeRow {
+  readonly code: number;
+  readonly content: string;
+}
+
+export function shapeLayout(): TableLayout<ShapeRow> {
+  const code = new CodeColumn();
+  const content = new TextColumn();
+  return {
+    schema: 'ledger',
+    table: 'span_shape',
+    columns: [code, content],
+    set(row, shape) {
+      code.set(row, shape.code);
+      content.set(row, shape.content);
+    },
+  };
+}
+
+/** A temporary table of keys, to be joined with what the ledger holds. */
+export interface KeyTable<Row> extends TableLayout<Row> {
+  readonly declaration: string;
+}
+
+export interface ReplacedRow extends TraceKey {
+  readonly spanId: string;
+  readonly revision: number;
+}
+
+/** Usage records that others take the place of. */
+export function replacedLayout(words: Words): KeyTable<ReplacedRow> {
+  const tenant = new WordColumn(words);
+  const traceId = new HexColumn(16);
+  const spanId = new HexColumn(8);
+  const revision = new IntegerColumn();
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'replaced',
+    declaration: 'tenant INTEGER, trace_id UHUGEINT, span_id UBIGINT, revision BIGINT',
+    columns: [tenant, traceId, spanId, revision],
+    set(row, replaced) {
+      tenant.set(row, replaced.tenant);
+      traceId.set(row, replaced.traceId);
+      spanId.set(row, replaced.spanId);
+      revision.set(row, replaced.revision);
+    },
+  };
+}
+
+export interface TraceRow extends TraceKey {
+  readonly dueAtMicros: number | null;
+}
+
+export function traceLayout(words: Words): KeyTable<TraceRow> {
+  const tenant = new WordColumn(words);
+  const traceId = new HexColumn(16);
+  const dueAt = new IntegerColumn();
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'trace',
+    declaration: 'tenant INTEGER, trace_id UHUGEINT, due_at TIMESTAMPTZ',
+    columns: [tenant, traceId, dueAt],
+    set(row, trace) {
+      tenant.set(row, trace.tenant);
+      traceId.set(row, trace.traceId);
+      dueAt.set(row, trace.dueAtMicros);
+    },
+  };
+}
+
+export function linkLayout(words: Words): KeyTable<LinkQuery> {
+  const tenant = new WordColumn(words);
+  const link = new IntegerColumn();
+  const eventTime = new IntegerColumn();
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'link',
+    declaration: 'tenant INTEGER, link BIGINT, event_time TIMESTAMPTZ',
+    columns: [tenant, link, eventTime],
+    set(row, query) {
+      tenant.set(row, query.tenant);
+      link.set(row, query.link);
+      eventTime.set(row, query.eventTimeMicros);
+    },
+  };
+}
+
+export interface TransferRow {
+  readonly posting: Posting;
+  readonly transfer: Transfer;
+}
+
+export function transferLayout(words: Words): TableLayout<TransferRow> {
   const tenant = new WordColumn(words);
   const traceId = new HexColumn(16);
   const spanId = new HexColumn(8);
@@ -213,6 +379,7 @@ export function transferLayout(words: Words): TableLayout<Posting> {
   const effectiveAt = new IntegerColumn();
   const recordedAt = new IntegerColumn();
   const rulesVersion = new WordColumn(words);
+  const revision = new IntegerColumn();
   return {
     schema: 'ledger',
     table: 'credit_transfer',
@@ -228,21 +395,22 @@ export function transferLayout(words: Words): TableLayout<Posting> {
       effectiveAt,
       recordedAt,
       rulesVersion,
+      revision,
     ],
-    set(row, posting) {
-      const { usage, transfer } = posting.metered;
+    set(row, { posting, transfer }) {
+      const { usage } = posting.metered;
       tenant.set(row, posting.tenant);
       traceId.set(row, usage.traceId);
       spanId.set(row, usage.spanId);
-      customer.set(row, transfer?.customer ?? null);
-      from.set(row, transfer?.from ?? null);
-      to.set(row, transfer?.to ?? null);
-      kind.set(row, transfer?.kind ?? null);
-      amount.set(row, transfer?.amount ?? null);
-      effectiveAt.set(row, transfer?.effectiveAtMicros ?? null);
-      // The receive time, not the wall clock: a replay of the journal must give the same rows.
-      recordedAt.set(row, posting.receivedAtMillis * 1000);
+      customer.set(row, transfer.customer);
+      from.set(row, transfer.from);
+      to.set(row, transfer.to);
+      kind.set(row, transfer.kind);
+      amount.set(row, transfer.amount);
+      effectiveAt.set(row, transfer.effectiveAtMicros);
+      recordedAt.set(row, posting.recordedAtMillis * 1000);
       rulesVersion.set(row, posting.rulesVersion);
+      revision.set(row, revisionOf(posting));
     },
   };
 }

@@ -1,93 +1,138 @@
-import { deepStrictEqual } from 'node:assert';
 import type { JournalPosition } from '../journal/index.ts';
-import type {
-  BatchCounts,
-  CommitOutcome,
-  Damage,
-  LedgerStore,
-  Posting,
-  Quarantined,
-  Rejection,
+import {
+  type BatchCounts,
+  type Damage,
+  type DueTrace,
+  type HeldTrace,
+  type KeptSpan,
+  type LedgerStore,
+  LINK_WINDOW_MICROS,
+  type LinkedTrace,
+  type LinkQuery,
+  type Posting,
+  type Quarantined,
+  type Rejection,
+  type TraceKey,
 } from '../ledger/store.ts';
 
 /** The in-memory twin of the DuckDB store: the same contract, for tests of what lies above it. */
 export class MemoryStore implements LedgerStore {
   position: JournalPosition | null = null;
+  readonly spans: KeptSpan[] = [];
+  /** All of them; those that took the place of others come later. */
   readonly postings: Posting[] = [];
   readonly rejections: Rejection[] = [];
   readonly quarantined: Quarantined[] = [];
   readonly damages: Damage[] = [];
   readonly counts: BatchCounts[] = [];
-  private readonly known = new Map<string, Posting>();
-  private batch: Posting[] = [];
-  private openRejections: Rejection[] = [];
-  private openQuarantined: Quarantined[] = [];
-  private openDamages: Damage[] = [];
+  readonly #due = new Map<string, DueTrace>();
+  readonly #traces = new Set<string>();
+  readonly #links = new Set<number>();
+  #batch: (() => void)[] = [];
 
-  get pending(): number {
-    return this.batch.length;
+  /** What the ledger says now: the last posting for each span, in the order of the first. */
+  get current(): readonly Posting[] {
+    const current = new Map<string, Posting>();
+    for (const posting of this.postings) {
+      const { traceId, spanId } = posting.metered.usage;
+      current.set(`${keyOf({ tenant: posting.tenant, traceId })}/${spanId}`, posting);
+    }
+    return [...current.values()];
+  }
+
+  keep(span: KeptSpan): void {
+    this.#batch.push(() => this.spans.push(span));
   }
 
   post(posting: Posting): void {
-    this.batch.push(posting);
+    this.#batch.push(() => this.postings.push(posting));
+  }
+
+  setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
+    const key = keyOf({ tenant, traceId });
+    this.#batch.push(() => {
+      if (dueAtMicros === null) this.#due.delete(key);
+      else this.#due.set(key, { tenant, traceId, dueAtMicros });
+    });
   }
 
   reject(rejection: Rejection): void {
-    this.openRejections.push(rejection);
+    this.#batch.push(() => this.rejections.push(rejection));
   }
 
   quarantine(span: Quarantined): void {
-    this.openQuarantined.push(span);
+    this.#batch.push(() => this.quarantined.push(span));
   }
 
   damage(range: Damage): void {
-    this.openDamages.push(range);
+    this.#batch.push(() => this.damages.push(range));
   }
 
-  async commit(position: JournalPosition, counts: BatchCounts): Promise<CommitOutcome> {
-    const outcome = { posted: 0, duplicates: 0, conflicts: 0 };
-    for (const posting of this.batch) {
-      const { usage } = posting.metered;
-      const identity = JSON.stringify([posting.tenant, usage.traceId, usage.spanId]);
-      const first = this.known.get(identity);
-      if (first === undefined) {
-        this.known.set(identity, posting);
-        this.postings.push(posting);
-        outcome.posted++;
-      } else if (isEqual(first.metered.usage, usage)) {
-        outcome.duplicates++;
-      } else {
-        outcome.conflicts++;
-        const { tenant, receivedAtMillis } = posting;
-        const { traceId, spanId } = usage;
-        this.openQuarantined.push({
-          tenant,
-          receivedAtMillis,
-          traceId,
-          spanId,
-          reason: 'conflicting_copy',
-          content: JSON.stringify(usage),
-        });
+  async commit(position: JournalPosition, counts: BatchCounts, _nowMillis: number): Promise<void> {
+    for (const add of this.#batch) add();
+    this.#batch = [];
+    this.counts.push(counts);
+    this.position = position;
+  }
+
+  /** What a crash leaves: the committed part. */
+  crash(): void {
+    this.#batch = [];
+    this.#traces.clear();
+    this.#links.clear();
+    for (const { tenant, kept, links } of this.spans) {
+      this.#traces.add(keyOf({ tenant, traceId: kept.traceId }));
+      for (const link of links) this.#links.add(link);
+    }
+  }
+
+  mayHoldTrace(trace: TraceKey): boolean {
+    const key = keyOf(trace);
+    if (this.#traces.has(key)) return true;
+    this.#traces.add(key);
+    return false;
+  }
+
+  mayHoldLink(link: number): boolean {
+    if (this.#links.has(link)) return true;
+    this.#links.add(link);
+    return false;
+  }
+
+  async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
+    return traces.flatMap(({ tenant, traceId }) => {
+      const spans = this.spans.filter((span) => span.tenant === tenant && span.kept.traceId === traceId);
+      const records = this.current
+        .filter((posting) => posting.tenant === tenant && posting.metered.usage.traceId === traceId)
+        .map(({ metered: { usage, transfer }, digest, replaces }) => ({
+          spanId: usage.spanId,
+          revision: (replaces?.revision ?? 0) + 1,
+          eventTimeMicros: usage.eventTimeMicros,
+          digest,
+          booked: transfer === null ? null : { customer: transfer.customer, amount: transfer.amount },
+        }));
+      return spans.length + records.length === 0 ? [] : [{ tenant, traceId, spans, records }];
+    });
+  }
+
+  async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
+    const found = new Map<string, LinkedTrace>();
+    for (const { tenant, link, eventTimeMicros } of queries) {
+      for (const span of this.spans) {
+        const isNear = Math.abs(span.kept.endTimeMicros - eventTimeMicros) <= LINK_WINDOW_MICROS;
+        if (span.tenant !== tenant || !isNear || !span.links.includes(link)) continue;
+        const { traceId } = span.kept;
+        found.set(`${link} ${keyOf({ tenant, traceId })}`, { tenant, traceId, link });
       }
     }
-    this.rejections.push(...this.openRejections);
-    this.quarantined.push(...this.openQuarantined);
-    this.damages.push(...this.openDamages);
-    this.counts.push(counts);
-    this.batch = [];
-    this.openRejections = [];
-    this.openQuarantined = [];
-    this.openDamages = [];
-    this.position = position;
-    return outcome;
+    return [...found.values()];
+  }
+
+  async loadDue(): Promise<readonly DueTrace[]> {
+    return [...this.#due.values()];
   }
 }
 
-function isEqual(a: unknown, b: unknown): boolean {
-  try {
-    deepStrictEqual(a, b);
-    return true;
-  } catch {
-    return false;
-  }
+function keyOf({ tenant, traceId }: TraceKey): string {
+  return JSON.stringify([tenant, traceId]);
 }

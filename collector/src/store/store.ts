@@ -3,27 +3,42 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
-import type {
-  BatchCounts,
-  CommitOutcome,
-  Damage,
-  LedgerStore,
-  Posting,
-  Quarantined,
-  Rejection,
+import {
+  type BatchCounts,
+  type Damage,
+  type DueTrace,
+  type HeldTrace,
+  type KeptSpan,
+  type LedgerStore,
+  LINK_WINDOW_MICROS,
+  type LinkedTrace,
+  type LinkQuery,
+  type Posting,
+  type Quarantined,
+  type Rejection,
+  type TraceKey,
 } from '../ledger/store.ts';
 import { TableWriter } from './columns.ts';
-import { IdentityFilter, type IdentityWords, identityWords, tenantSeed } from './identity.ts';
+import { readHeldTraces } from './held.ts';
+import { IdentityFilter, linkWords, tenantSeed, traceWords } from './identity.ts';
 import {
-  COMPARED_COLUMNS,
-  FACT_COLUMNS,
+  type KeyTable,
+  linkLayout,
   quarantineLayout,
+  type ReplacedRow,
   rejectionLayout,
-  suspectLayout,
+  replacedLayout,
+  type ShapeRow,
+  shapeLayout,
+  spanLayout,
+  type TraceRow,
+  type TransferRow,
+  traceLayout,
   transferLayout,
   usageLayout,
 } from './layout.ts';
 import { openDatabase, type StoreOptions } from './open.ts';
+import { Shapes } from './shapes.ts';
 import { Words } from './words.ts';
 
 /**
@@ -34,42 +49,38 @@ import { Words } from './words.ts';
 export class DuckDbStore implements LedgerStore {
   readonly instance: DuckDBInstance;
   private readonly writer: DuckDBConnection;
-  private readonly usage: TableWriter<Posting>;
-  private readonly transfers: TableWriter<Posting>;
-  private readonly rejections: TableWriter<Rejection>;
-  private readonly quarantined: TableWriter<Quarantined>;
-  private readonly identities: IdentityFilter;
+  private readonly tables: Tables;
+  private readonly traces: IdentityFilter;
+  private readonly links: IdentityFilter;
   private readonly words: Words;
+  private readonly shapes: Shapes;
   private readonly tenantSeeds = new Map<string, number>();
 
   private committedPosition: JournalPosition | null;
-  private posted = 0;
   private rejected = 0;
   private quarantinedOutright = 0;
-  private suspects: Posting[] = [];
-  /** While a commit runs: the additions to the next batch, which the connection cannot take yet. */
-  private late: (() => void)[] | null = null;
+  private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
+  private due: TraceRow[] = [];
   private damages: Damage[] = [];
+  private isCommitting = false;
 
   private constructor(parts: {
     instance: DuckDBInstance;
     writer: DuckDBConnection;
-    usage: TableWriter<Posting>;
-    transfers: TableWriter<Posting>;
-    rejections: TableWriter<Rejection>;
-    quarantined: TableWriter<Quarantined>;
-    identities: IdentityFilter;
+    tables: Tables;
+    traces: IdentityFilter;
+    links: IdentityFilter;
     words: Words;
+    shapes: Shapes;
     position: JournalPosition | null;
   }) {
     this.instance = parts.instance;
     this.writer = parts.writer;
-    this.usage = parts.usage;
-    this.transfers = parts.transfers;
-    this.rejections = parts.rejections;
-    this.quarantined = parts.quarantined;
-    this.identities = parts.identities;
+    this.tables = parts.tables;
+    this.traces = parts.traces;
+    this.links = parts.links;
     this.words = parts.words;
+    this.shapes = parts.shapes;
     this.committedPosition = parts.position;
   }
 
@@ -78,18 +89,28 @@ export class DuckDbStore implements LedgerStore {
     const instance = await openDatabase(options);
     const writer = await instance.connect();
     await writer.run('BEGIN TRANSACTION');
-    const identities = new IdentityFilter({ maxIdentities: options.maxIdentities });
+    const { maxIdentities } = options;
     const words = await loadWords(writer);
-    await loadIdentities(instance, identities, words);
+    const shapes = new Shapes(await nextShape(writer));
+    const filters = {
+      traces: new IdentityFilter({ maxIdentities }),
+      links: new IdentityFilter({ maxIdentities }),
+    };
+    await loadFilters(instance, filters, words);
     return new DuckDbStore({
       instance,
       writer,
-      usage: await TableWriter.open(writer, usageLayout(words)),
-      transfers: await TableWriter.open(writer, transferLayout(words)),
-      rejections: await TableWriter.open(writer, rejectionLayout()),
-      quarantined: await TableWriter.open(writer, quarantineLayout()),
-      identities,
+      ...filters,
       words,
+      shapes,
+      tables: {
+        spans: await TableWriter.open(writer, spanLayout(words, shapes)),
+        shapes: await TableWriter.open(writer, shapeLayout()),
+        usage: await TableWriter.open(writer, usageLayout(words)),
+        transfers: await TableWriter.open(writer, transferLayout(words)),
+        rejections: await TableWriter.open(writer, rejectionLayout()),
+        quarantined: await TableWriter.open(writer, quarantineLayout()),
+      },
       position: await readPosition(writer),
     });
   }
@@ -98,81 +119,120 @@ export class DuckDbStore implements LedgerStore {
     return this.committedPosition;
   }
 
-  get pending(): number {
-    return this.late?.length ?? this.posted + this.suspects.length;
+  keep(span: KeptSpan): void {
+    this.assertOpen();
+    this.tables.spans.append(span);
   }
 
   post(posting: Posting): void {
-    if (this.late !== null) {
-      this.late.push(() => this.post(posting));
-      return;
-    }
-    const { traceId, spanId, eventTimeMicros } = posting.metered.usage;
-    const seed = this.seedOf(posting.tenant);
-    if (this.identities.addIfNew(seed, identityWords(traceId, spanId), eventTimeMicros)) {
-      this.append(posting);
-    } else {
-      this.suspects.push(posting);
+    this.assertOpen();
+    const { tenant, transfers, replaces } = posting;
+    this.tables.usage.append(posting);
+    for (const transfer of transfers) this.tables.transfers.append({ posting, transfer });
+    if (replaces !== null) {
+      const { traceId, spanId } = posting.metered.usage;
+      this.replaced.push({ tenant, traceId, spanId, ...replaces });
     }
   }
 
+  setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
+    this.assertOpen();
+    this.due.push({ tenant, traceId, dueAtMicros });
+  }
+
   reject(rejection: Rejection): void {
-    if (this.late !== null) {
-      this.late.push(() => this.reject(rejection));
-      return;
-    }
-    this.rejections.append(rejection);
+    this.assertOpen();
+    this.tables.rejections.append(rejection);
     this.rejected++;
   }
 
   quarantine(span: Quarantined): void {
-    if (this.late !== null) {
-      this.late.push(() => this.quarantine(span));
-      return;
-    }
-    this.quarantined.append(span);
+    this.assertOpen();
+    this.tables.quarantined.append(span);
     this.quarantinedOutright++;
   }
 
   damage(range: Damage): void {
-    if (this.late !== null) {
-      this.late.push(() => this.damage(range));
-      return;
-    }
+    this.assertOpen();
     this.damages.push(range);
   }
 
-  async commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<CommitOutcome> {
-    assert(this.late === null, 'one commit runs at a time');
-    const late: (() => void)[] = [];
-    this.late = late;
+  async commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void> {
+    this.assertOpen();
+    this.isCommitting = true;
     try {
-      const { duplicates, conflicts } = await this.settleSuspects();
-      const outcome = { posted: this.posted, duplicates, conflicts };
-      for (const writer of [this.usage, this.transfers, this.rejections, this.quarantined]) writer.flush();
+      await this.moveReplaced(nowMillis);
+      for (const shape of this.shapes.takeNew()) this.tables.shapes.append(shape);
+      for (const table of Object.values(this.tables)) table.flush();
+      await this.writeDue();
       await this.writeNewWords();
       await this.writeDamages(nowMillis);
       await this.writePosition(position);
-      await this.writeCounts(counts, outcome, nowMillis);
+      await this.writeCounts(counts, nowMillis);
       await this.writer.run('COMMIT');
       // The next batch's transaction is open before its first row: a flush outside of one would be visible at once.
       await this.writer.run('BEGIN TRANSACTION');
       this.committedPosition = position;
-      this.posted = this.rejected = this.quarantinedOutright = 0;
-      this.suspects = [];
+      this.rejected = this.quarantinedOutright = 0;
+      this.replaced = [];
+      this.due = [];
       this.damages = [];
-      this.late = null;
-      for (const add of late) add();
-      return outcome;
+      this.isCommitting = false;
     } catch (error) {
       throw new SpanledgerError(
         'SL_STORE_COMMIT_FAILED',
         `The ledger file could not take a batch: ${messageOf(error)}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
+  }
+
+  mayHoldTrace({ tenant, traceId }: TraceKey, eventTimeMicros: number): boolean {
+    return !this.traces.addIfNew(this.seedOf(tenant), traceWords(traceId), eventTimeMicros);
+  }
+
+  mayHoldLink(link: number, eventTimeMicros: number): boolean {
+    return !this.links.addIfNew(0, linkWords(link), eventTimeMicros);
+  }
+
+  async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
+    const keys = traces.map(({ tenant, traceId }) => ({ tenant, traceId, dueAtMicros: null }));
+    return await this.withKeys(traceLayout(this.words), keys, () =>
+      readHeldTraces(this.writer, (code) => this.words.wordOf(code)),
+    );
+  }
+
+  async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
+    return await this.withKeys(linkLayout(this.words), queries, async () => {
+      const side = (column: string) =>
+        `SELECT DISTINCT q.link, q.tenant, s.trace_id
+         FROM temp.link q JOIN ledger.span s ON s.${column} = q.link AND s.tenant = q.tenant
+         WHERE s.event_time BETWEEN q.event_time - to_microseconds(${LINK_WINDOW_MICROS})
+           AND q.event_time + to_microseconds(${LINK_WINDOW_MICROS})
+           AND s.event_time BETWEEN make_timestamptz(${earliest(queries) - LINK_WINDOW_MICROS})
+           AND make_timestamptz(${latest(queries) + LINK_WINDOW_MICROS})`;
+      const rows = await this.writer.runAndReadAll(
+        `SELECT link, tenant, format('{:032x}', trace_id)
+         FROM (${['link_1', 'link_2', 'link_3'].map(side).join(' UNION ')})
+         QUALIFY row_number() OVER (PARTITION BY link, tenant) <= ${MAX_LINKED_TRACES}`,
+      );
+      return rows.getRows().map(([link, tenant, traceId]) => ({
+        link: Number(link),
+        tenant: this.words.wordOf(Number(tenant)),
+        traceId: String(traceId),
+      }));
+    });
+  }
+
+  async loadDue(): Promise<readonly DueTrace[]> {
+    const rows = await this.writer.runAndReadAll(
+      `SELECT tenant, format('{:032x}', trace_id), epoch_us(due_at) FROM ledger.trace_due`,
+    );
+    return rows.getRows().map(([tenant, traceId, dueAtMicros]) => ({
+      tenant: this.words.wordOf(Number(tenant)),
+      traceId: String(traceId),
+      dueAtMicros: Number(dueAtMicros),
+    }));
   }
 
   /** Folds the write-ahead log into the file and closes it. */
@@ -183,77 +243,55 @@ export class DuckDbStore implements LedgerStore {
     this.instance.closeSync();
   }
 
-  private append(posting: Posting): void {
-    this.usage.append(posting);
-    if (posting.metered.transfer !== null) this.transfers.append(posting);
-    this.posted++;
+  private assertOpen(): void {
+    assert(!this.isCommitting, 'nothing is added while a commit runs');
+  }
+
+  /** Runs `work` while a temporary table holds the keys. */
+  private async withKeys<Row, Result>(
+    layout: KeyTable<Row>,
+    keys: readonly Row[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    await this.writer.run(`CREATE TEMP TABLE ${layout.table} (${layout.declaration})`);
+    const table = await TableWriter.open(this.writer, layout);
+    for (const key of keys) table.append(key);
+    table.flush();
+    table.close();
+    const result = await work();
+    await this.writer.run(`DROP TABLE temp.${layout.table}`);
+    return result;
   }
 
   /**
-   * Decides the postings whose identity may be known. The database has the last word: first it is asked about the
-   * event times of the suspects (a true copy shares its original's, and zone maps make that cheap however large the
-   * ledger is), then, for what that did not find, about everything.
+   * Records whose place others take leave the current ones and stay in a table of their own. They are found by the
+   * time of their events, which zone maps make cheap however large the ledger is.
    */
-  private async settleSuspects(): Promise<{ duplicates: number; conflicts: number }> {
-    const settled = { duplicates: 0, conflicts: 0 };
-    while (this.suspects.length > 0) {
-      this.usage.flush();
-      const suspects = this.suspects;
-      const known = await this.findKnown(suspects);
-      this.suspects = [];
-      const firsts = new Set<string>();
-      for (const [ordinal, suspect] of suspects.entries()) {
-        const isEqual = known.get(ordinal);
-        if (isEqual === true) settled.duplicates++;
-        else if (isEqual === false) {
-          settled.conflicts++;
-          this.quarantined.append(conflictingCopy(suspect));
-        } else {
-          const { traceId, spanId } = suspect.metered.usage;
-          const identity = JSON.stringify([suspect.tenant, traceId, spanId]);
-          // Unknown after all. Its own copies in this batch are decided in the next round, against it.
-          if (firsts.has(identity)) this.suspects.push(suspect);
-          else {
-            firsts.add(identity);
-            this.append(suspect);
-          }
-        }
-      }
-    }
-    return settled;
+  private async moveReplaced(nowMillis: number): Promise<void> {
+    const { replaced } = this;
+    if (replaced.length === 0) return;
+    await this.withKeys(replacedLayout(this.words), replaced, async () => {
+      const isReplaced = `u.span_id = r.span_id AND u.trace_id = r.trace_id AND u.tenant = r.tenant
+        AND u.revision = r.revision
+        AND u.event_time BETWEEN make_timestamptz(${earliest(replaced)}) AND make_timestamptz(${latest(replaced)})`;
+      await this.writer.run(
+        `INSERT INTO ledger.superseded_usage
+         SELECT u.*, make_timestamptz($1::BIGINT * 1000)
+         FROM ledger.usage_record u JOIN temp.replaced r ON ${isReplaced}`,
+        [nowMillis],
+      );
+      await this.writer.run(`DELETE FROM ledger.usage_record u USING temp.replaced r WHERE ${isReplaced}`);
+    });
   }
 
-  /** For each suspect that the ledger knows: whether its content is equal. */
-  private async findKnown(suspects: readonly Posting[]): Promise<Map<number, boolean>> {
-    await this.writer.run(
-      `CREATE TEMP TABLE suspect AS SELECT 0::BIGINT AS ordinal, ${FACT_COLUMNS.join(', ')} FROM ledger.usage_record LIMIT 0`,
-    );
-    const writer = await TableWriter.open(this.writer, suspectLayout(this.words));
-    for (const [ordinal, posting] of suspects.entries()) writer.append({ ordinal, posting });
-    writer.flush();
-    writer.close();
-
-    const known = new Map<number, boolean>();
-    const lookUp = async (where: string) => {
-      const rows = await this.writer.runAndReadAll(
-        `SELECT s.ordinal, ${COMPARED_COLUMNS.map((c) => `u.${c} IS NOT DISTINCT FROM s.${c}`).join(' AND ')}
-         FROM temp.suspect s
-         JOIN ledger.usage_record u
-           ON u.span_id = s.span_id AND u.trace_id = s.trace_id AND u.tenant = s.tenant
-         WHERE ${where}`,
-      );
-      for (const [ordinal, isEqual] of rows.getRows()) known.set(Number(ordinal), isEqual === true);
-    };
-    const [from, to] = eventTimeRange(suspects);
-    await lookUp(`u.event_time BETWEEN make_timestamptz(${from}) AND make_timestamptz(${to})`);
-    if (known.size < suspects.length) {
+  private async writeDue(): Promise<void> {
+    if (this.due.length === 0) return;
+    await this.withKeys(traceLayout(this.words), this.due, async () => {
       await this.writer.run(
-        `DELETE FROM temp.suspect WHERE ordinal IN (${[...known.keys()].join(', ') || 'NULL'})`,
+        'DELETE FROM ledger.trace_due d USING temp.trace t WHERE d.trace_id = t.trace_id AND d.tenant = t.tenant',
       );
-      await lookUp('true');
-    }
-    await this.writer.run('DROP TABLE temp.suspect');
-    return known;
+      await this.writer.run('INSERT INTO ledger.trace_due FROM temp.trace WHERE due_at IS NOT NULL');
+    });
   }
 
   private async writeNewWords(): Promise<void> {
@@ -279,12 +317,12 @@ export class DuckDbStore implements LedgerStore {
     await this.writer.run(statement, [position.segment, position.offset]);
   }
 
-  private async writeCounts(counts: BatchCounts, outcome: CommitOutcome, nowMillis: number): Promise<void> {
+  private async writeCounts(counts: BatchCounts, nowMillis: number): Promise<void> {
     const damagedBytes = this.damages.reduce((sum, range) => sum + range.bytes, 0);
     await this.writer.run(
       `INSERT INTO ledger.ingest_hour
        SELECT date_trunc('hour', make_timestamptz($1::BIGINT * 1000)), $2::BIGINT, $3::BIGINT, $4::BIGINT, $5::BIGINT, $6::BIGINT,
-         $7::BIGINT, $8::BIGINT, $9::BIGINT, 1, make_timestamptz($1::BIGINT * 1000)
+         $7::BIGINT, $8::BIGINT, $9::BIGINT, 1, make_timestamptz($1::BIGINT * 1000), $10::BIGINT
        ON CONFLICT (hour) DO UPDATE SET
          bodies = bodies + excluded.bodies,
          spans = spans + excluded.spans,
@@ -295,17 +333,19 @@ export class DuckDbStore implements LedgerStore {
          rejected = rejected + excluded.rejected,
          damaged_bytes = damaged_bytes + excluded.damaged_bytes,
          commits = commits + excluded.commits,
-         last_commit_at = excluded.last_commit_at`,
+         last_commit_at = excluded.last_commit_at,
+         corrections = corrections + excluded.corrections`,
       [
         nowMillis,
         counts.bodies,
         counts.spans,
-        outcome.posted,
+        counts.posted,
         counts.notModelCalls,
-        outcome.duplicates,
-        outcome.conflicts + this.quarantinedOutright,
+        counts.duplicates,
+        this.quarantinedOutright,
         this.rejected,
         damagedBytes,
+        counts.corrected,
       ],
     );
   }
@@ -320,26 +360,34 @@ export class DuckDbStore implements LedgerStore {
   }
 }
 
-function conflictingCopy({ tenant, receivedAtMillis, metered: { usage } }: Posting): Quarantined {
-  const { traceId, spanId } = usage;
-  return {
-    tenant,
-    receivedAtMillis,
-    traceId,
-    spanId,
-    reason: 'conflicting_copy',
-    content: JSON.stringify(usage),
-  };
+interface Tables {
+  readonly spans: TableWriter<KeptSpan>;
+  readonly shapes: TableWriter<ShapeRow>;
+  readonly usage: TableWriter<Posting>;
+  readonly transfers: TableWriter<TransferRow>;
+  readonly rejections: TableWriter<Rejection>;
+  readonly quarantined: TableWriter<Quarantined>;
 }
 
-function eventTimeRange(postings: readonly Posting[]): [number, number] {
-  let from = Number.POSITIVE_INFINITY;
-  let to = Number.NEGATIVE_INFINITY;
-  for (const { metered } of postings) {
-    from = Math.min(from, metered.usage.eventTimeMicros);
-    to = Math.max(to, metered.usage.eventTimeMicros);
-  }
-  return [from, to];
+/** One more than are taken for one call, so that the ledger sees that a link is common. */
+const MAX_LINKED_TRACES = 17;
+
+interface Timed {
+  readonly eventTimeMicros: number;
+}
+
+function earliest(timed: readonly Timed[]): number {
+  return timed.reduce(
+    (first, { eventTimeMicros }) => Math.min(first, eventTimeMicros),
+    Number.MAX_SAFE_INTEGER,
+  );
+}
+
+function latest(timed: readonly Timed[]): number {
+  return timed.reduce(
+    (last, { eventTimeMicros }) => Math.max(last, eventTimeMicros),
+    Number.MIN_SAFE_INTEGER,
+  );
 }
 
 async function readPosition(connection: DuckDBConnection): Promise<JournalPosition | null> {
@@ -355,41 +403,51 @@ async function loadWords(connection: DuckDBConnection): Promise<Words> {
   return new Words(rows.getRows().map(([word]) => String(word)));
 }
 
-/** Fills the identity filter from the file: raw columns, because a value at a time would take minutes at 50 M rows. */
-async function loadIdentities(
-  instance: DuckDBInstance,
-  identities: IdentityFilter,
-  words: Words,
-): Promise<void> {
+async function nextShape(connection: DuckDBConnection): Promise<number> {
+  const rows = await connection.runAndReadAll('SELECT coalesce(max(code), 0) + 1 FROM ledger.span_shape');
+  return Number(rows.getRows()[0]?.[0] ?? 1);
+}
+
+interface Filters {
+  readonly traces: IdentityFilter;
+  readonly links: IdentityFilter;
+}
+
+/** Fills the filters from the file: raw columns, because a value at a time would take minutes at 50 M rows. */
+async function loadFilters(instance: DuckDBInstance, filters: Filters, words: Words): Promise<void> {
   const connection = await instance.connect();
-  const tenants = await connection.runAndReadAll('SELECT DISTINCT tenant FROM ledger.usage_record');
+  // Records without a digest are older than the spans: the ledger kept none then.
+  const known = `SELECT tenant, trace_id, event_time, link_1, link_2, link_3 FROM ledger.span
+    UNION ALL SELECT tenant, trace_id, event_time, NULL, NULL, NULL FROM ledger.usage_record WHERE digest = 0`;
+  const tenants = await connection.runAndReadAll(`SELECT DISTINCT tenant FROM (${known})`);
   for (const [code] of tenants.getRows()) {
     const seed = tenantSeed(words.wordOf(Number(code)));
     const result = await connection.stream(
-      'SELECT trace_id, span_id, epoch_us(event_time) FROM ledger.usage_record WHERE tenant = $1',
+      `SELECT trace_id, epoch_us(event_time), coalesce(link_1, 0), coalesce(link_2, 0), coalesce(link_3, 0)
+       FROM (${known}) WHERE tenant = $1`,
       [Number(code)],
     );
     for (;;) {
       const chunk = await result.fetchChunk();
       if (chunk === null || chunk.rowCount === 0) break;
-      const words = (column: number, width: number) =>
+      const column = (index: number, width: number) =>
         new DataView(
-          duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk.chunk, column), chunk.rowCount * width)
+          duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk.chunk, index), chunk.rowCount * width)
             .buffer,
         );
-      const traceIds = words(0, 16);
-      const spanIds = words(1, 8);
-      const eventTimes = words(2, 8);
+      const traceIds = column(0, 16);
+      const eventTimes = column(1, 8);
+      const links = [column(2, 8), column(3, 8), column(4, 8)];
       for (let row = 0; row < chunk.rowCount; row++) {
-        const identity: IdentityWords = [
-          traceIds.getInt32(row * 16 + 12, true),
-          traceIds.getInt32(row * 16 + 8, true),
-          traceIds.getInt32(row * 16 + 4, true),
-          traceIds.getInt32(row * 16, true),
-          spanIds.getInt32(row * 8 + 4, true),
-          spanIds.getInt32(row * 8, true),
-        ];
-        identities.addIfNew(seed, identity, Number(eventTimes.getBigInt64(row * 8, true)));
+        const eventTimeMicros = Number(eventTimes.getBigInt64(row * 8, true));
+        const at = row * 16;
+        const trace = [12, 8, 4, 0].map((offset) => traceIds.getInt32(at + offset, true));
+        filters.traces.addIfNew(seed, trace, eventTimeMicros);
+        for (const link of links) {
+          const low = link.getInt32(row * 8, true);
+          const high = link.getInt32(row * 8 + 4, true);
+          if (low !== 0 || high !== 0) filters.links.addIfNew(0, [high, low], eventTimeMicros);
+        }
       }
     }
   }

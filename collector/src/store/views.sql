@@ -47,8 +47,50 @@ SELECT
   ttft_us / 1000 AS ttft_ms,
   response_id,
   received_at,
-  word[tenant] AS tenant
+  word[tenant] AS tenant,
+  CASE
+    WHEN superseded_by_span_id IS NOT NULL
+    THEN format('{:032x}', superseded_by_trace_id) || format('{:016x}', superseded_by_span_id)
+  END AS superseded_by,
+  request_id,
+  gateway,
+  TRY_CAST(reported_cost_usd AS DECIMAL(38, 15)) AS reported_cost_usd,
+  cache_write_5m_tokens,
+  cache_write_1h_tokens,
+  audio_input_tokens,
+  audio_output_tokens,
+  image_input_tokens,
+  image_output_tokens,
+  word[cache_semantics] AS cache_semantics,
+  word[reasoning_semantics] AS reasoning_semantics,
+  word[dialect_evidence] AS dialect_evidence,
+  word[customer_source] AS customer_source,
+  word[feature_source] AS feature_source,
+  word[user_source] AS user_source,
+  word[session_source] AS session_source,
+  word[usage_class_source] AS usage_class_source,
+  revision
 FROM ledger.usage_record, words;
+
+-- What was said of a span before more was known of its trace; `usage` has what holds now.
+CREATE OR REPLACE VIEW public.corrections AS
+WITH words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word)
+SELECT
+  format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
+  revision,
+  superseded_at,
+  event_time,
+  customer,
+  feature,
+  word[billing_role] AS billing_role,
+  role_reason,
+  uncached_input_tokens + cache_read_tokens + cache_write_tokens AS input_tokens,
+  visible_output_tokens + reasoning_tokens AS output_tokens,
+  cost_usd,
+  word[price_status] AS price_status,
+  credits,
+  word[credit_status] AS credit_status
+FROM ledger.superseded_usage, words;
 
 CREATE OR REPLACE VIEW public.usage_hourly AS
 SELECT
@@ -103,7 +145,8 @@ WITH
     SELECT *, to_account AS account, amount AS credits FROM ledger.credit_transfer
   )
 SELECT
-  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || word[kind] AS transfer_id,
+  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || word[kind]
+    || CASE WHEN revision > 1 THEN ':' || revision ELSE '' END AS transfer_id,
   customer,
   word[account] AS account,
   credits,

@@ -24,7 +24,14 @@ export type {
   RateTier,
   UnpricedReason,
 } from './catalogue.ts';
-export { type Account, post, type Transfer } from './credits/ledger.ts';
+export {
+  type Account,
+  type Booked,
+  difference,
+  post,
+  type Transfer,
+  type TransferKind,
+} from './credits/ledger.ts';
 export { type Charge, charge, type NotChargedReason } from './credits/rate.ts';
 export {
   type CostPlusConfiguration,
@@ -41,7 +48,8 @@ export {
   type RulesConfiguration,
 } from './credits/rule.ts';
 export { fingerprint } from './fingerprint.ts';
-export { type Book, type Metered, meter } from './meter.ts';
+export { Hash53 } from './hash.ts';
+export { type Book, type Metered, meter, rate } from './meter.ts';
 export { ATTRIBUTES_READ, normalise } from './normalise.ts';
 export { type CostLine, explainCost, price, type Rating } from './price.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';

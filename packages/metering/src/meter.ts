@@ -14,8 +14,8 @@ export interface Book {
 }
 
 /** A model call, metered: the fact, what it cost, what it burned, and the transfer that books it. */
-export interface Metered {
-  readonly usage: UsageRecord;
+export interface Metered<Usage extends UsageRecord = UsageRecord> {
+  readonly usage: Usage;
   readonly rating: Rating;
   readonly charge: Charge;
   /** Null when nothing is booked: no rule, a failed call, internal usage, no customer, or a charge of zero. */
@@ -30,7 +30,11 @@ export interface Metered {
  */
 export function meter(span: Span, book: Book): Metered | null {
   const usage = normalise(span);
-  if (usage === null) return null;
+  return usage === null ? null : rate(usage, book);
+}
+
+/** What a usage cost, what it burns, and who pays. Pure, like all of metering. */
+export function rate<Usage extends UsageRecord>(usage: Usage, book: Book): Metered<Usage> {
   const rating = price(usage, book.catalogue);
   const charged = charge(usage, rating, book.rules);
   return { usage, rating, charge: charged, transfer: post(usage, charged) };

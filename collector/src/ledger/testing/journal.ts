@@ -17,6 +17,7 @@ export interface ArrivedBody {
   readonly spans?: number;
   readonly tenant?: string;
   readonly receivedAtMillis?: number;
+  readonly bodyType?: 'protobuf' | 'json';
 }
 
 /** A journal of one segment that is only read: the ledger's port, with a note of what was asked of it. */
@@ -35,7 +36,13 @@ export class MemoryJournal {
     return at(item + 1);
   }
 
-  add({ body, spans = 1, tenant = 'default', receivedAtMillis = NOON }: ArrivedBody): this {
+  add({
+    body,
+    spans = 1,
+    tenant = 'default',
+    receivedAtMillis = NOON,
+    bodyType = 'protobuf',
+  }: ArrivedBody): this {
     this.items.push({
       kind: 'record',
       position: this.end,
@@ -43,7 +50,7 @@ export class MemoryJournal {
       receivedAtMillis,
       tenant,
       signal: 'traces',
-      bodyType: 'protobuf',
+      bodyType,
       bodyEncoding: 'identity',
       spans,
       body,

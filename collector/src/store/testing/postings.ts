@@ -1,5 +1,6 @@
-import type { Metered, UsageRecord } from '@spanledger/metering';
-import type { Posting } from '../../ledger/store.ts';
+import type { Metered } from '@spanledger/metering';
+import { digest, keep, observe, type UsageRecord } from '@spanledger/metering/traces';
+import type { KeptSpan, Posting } from '../../ledger/store.ts';
 
 /** 2026-11-22T12:00:00Z. */
 const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
@@ -32,6 +33,23 @@ export function aUsage(changes: Partial<UsageRecord> = {}): UsageRecord {
     roleReason: 'operation chat',
     dialect: 'opentelemetry',
     status: 'ok',
+    supersededBy: null,
+    dialectEvidence: 'gen_ai.operation.name',
+    cacheSemantics: 'assumed',
+    reasoningSemantics: 'assumed',
+    cacheWrite5m: null,
+    cacheWrite1h: null,
+    modalities: null,
+    requestId: null,
+    gateway: null,
+    reportedCostUsd: null,
+    sources: {
+      customer: { level: 'span', key: 'spanledger.customer.id' },
+      feature: { level: 'span', key: 'spanledger.feature.name' },
+      userId: { level: 'span', key: 'user.id' },
+      sessionId: null,
+      usageClass: null,
+    },
     ...changes,
   };
 }
@@ -40,11 +58,14 @@ export function aUsage(changes: Partial<UsageRecord> = {}): UsageRecord {
 export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
   const usage = aUsage(changes);
   const credits = 5_000_000n;
-  return {
+  return withTransfers({
     tenant: 'default',
     receivedAtMillis: NOON_MICROS / 1000 + 200,
+    recordedAtMillis: NOON_MICROS / 1000 + 200,
     bookVersion: 'book-1',
     rulesVersion: 'rules-1',
+    digest: digest(usage),
+    replaces: null,
     metered: {
       usage,
       rating: {
@@ -80,6 +101,50 @@ export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
               effectiveAtMicros: usage.eventTimeMicros,
             },
     },
+  });
+}
+
+/** What is booked by a first posting: all of it. */
+function withTransfers(posting: Omit<Posting, 'transfers'>): Posting {
+  const { transfer } = posting.metered;
+  return { ...posting, transfers: transfer === null ? [] : [transfer] };
+}
+
+/** The span of a chat, as it is kept. */
+export function aKeptSpan(
+  changes: Partial<Pick<KeptSpan, 'tenant' | 'receivedAtMillis' | 'links'>> & {
+    readonly traceId?: string;
+    readonly spanId?: string;
+    readonly endTimeMicros?: number;
+  } = {},
+): KeptSpan {
+  const { traceId = 'a'.repeat(32), spanId = 'a'.repeat(16), endTimeMicros = NOON_MICROS, ...rest } = changes;
+  const attributes = new Map<string, string | number>([
+    ['gen_ai.operation.name', 'chat'],
+    ['gen_ai.usage.input_tokens', 1100],
+    ['gen_ai.usage.output_tokens', 70],
+  ]);
+  const observation = observe({
+    traceId,
+    spanId,
+    parentSpanId: null,
+    name: 'chat gpt-4o',
+    kind: 3,
+    startTimeMicros: endTimeMicros - 1_250_000,
+    endTimeMicros,
+    statusCode: 0,
+    attributes,
+    resource: new Map(),
+    scopeName: 'test',
+    scopeVersion: '1',
+  });
+  if (observation === null) throw new Error('a chat is observed');
+  return {
+    tenant: 'default',
+    receivedAtMillis: NOON_MICROS / 1000 + 200,
+    kept: keep(observation),
+    links: [],
+    ...rest,
   };
 }
 
@@ -125,6 +190,6 @@ export function spanId(number: number): string {
   return number.toString(16).padStart(16, '0');
 }
 
-function meteredAs(posting: Posting, changes: Partial<Metered>): Posting {
-  return { ...posting, metered: { ...posting.metered, ...changes } };
+function meteredAs(posting: Posting, changes: Partial<Metered<UsageRecord>>): Posting {
+  return withTransfers({ ...posting, metered: { ...posting.metered, ...changes } });
 }

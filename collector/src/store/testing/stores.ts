@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBInstance, Json } from '@duckdb/node-api';
 import { onTestFinished } from 'vitest';
-import type { BatchCounts, CommitOutcome, LedgerStore } from '../../ledger/store.ts';
+import type { BatchCounts, LedgerStore } from '../../ledger/store.ts';
 import { exists, STORE_DEFAULTS, type StoreOptions } from '../open.ts';
 import { QueryRunner } from '../query.ts';
 import { DuckDbStore } from '../store.ts';
@@ -72,10 +72,16 @@ export function commitAt(
   offset: number,
   counts: Partial<BatchCounts> = {},
   nowMillis = NOON,
-): Promise<CommitOutcome> {
-  return store.commit(
-    { segment: 1, offset },
-    { bodies: 1, spans: 1, notModelCalls: 0, ...counts },
-    nowMillis,
-  );
+): Promise<void> {
+  return store.commit({ segment: 1, offset }, { ...A_BATCH, ...counts }, nowMillis);
 }
+
+const A_BATCH: BatchCounts = {
+  bodies: 1,
+  spans: 1,
+  notModelCalls: 0,
+  posted: 1,
+  corrected: 0,
+  duplicates: 0,
+  conflicts: 0,
+};

@@ -13,8 +13,14 @@ export interface Transfer {
   /** Always positive. */
   readonly amount: MicroCredits;
   readonly effectiveAtMicros: number;
-  readonly kind: 'usage';
+  readonly kind: TransferKind;
 }
+
+/**
+ * `usage`: a call burned credits. `usage_correction`: the difference by which more is known of it now.
+ * `usage_reversal`: everything that was booked for it, given back, because another customer pays or nobody does.
+ */
+export type TransferKind = 'usage' | 'usage_correction' | 'usage_reversal';
 
 /**
  * `used`: what the customer burned. `overdraft`: what no allowance covered (convention C13, policy allow); until
@@ -33,4 +39,35 @@ export function post(usage: UsageRecord, charge: Charge): Transfer | null {
     effectiveAtMicros: usage.eventTimeMicros,
     kind: 'usage',
   };
+}
+
+/** What is booked for one usage so far, all its transfers together. */
+export interface Booked {
+  readonly customer: string;
+  readonly amount: MicroCredits;
+}
+
+/** The transfers that turn what is booked into what should be: nothing that was posted is ever changed. */
+export function difference(
+  booked: Booked | null,
+  due: Transfer | null,
+  effectiveAtMicros: number,
+): readonly Transfer[] {
+  if (booked === null) return due === null ? [] : [due];
+  if (due?.customer === booked.customer) {
+    const more = due.amount - booked.amount;
+    if (more === 0n) return [];
+    return more > 0n
+      ? [{ ...due, kind: 'usage_correction', amount: more }]
+      : [{ ...due, kind: 'usage_correction', from: due.to, to: due.from, amount: -more }];
+  }
+  const reversal: Transfer = {
+    customer: booked.customer,
+    from: 'used',
+    to: 'overdraft',
+    amount: booked.amount,
+    effectiveAtMicros,
+    kind: 'usage_reversal',
+  };
+  return due === null ? [reversal] : [reversal, due];
 }

@@ -12,6 +12,14 @@ export {
   type UsageClassRule,
 } from './attribution.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
+export { digest } from './digest.ts';
+export {
+  type KeptObservation,
+  keep,
+  linkHashes,
+  recall,
+  tellTheSame,
+} from './kept.ts';
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
 export { linkedGroups, linkKeys } from './linked.ts';
 export { keyOf, type Observation, type ObservedUsage } from './observation.ts';

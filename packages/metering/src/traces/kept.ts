@@ -1,0 +1,289 @@
+import { Hash53 } from '../hash.ts';
+import type { Label, LabelField, Labels } from './labels.ts';
+import { linkKeys } from './linked.ts';
+import type { Called, Observation, ObservedUsage } from './observation.ts';
+
+/**
+ * An observation as it is stored: two short texts beside its place and times. What recurs among many spans is one
+ * text, stored once for all of them; what is the span's own is the other.
+ */
+export interface KeptObservation {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | null;
+  readonly startTimeMicros: number;
+  readonly endTimeMicros: number;
+  /** Emitter, model, part, names of labels, …: JSON. */
+  readonly shape: string;
+  /** Name, counts, ids, values of labels: JSON. */
+  readonly detail: string;
+}
+
+/** Raised when the order or the meaning of the values below changes; older versions stay readable. */
+const VERSION = 1;
+
+/** In a fixed order, so that equal labels give equal texts whatever order they came in. */
+const LABEL_FIELDS: readonly LabelField[] = [
+  'customer',
+  'feature',
+  'userId',
+  'sessionId',
+  'usageClass',
+  'actionId',
+  'customerStandIn',
+  'featureStandIn',
+];
+
+type ShapeValues = readonly [
+  version: typeof VERSION,
+  spanKind: number,
+  status: Observation['status'],
+  service: string | null,
+  environment: string | null,
+  scopeName: string,
+  kind: Observation['kind'],
+  why: string,
+  operation: Observation['operation'],
+  isCumulative: boolean,
+  dialect: string | null,
+  dialectEvidence: string,
+  provider: string | null,
+  gateway: string | null,
+  requestModel: string | null,
+  responseModel: string | null,
+  failedUnanswered: boolean,
+  usage: UsageShape | null,
+  labelKeys: readonly (string | null)[],
+  resourceLabels: Labels,
+];
+
+type UsageShape = readonly [
+  status: ObservedUsage['status'],
+  hasCounts: boolean,
+  cacheSemantics: ObservedUsage['cacheSemantics'],
+  reasoningSemantics: ObservedUsage['reasoningSemantics'],
+  detail: number,
+];
+
+type DetailValues = readonly [
+  name: string,
+  labelValues?: readonly string[],
+  timeToFirstTokenMicros?: number | null,
+  reportedCostUsd?: string | null,
+  responseId?: string | null,
+  requestId?: string | null,
+  answer?: string | null,
+  usageReason?: string | null,
+  /** The five classes, then the parts that only some emitters tell. */
+  counts?: readonly (number | null)[] | null,
+];
+
+export function keep(observation: Observation): KeptObservation {
+  const { traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros } = observation;
+  return {
+    traceId,
+    spanId,
+    parentSpanId,
+    startTimeMicros,
+    endTimeMicros,
+    shape: JSON.stringify(shapeOf(observation)),
+    detail: JSON.stringify(detailOf(observation)),
+  };
+}
+
+/** What `keep` was given. */
+export function recall(kept: KeptObservation): Observation {
+  const { traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros } = kept;
+  // Our own writing: `keep` is the only one that makes these texts.
+  const shape = JSON.parse(kept.shape) as ShapeValues;
+  const detail = JSON.parse(kept.detail) as DetailValues;
+  const [version, spanKind, status, service, environment, scopeName, kind, why, operation, isCumulative] =
+    shape;
+  if (version !== VERSION)
+    throw new Error(`an observation of version ${String(version)}; known is ${VERSION}`);
+  const [, , , , , , , , , , dialect, dialectEvidence, provider, gateway, requestModel, responseModel] =
+    shape;
+  const [, , , , , , , , , , , , , , , , failedUnanswered, usage, labelKeys, resourceLabels] = shape;
+  const [name, labelValues = [], timeToFirstTokenMicros = null, reportedCostUsd = null, responseId = null] =
+    detail;
+  const [, , , , , requestId = null, answer = null, usageReason = null, counts = null] = detail;
+  const called: Called = {
+    provider,
+    gateway,
+    requestModel,
+    responseModel,
+    timeToFirstTokenMicros,
+    reportedCostUsd,
+  };
+  return {
+    traceId,
+    spanId,
+    parentSpanId,
+    name,
+    startTimeMicros,
+    endTimeMicros,
+    spanKind,
+    service,
+    environment,
+    scopeName,
+    labels: labelsOf(labelKeys, labelValues),
+    resourceLabels,
+    status,
+    kind,
+    why,
+    operation,
+    isCumulative,
+    dialect,
+    dialectEvidence,
+    called,
+    usage: usage === null ? null : usageOf(usage, usageReason, counts),
+    failedUnanswered,
+    responseId,
+    requestId,
+    answer,
+  };
+}
+
+/** The link keys of an observation (`linkKeys`) as numbers, each tenant's for itself. */
+export function linkHashes(tenant: string, observation: Observation): readonly number[] {
+  const keys = linkKeys(observation);
+  return keys.length === 0 ? NO_LINKS : keys.map((key) => new Hash53().text(tenant).text(key).finish());
+}
+
+const NO_LINKS: readonly number[] = [];
+
+/**
+ * Whether two copies of one span tell the same. What our reading adds (reasons, evidence, how sure it is) does not
+ * count: a newer version may put it otherwise.
+ */
+export function tellTheSame(one: Observation, other: Observation): boolean {
+  return facts(one) === facts(other);
+}
+
+function facts({ why, dialect, dialectEvidence, usage, ...facts }: Observation): string {
+  const { tokens, cacheWrite5m, cacheWrite1h, modalities } = usage ?? NO_USAGE;
+  const { labels, resourceLabels, ...rest } = facts;
+  return JSON.stringify(
+    [rest, inOrder(labels), inOrder(resourceLabels), tokens, cacheWrite5m, cacheWrite1h, modalities],
+    sortedKeys,
+  );
+}
+
+const NO_USAGE = { tokens: null, cacheWrite5m: null, cacheWrite1h: null, modalities: null };
+
+function inOrder(labels: Labels): readonly (Label | null)[] {
+  return LABEL_FIELDS.map((field) => labels[field] ?? null);
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function shapeOf(observation: Observation): ShapeValues {
+  const { called, usage, labels } = observation;
+  return [
+    VERSION,
+    observation.spanKind,
+    observation.status,
+    observation.service,
+    observation.environment,
+    observation.scopeName,
+    observation.kind,
+    observation.why,
+    observation.operation,
+    observation.isCumulative,
+    observation.dialect,
+    observation.dialectEvidence,
+    called.provider,
+    called.gateway,
+    called.requestModel,
+    called.responseModel,
+    observation.failedUnanswered,
+    usage === null
+      ? null
+      : [usage.status, usage.hasCounts, usage.cacheSemantics, usage.reasoningSemantics, usage.detail],
+    LABEL_FIELDS.map((field) => labels[field]?.key ?? null),
+    observation.resourceLabels,
+  ];
+}
+
+function detailOf(observation: Observation): DetailValues {
+  const { name, labels, called, usage, responseId, requestId, answer } = observation;
+  const values: string[] = [];
+  for (const field of LABEL_FIELDS) {
+    const label = labels[field];
+    if (label !== undefined) values.push(label.value);
+  }
+  if (observation.kind === 'plain') return values.length === 0 ? [name] : [name, values];
+  return [
+    name,
+    values,
+    called.timeToFirstTokenMicros,
+    called.reportedCostUsd,
+    responseId,
+    requestId,
+    answer,
+    usage?.reason ?? null,
+    usage === null ? null : countsOf(usage),
+  ];
+}
+
+function countsOf({ tokens, cacheWrite5m, cacheWrite1h, modalities }: ObservedUsage): (number | null)[] {
+  const counts: (number | null)[] =
+    tokens === null
+      ? [null, null, null, null, null]
+      : [tokens.uncachedInput, tokens.cacheRead, tokens.cacheWrite, tokens.visibleOutput, tokens.reasoning];
+  if (cacheWrite5m !== null || cacheWrite1h !== null || modalities !== null) {
+    counts.push(cacheWrite5m, cacheWrite1h);
+  }
+  if (modalities !== null) {
+    const { audioInput, audioOutput, imageInput, imageOutput } = modalities;
+    counts.push(audioInput, audioOutput, imageInput, imageOutput);
+  }
+  return counts;
+}
+
+function usageOf(
+  [status, hasCounts, cacheSemantics, reasoningSemantics, detail]: UsageShape,
+  reason: string | null,
+  counts: readonly (number | null)[] | null,
+): ObservedUsage {
+  const [uncachedInput = null, cacheRead = null, cacheWrite = null, visibleOutput = null, reasoning = null] =
+    counts ?? [];
+  const [, , , , , cacheWrite5m = null, cacheWrite1h = null] = counts ?? [];
+  const [, , , , , , , audioInput = null, audioOutput = null, imageInput = null, imageOutput = null] =
+    counts ?? [];
+  const hasModalities = counts !== null && counts.length > 7;
+  return {
+    status,
+    reason,
+    tokens:
+      uncachedInput === null
+        ? null
+        : {
+            uncachedInput,
+            cacheRead: cacheRead ?? 0,
+            cacheWrite: cacheWrite ?? 0,
+            visibleOutput: visibleOutput ?? 0,
+            reasoning: reasoning ?? 0,
+          },
+    hasCounts,
+    cacheSemantics,
+    reasoningSemantics,
+    cacheWrite5m,
+    cacheWrite1h,
+    modalities: hasModalities ? { audioInput, audioOutput, imageInput, imageOutput } : null,
+    detail,
+  };
+}
+
+function labelsOf(keys: readonly (string | null)[], values: readonly string[]): Labels {
+  const labels: { [Field in LabelField]?: Label } = {};
+  let next = 0;
+  LABEL_FIELDS.forEach((field, index) => {
+    const key = keys[index] ?? null;
+    if (key !== null) labels[field] = { value: values[next++] ?? '', key };
+  });
+  return labels;
+}
