@@ -51,6 +51,7 @@ export interface Schedule {
   /** After which bodies the process ends and another one goes on, without what was in memory. */
   readonly restarts: readonly number[];
   readonly commitRows: number;
+  readonly settleSpans: number;
   readonly openSpans: number;
 }
 
@@ -81,14 +82,15 @@ export function aSchedule(draw: Draw, captures: number): Schedule {
     captures: chosen,
     journal,
     restarts: Array.from({ length: draw(4) }, () => draw(journal.items.length)).sort((a, b) => a - b),
-    commitRows: 1 + draw(40),
+    commitRows: 1 + draw(100),
+    settleSpans: 1 + draw(60),
     openSpans: [1, 20, 300_000][draw(3)] ?? 1,
   };
 }
 
 /** One process: it follows the journal up to a body, and ends. */
 export async function follow(
-  { journal, commitRows, openSpans }: Schedule,
+  { journal, commitRows, settleSpans, openSpans }: Schedule,
   store: LedgerStore,
   upTo: number,
 ): Promise<void> {
@@ -107,6 +109,7 @@ export async function follow(
       maxInflatedBytes: 2 ** 20,
       scan: SCAN_LIMITS,
       commitRows,
+      settleSpans,
       openSpans,
       readBytes: ITEM_BYTES,
     },

@@ -34,6 +34,8 @@ export interface LedgerLimits {
   readonly idleCommitMaxMs: number;
   /** Journal bytes read at a time. */
   readonly readBytes: number;
+  /** Under load, what belongs together is decided after so many spans: later ones wait as objects meanwhile. */
+  readonly settleSpans: number;
   /** Spans of open traces that are kept in memory; older traces are read back from the store when they grow. */
   readonly openSpans: number;
   /** How long after its end a container waits for calls below it, before it bills itself. */
@@ -46,6 +48,7 @@ export const LEDGER_LIMITS = {
   idleCommitMs: 100,
   idleCommitMaxMs: 600,
   readBytes: 8 * 1024 * 1024,
+  settleSpans: 8192,
   openSpans: 300_000,
   graceMs: 60_000,
 } as const;
@@ -84,6 +87,16 @@ export interface Trouble {
   readonly cause?: unknown;
 }
 
+const NO_COUNTS: BatchCounts = {
+  bodies: 0,
+  spans: 0,
+  notModelCalls: 0,
+  posted: 0,
+  corrected: 0,
+  duplicates: 0,
+  conflicts: 0,
+};
+
 /** What was read since the last settling, beside the spans: those wait in the window. */
 interface OpenBatch {
   bodies: number;
@@ -117,7 +130,11 @@ export class Ledger {
   private readonly window: TraceWindow;
   private durableEnd: JournalPosition;
   private readUpTo: JournalPosition | null;
+  /** Read and not settled. */
   private batch = emptyBatch();
+  /** Settled and not committed. */
+  private counts = NO_COUNTS;
+  private isCommitting = false;
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
@@ -159,11 +176,14 @@ export class Ledger {
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
         await this.committing;
-        this.committing = this.commit(await this.settleBatch());
+        this.lastCommitStartMillis = this.parts.nowMillis();
+        await this.settleArrivals();
+        this.committing = this.commit();
         // With more to read, the engine writes this batch while the next one is observed.
         if (isBehind) this.committing.catch(() => {});
         else await this.committing;
-      } else if (isBehind) await nextTurn();
+      } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
+      else if (isBehind) await nextTurn();
       else if (this.draining) return await this.committing;
       else {
         await this.committing;
@@ -282,7 +302,8 @@ export class Ledger {
     if (!this.hasUncommitted() && !hasWaited) return false;
     if (isBehind) {
       return (
-        this.batch.arrivals >= limits.commitRows || now - this.lastCommitStartMillis >= limits.commitEveryMs
+        this.counts.spans + this.batch.spans >= limits.commitRows ||
+        now - this.lastCommitStartMillis >= limits.commitEveryMs
       );
     }
     return this.draining || now - this.lastCommitMillis >= this.idlePauseMs();
@@ -300,12 +321,16 @@ export class Ledger {
     return this.readUpTo !== null && (covered === null || comparePositions(this.readUpTo, covered) > 0);
   }
 
+  /** Often enough that what waits stays small, but not while a commit runs: the store takes nothing then. */
+  private isSettlingDue(): boolean {
+    return !this.isCommitting && this.batch.arrivals >= this.parts.limits.settleSpans;
+  }
+
   /** Decides what belongs together, and hands everything that was read to the store. */
-  private async settleBatch(): Promise<BatchCounts> {
+  private async settleArrivals(): Promise<void> {
     const { store, book, bookVersion, attribution, limits, nowMillis } = this.parts;
-    const { bodies, spans, notModelCalls, ...batch } = this.batch;
+    const { batch, counts } = this;
     this.batch = emptyBatch();
-    this.lastCommitStartMillis = nowMillis();
     for (const rejection of batch.rejections) store.reject(rejection);
     for (const span of batch.quarantined) store.quarantine(span);
     for (const range of batch.damages) store.damage(range);
@@ -315,18 +340,30 @@ export class Ledger {
       book,
       bookVersion,
       attribution,
-      deadline: { nowMicros: this.lastCommitStartMillis * 1000, graceMicros: limits.graceMs * 1000 },
+      deadline: { nowMicros: nowMillis() * 1000, graceMicros: limits.graceMs * 1000 },
       onAssertion: (span, cause) => this.reportAssertion(span, cause),
     });
-    return { bodies, spans, notModelCalls, ...settled };
+    this.counts = {
+      bodies: counts.bodies + batch.bodies,
+      spans: counts.spans + batch.spans,
+      notModelCalls: counts.notModelCalls + batch.notModelCalls,
+      posted: counts.posted + settled.posted,
+      corrected: counts.corrected + settled.corrected,
+      duplicates: counts.duplicates + settled.duplicates,
+      conflicts: counts.conflicts + settled.conflicts,
+    };
   }
 
-  private async commit(counts: BatchCounts): Promise<void> {
+  /** Makes durable what is settled. What is read while it runs belongs to the next batch. */
+  private async commit(): Promise<void> {
     const { store, nowMillis, onCommit } = this.parts;
-    const position = this.readUpTo;
+    const { counts, readUpTo: position } = this;
     if (position === null) return;
+    this.counts = NO_COUNTS;
     this.inCommit = position;
+    this.isCommitting = true;
     await store.commit(position, counts, this.lastCommitStartMillis);
+    this.isCommitting = false;
     this.lastCommitMillis = nowMillis();
     this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
     const { notModelCalls: _, ...committed } = counts;

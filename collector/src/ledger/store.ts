@@ -136,7 +136,7 @@ export interface LedgerStore extends LedgerMemory {
   commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void>;
 }
 
-/** What the ledger remembers of what it holds. Answers cover committed batches; the open one need not be seen. */
+/** What the ledger remembers of what it holds, the open batch included. */
 export interface LedgerMemory {
   /**
    * False: the ledger surely holds nothing of this trace; true: it may. From now on it may, so ask once for each

@@ -59,7 +59,8 @@ export async function readHeldTraces(
     `SELECT u.tenant, format('{:032x}', u.trace_id), format('{:016x}', u.span_id), u.revision,
        epoch_us(u.event_time), u.digest, u.customer, (u.credits * 1000000)::BIGINT
      FROM ledger.usage_record u
-     JOIN temp.trace t ON u.trace_id = t.trace_id AND u.tenant = t.tenant`,
+     JOIN temp.trace t ON u.trace_id = t.trace_id AND u.tenant = t.tenant
+     ORDER BY u.revision`,
   );
   for (const [tenant, traceId, spanId, revision, eventTime, digest, customer, credits] of records.getRows()) {
     traceOf(tenant, String(traceId)).records.push({

@@ -18,9 +18,6 @@ import {
 /** The in-memory twin of the DuckDB store: the same contract, for tests of what lies above it. */
 export class MemoryStore implements LedgerStore {
   position: JournalPosition | null = null;
-  readonly spans: KeptSpan[] = [];
-  /** All of them; those that took the place of others come later. */
-  readonly postings: Posting[] = [];
   readonly rejections: Rejection[] = [];
   readonly quarantined: Quarantined[] = [];
   readonly damages: Damage[] = [];
@@ -28,24 +25,32 @@ export class MemoryStore implements LedgerStore {
   readonly #due = new Map<string, DueTrace>();
   readonly #traces = new Set<string>();
   readonly #links = new Set<number>();
+  /** With those of the open batch at the end. */
+  #spans: KeptSpan[] = [];
+  #postings: Posting[] = [];
+  #committed = { spans: 0, postings: 0 };
   #batch: (() => void)[] = [];
+
+  get spans(): readonly KeptSpan[] {
+    return this.#spans.slice(0, this.#committed.spans);
+  }
+
+  /** All that were committed; those that took the place of others come later. */
+  get postings(): readonly Posting[] {
+    return this.#postings.slice(0, this.#committed.postings);
+  }
 
   /** What the ledger says now: the last posting for each span, in the order of the first. */
   get current(): readonly Posting[] {
-    const current = new Map<string, Posting>();
-    for (const posting of this.postings) {
-      const { traceId, spanId } = posting.metered.usage;
-      current.set(`${keyOf({ tenant: posting.tenant, traceId })}/${spanId}`, posting);
-    }
-    return [...current.values()];
+    return lastOfEach(this.postings);
   }
 
   keep(span: KeptSpan): void {
-    this.#batch.push(() => this.spans.push(span));
+    this.#spans.push(span);
   }
 
   post(posting: Posting): void {
-    this.#batch.push(() => this.postings.push(posting));
+    this.#postings.push(posting);
   }
 
   setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
@@ -71,6 +76,7 @@ export class MemoryStore implements LedgerStore {
   async commit(position: JournalPosition, counts: BatchCounts, _nowMillis: number): Promise<void> {
     for (const add of this.#batch) add();
     this.#batch = [];
+    this.#committed = { spans: this.#spans.length, postings: this.#postings.length };
     this.counts.push(counts);
     this.position = position;
   }
@@ -78,6 +84,8 @@ export class MemoryStore implements LedgerStore {
   /** What a crash leaves: the committed part. */
   crash(): void {
     this.#batch = [];
+    this.#spans = [...this.spans];
+    this.#postings = [...this.postings];
     this.#traces.clear();
     this.#links.clear();
     for (const { tenant, kept, links } of this.spans) {
@@ -101,8 +109,8 @@ export class MemoryStore implements LedgerStore {
 
   async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
     return traces.flatMap(({ tenant, traceId }) => {
-      const spans = this.spans.filter((span) => span.tenant === tenant && span.kept.traceId === traceId);
-      const records = this.current
+      const spans = this.#spans.filter((span) => span.tenant === tenant && span.kept.traceId === traceId);
+      const records = lastOfEach(this.#postings)
         .filter((posting) => posting.tenant === tenant && posting.metered.usage.traceId === traceId)
         .map(({ metered: { usage, transfer }, digest, replaces }) => ({
           spanId: usage.spanId,
@@ -118,7 +126,7 @@ export class MemoryStore implements LedgerStore {
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
     const found = new Map<string, LinkedTrace>();
     for (const { tenant, link, eventTimeMicros } of queries) {
-      for (const span of this.spans) {
+      for (const span of this.#spans) {
         const isNear = Math.abs(span.kept.endTimeMicros - eventTimeMicros) <= LINK_WINDOW_MICROS;
         if (span.tenant !== tenant || !isNear || !span.links.includes(link)) continue;
         const { traceId } = span.kept;
@@ -131,6 +139,15 @@ export class MemoryStore implements LedgerStore {
   async loadDue(): Promise<readonly DueTrace[]> {
     return [...this.#due.values()];
   }
+}
+
+function lastOfEach(postings: readonly Posting[]): readonly Posting[] {
+  const last = new Map<string, Posting>();
+  for (const posting of postings) {
+    const { traceId, spanId } = posting.metered.usage;
+    last.set(`${keyOf({ tenant: posting.tenant, traceId })}/${spanId}`, posting);
+  }
+  return [...last.values()];
 }
 
 function keyOf({ tenant, traceId }: TraceKey): string {

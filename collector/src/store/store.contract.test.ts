@@ -1,107 +1,352 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-import { afterEach, describe, expect, it } from 'vitest';
-import type { LedgerStore, Posting } from '../ledger/store.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type HeldTrace, type KeptSpan, type LedgerStore, LINK_WINDOW_MICROS } from '../ledger/store.ts';
 import { MemoryStore } from './memory.ts';
-import { STORE_DEFAULTS } from './open.ts';
-import { DuckDbStore } from './store.ts';
-import { aPosting } from './testing/postings.ts';
+import {
+  aCorrectionOf,
+  aKeptSpan,
+  anUnpricedPosting,
+  aPosting,
+  aPostingOf,
+  spanId,
+} from './testing/postings.ts';
+import { aStore, commitAt, NOON } from './testing/stores.ts';
 
-const cleanUps: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
+const NOON_MICROS = NOON * 1000;
+const A_TRACE = { tenant: 'default', traceId: 'a'.repeat(32) };
 
-async function aDuckDbStore(): Promise<DuckDbStore> {
-  const directory = await mkdtemp(join(tmpdir(), 'spanledger-store-'));
-  cleanUps.push(() => rm(directory, { recursive: true }));
-  const store = await DuckDbStore.open({
-    ...STORE_DEFAULTS,
-    path: join(directory, 'spanledger.duckdb'),
-    create: true,
-  });
-  cleanUps.push(() => store.close());
-  return store;
+/** What `loadTraces` says of one trace; an empty one where the ledger holds nothing of it. */
+async function held(store: LedgerStore, key = A_TRACE): Promise<HeldTrace> {
+  const [trace, ...more] = await store.loadTraces([key]);
+  expect(more).toEqual([]);
+  return trace ?? { ...key, spans: [], records: [] };
 }
 
-const COUNTS = { bodies: 1, spans: 1, notModelCalls: 0 };
-const NOW = Date.UTC(2026, 10, 22, 12);
+function keptOf({ kept, receivedAtMillis }: KeptSpan) {
+  return { kept, receivedAtMillis };
+}
 
-function commit(store: LedgerStore, offset: number) {
-  return store.commit({ segment: 1, offset }, COUNTS, NOW);
+/** The ids of the traces that `findLinked` gives for one link, in their order. */
+async function linkedTraces(
+  store: LedgerStore,
+  link: number,
+  { tenant = 'default', eventTimeMicros = NOON_MICROS } = {},
+): Promise<string[]> {
+  const found = await store.findLinked([{ tenant, link, eventTimeMicros }]);
+  for (const linked of found) expect({ tenant: linked.tenant, link: linked.link }).toEqual({ tenant, link });
+  return found.map(({ traceId }) => traceId).sort();
+}
+
+function traceId(number: number): string {
+  return number.toString(16).padStart(32, '0');
 }
 
 for (const [name, open] of [
-  ['memory', async () => new MemoryStore()],
-  ['DuckDB', aDuckDbStore],
+  ['memory', async (): Promise<LedgerStore> => new MemoryStore()],
+  ['DuckDB', async (): Promise<LedgerStore> => (await aStore()).store],
 ] as const) {
   describe(`a ledger store in ${name}`, () => {
     it('starts empty, and remembers the position of its last commit', async () => {
       const store = await open();
       expect(store.position).toBeNull();
       store.post(aPosting());
-      await commit(store, 100);
+      await commitAt(store, 100);
       expect(store.position).toEqual({ segment: 1, offset: 100 });
-      await commit(store, 250);
+      await commitAt(store, 250);
       expect(store.position).toEqual({ segment: 1, offset: 250 });
     });
 
-    it('posts each identity once, whether the copy comes in the same batch or a later one', async () => {
+    it('gives the spans of a trace back as they were kept, in the order in which they came', async () => {
+      const store = await open();
+      const spans = [7, 3, 5].map((n) => aKeptSpan({ spanId: spanId(n), receivedAtMillis: NOON + n }));
+      for (const span of spans.slice(0, 2)) store.keep(span);
+      await commitAt(store, 1);
+      for (const span of spans.slice(2)) store.keep(span);
+      await commitAt(store, 2);
+      expect((await held(store)).spans).toMatchObject(spans.map(keptOf));
+    });
+
+    it('gives spans back whatever their content and times are', async () => {
+      const store = await open();
+      const texts = fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
+      const given = fc.sample(
+        fc.record({
+          name: texts,
+          startTimeMicros: fc.integer({ min: 0, max: 2 ** 52 }),
+          endTimeMicros: fc.integer({ min: 0, max: 2 ** 52 }),
+          parentSpanId: fc.option(fc.integer({ min: 1 }).map(spanId)),
+        }),
+        { numRuns: 200, seed: 7 },
+      );
+      const spans = given.map(({ name: text, ...times }, index) => {
+        const span = aKeptSpan({ spanId: spanId(index + 1) });
+        const kept = {
+          ...span.kept,
+          ...times,
+          detail: JSON.stringify([text]),
+          shape: JSON.stringify([text, 'shape']),
+        };
+        return { ...span, kept };
+      });
+      for (const span of spans) store.keep(span);
+      await commitAt(store, 1);
+      expect((await held(store)).spans).toMatchObject(spans.map(keptOf));
+    });
+
+    it('keeps every copy of a span that it is given', async () => {
+      const store = await open();
+      store.keep(aKeptSpan({ receivedAtMillis: NOON }));
+      store.keep(aKeptSpan({ receivedAtMillis: NOON + 1 }));
+      await commitAt(store, 1);
+      const { spans } = await held(store);
+      expect(spans.map(({ receivedAtMillis }) => receivedAtMillis)).toEqual([NOON, NOON + 1]);
+    });
+
+    it('knows of a posted record its revision, its digest and what is booked', async () => {
       const store = await open();
       const posting = aPosting();
       store.post(posting);
-      store.post(posting);
-      expect(await commit(store, 1)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
-      store.post(posting);
-      store.post(aPosting({ spanId: 'bbbbbbbbbbbbbbbb' }));
-      expect(await commit(store, 2)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
+      await commitAt(store, 1);
+      expect((await held(store)).records).toEqual([
+        {
+          spanId: 'a'.repeat(16),
+          revision: 1,
+          eventTimeMicros: NOON_MICROS,
+          digest: posting.digest,
+          booked: { customer: 'cus_acme', amount: 5_000_000n },
+        },
+      ]);
     });
 
-    it('keeps the first of two spans with one identity and other content, and quarantines the second', async () => {
+    it('has nothing booked where nobody pays, nothing was burned or the price is not known', async () => {
       const store = await open();
-      store.post(aPosting());
-      expect(await commit(store, 1)).toEqual({ posted: 1, duplicates: 0, conflicts: 0 });
-      store.post(aPosting({ customer: 'somebody else' }));
-      store.post(aPosting({ eventTimeMicros: NOW * 1000 + 86_400_000_000 }));
-      expect(await commit(store, 2)).toEqual({ posted: 0, duplicates: 0, conflicts: 2 });
+      store.post(aPosting({ spanId: spanId(1), customer: null }));
+      store.post(anUnpricedPosting({ spanId: spanId(2) }));
+      store.post(aPostingOf(0n, 0n, { spanId: spanId(3) }));
+      await commitAt(store, 1);
+      const { records } = await held(store);
+      expect(records.map(({ booked }) => booked)).toEqual([null, null, null]);
     });
 
-    it('treats the same ids of another tenant as another span', async () => {
+    it('has the largest amount booked to the last digit', async () => {
       const store = await open();
-      store.post(aPosting());
-      store.post({ ...aPosting(), tenant: 'other' });
-      expect(await commit(store, 1)).toEqual({ posted: 2, duplicates: 0, conflicts: 0 });
+      store.post(aPostingOf(1n, 999_999_999_999_999_999n));
+      await commitAt(store, 1);
+      expect((await held(store)).records).toMatchObject([{ booked: { amount: 999_999_999_999_999_999n } }]);
     });
 
-    it('ignores when a copy was received and how it was rated: only the fact makes it equal', async () => {
+    it('has only the newest of the records that took the place of one another', async () => {
       const store = await open();
-      store.post(aPosting());
-      const later = aPosting();
-      store.post({ ...later, receivedAtMillis: later.receivedAtMillis + 5000, bookVersion: 'book-2' });
-      expect(await commit(store, 1)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
+      const first = aPosting();
+      store.post(first);
+      store.post(aPosting({ spanId: spanId(9) }));
+      await commitAt(store, 1);
+      const second = aCorrectionOf(
+        first,
+        aPosting({ eventTimeMicros: NOON_MICROS + 7, customer: 'cus_globex' }),
+      );
+      store.post(second);
+      await commitAt(store, 2);
+      const third = aCorrectionOf(second, aPosting({ eventTimeMicros: NOON_MICROS - 7, customer: null }));
+      store.post(third);
+      await commitAt(store, 3);
+      const { records } = await held(store);
+      expect(records.filter((record) => record.spanId === 'a'.repeat(16))).toEqual([
+        {
+          spanId: 'a'.repeat(16),
+          revision: 3,
+          eventTimeMicros: NOON_MICROS - 7,
+          digest: third.digest,
+          booked: null,
+        },
+      ]);
+      expect(records.filter((record) => record.spanId === spanId(9))).toMatchObject([{ revision: 1 }]);
+      expect(records).toHaveLength(2);
     });
 
-    it('takes what comes while a commit runs into the next batch, copies of the running one included', async () => {
+    it('takes what a correction replaces from its own tenant and trace only', async () => {
       const store = await open();
-      store.post(aPosting());
-      const running = commit(store, 1);
-      store.post(aPosting());
-      store.post(aPosting({ spanId: 'bbbbbbbbbbbbbbbb' }));
-      expect(await running).toEqual({ posted: 1, duplicates: 0, conflicts: 0 });
-      expect(store.position).toEqual({ segment: 1, offset: 1 });
-      expect(store.pending).toBe(2);
-      expect(await commit(store, 2)).toEqual({ posted: 1, duplicates: 1, conflicts: 0 });
+      const first = aPosting();
+      const ofTrace = aPosting({ traceId: 'b'.repeat(32) });
+      store.post(first);
+      store.post({ ...first, tenant: 'other' });
+      store.post(ofTrace);
+      await commitAt(store, 1);
+      store.post(aCorrectionOf(first, aPosting({ feature: 'search' })));
+      await commitAt(store, 2);
+      expect((await held(store)).records).toMatchObject([{ revision: 2 }]);
+      expect((await held(store, { ...A_TRACE, tenant: 'other' })).records).toMatchObject([
+        { revision: 1, digest: first.digest },
+      ]);
+      expect((await held(store, { ...A_TRACE, traceId: 'b'.repeat(32) })).records).toMatchObject([
+        { revision: 1, digest: ofTrace.digest },
+      ]);
     });
 
-    it('finds every copy in a batch of thousands', async () => {
+    it('loads the traces that were asked for and that it holds, and no others', async () => {
       const store = await open();
-      const postings: Posting[] = [];
-      for (let i = 1; i <= 5000; i++) postings.push(aPosting({ spanId: i.toString(16).padStart(16, '0') }));
-      for (const posting of postings) store.post(posting);
-      for (const posting of postings.slice(0, 3000)) store.post(posting);
-      expect(await commit(store, 1)).toEqual({ posted: 5000, duplicates: 3000, conflicts: 0 });
+      for (const n of [1, 2, 3]) store.keep(aKeptSpan({ traceId: traceId(n), spanId: spanId(n) }));
+      store.keep(aKeptSpan({ tenant: 'other', traceId: traceId(2), spanId: spanId(22) }));
+      store.post(aPosting({ traceId: traceId(4), spanId: spanId(4) }));
+      await commitAt(store, 1);
+      const asked = [2, 3, 4, 5].map((n) => ({ tenant: 'default', traceId: traceId(n) }));
+      const loaded = await store.loadTraces(asked);
+      const told = loaded.map(({ tenant, traceId: id, spans, records }) => [
+        tenant,
+        id,
+        spans.map(({ kept }) => kept.spanId),
+        records.map((record) => record.spanId),
+      ]);
+      expect(told.sort()).toEqual([
+        ['default', traceId(2), [spanId(2)], []],
+        ['default', traceId(3), [spanId(3)], []],
+        ['default', traceId(4), [], [spanId(4)]],
+      ]);
+      expect(await store.loadTraces([])).toEqual([]);
+    });
+
+    it('surely holds nothing of a trace exactly the first time it is asked', async () => {
+      const store = await open();
+      expect(store.mayHoldTrace(A_TRACE, NOON_MICROS)).toBe(false);
+      expect(store.mayHoldTrace(A_TRACE, NOON_MICROS)).toBe(true);
+      expect(store.mayHoldTrace(A_TRACE, NOON_MICROS + 1)).toBe(true);
+      expect(store.mayHoldTrace({ ...A_TRACE, traceId: 'b'.repeat(32) }, NOON_MICROS)).toBe(false);
+      expect(store.mayHoldTrace({ ...A_TRACE, tenant: 'other' }, NOON_MICROS)).toBe(false);
+      expect(store.mayHoldTrace({ ...A_TRACE, tenant: 'other' }, NOON_MICROS)).toBe(true);
+    });
+
+    it('surely holds nothing of a link exactly the first time it is asked', async () => {
+      const store = await open();
+      const links = [1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1];
+      expect(links.map((link) => store.mayHoldLink(link, NOON_MICROS))).toEqual(links.map(() => false));
+      expect(links.map((link) => store.mayHoldLink(link, NOON_MICROS + 1))).toEqual(links.map(() => true));
+    });
+
+    it('finds the traces of a link, whichever of the three places it has in the span', async () => {
+      const store = await open();
+      const link = 2 ** 52 + 12_345;
+      for (const [n, links] of [[link], [1, link], [1, 2, link], [1, 2, 3], []].entries())
+        store.keep(aKeptSpan({ traceId: traceId(n), links }));
+      await commitAt(store, 1);
+      expect(await linkedTraces(store, link)).toEqual([0, 1, 2].map(traceId));
+      expect(await linkedTraces(store, 3)).toEqual([traceId(3)]);
+      expect(await linkedTraces(store, 4)).toEqual([]);
+      expect(await store.findLinked([])).toEqual([]);
+    });
+
+    it('finds a linked trace once, however many of its spans bear the link', async () => {
+      const store = await open();
+      for (let n = 1; n <= 40; n++) store.keep(aKeptSpan({ spanId: spanId(n), links: [5] }));
+      await commitAt(store, 1);
+      expect(await linkedTraces(store, 5)).toEqual([A_TRACE.traceId]);
+    });
+
+    it('finds linked traces within a quarter of an hour, before and after, and not beyond', async () => {
+      const store = await open();
+      const distances = [
+        -LINK_WINDOW_MICROS - 1,
+        -LINK_WINDOW_MICROS,
+        0,
+        LINK_WINDOW_MICROS,
+        LINK_WINDOW_MICROS + 1,
+      ];
+      for (const [n, distance] of distances.entries())
+        store.keep(aKeptSpan({ traceId: traceId(n), links: [5], endTimeMicros: NOON_MICROS + distance }));
+      await commitAt(store, 1);
+      expect(await linkedTraces(store, 5)).toEqual([1, 2, 3].map(traceId));
+    });
+
+    it('answers each query by its own time, however far apart those are', async () => {
+      const store = await open();
+      const dayMicros = 86_400_000_000;
+      for (const [n, day] of [0, 1, 2].entries())
+        store.keep(
+          aKeptSpan({ traceId: traceId(n), links: [5, 6], endTimeMicros: NOON_MICROS + day * dayMicros }),
+        );
+      await commitAt(store, 1);
+      const found = await store.findLinked([
+        { tenant: 'default', link: 5, eventTimeMicros: NOON_MICROS },
+        { tenant: 'default', link: 6, eventTimeMicros: NOON_MICROS + 2 * dayMicros },
+      ]);
+      expect(found.map(({ link, traceId: id }) => [link, id]).sort()).toEqual([
+        [5, traceId(0)],
+        [6, traceId(2)],
+      ]);
+    });
+
+    it('finds linked traces of the tenant that asks only', async () => {
+      const store = await open();
+      store.keep(aKeptSpan({ tenant: 'acme', traceId: traceId(1), links: [5] }));
+      store.keep(aKeptSpan({ tenant: 'globex', traceId: traceId(2), links: [5] }));
+      await commitAt(store, 1);
+      expect(await linkedTraces(store, 5, { tenant: 'acme' })).toEqual([traceId(1)]);
+      expect(await linkedTraces(store, 5, { tenant: 'globex' })).toEqual([traceId(2)]);
+      expect(await linkedTraces(store, 5, { tenant: 'initech' })).toEqual([]);
+    });
+
+    it('tells up to 16 traces of a link all, and of more than 16 that they are more than 16', async () => {
+      const store = await open();
+      for (let n = 1; n <= 40; n++) {
+        const links = n <= 16 ? [5, 6] : [5];
+        store.keep(aKeptSpan({ traceId: traceId(n), links }));
+      }
+      await commitAt(store, 1);
+      expect((await linkedTraces(store, 5)).length).toBeGreaterThan(16);
+      expect(await linkedTraces(store, 6)).toEqual(Array.from({ length: 16 }, (_, n) => traceId(n + 1)));
+    });
+
+    it('remembers until when a trace waits, as it was last said', async () => {
+      const store = await open();
+      const waiting = [1, 2, 3].map((n) => ({ tenant: 'default', traceId: traceId(n) }));
+      const other = { tenant: 'other', traceId: traceId(1) };
+      for (const [n, trace] of waiting.entries()) store.setDue(trace, NOON_MICROS + n);
+      store.setDue(other, NOON_MICROS + 9);
+      await commitAt(store, 1);
+      const [first, second, third] = waiting;
+      if (first === undefined || second === undefined) throw new Error('three traces wait');
+      store.setDue(first, null);
+      store.setDue(second, NOON_MICROS + 77);
+      await commitAt(store, 2);
+      expect(await due(store)).toEqual([
+        { ...second, dueAtMicros: NOON_MICROS + 77 },
+        { ...third, dueAtMicros: NOON_MICROS + 2 },
+        { ...other, dueAtMicros: NOON_MICROS + 9 },
+      ]);
+      store.setDue(first, null);
+      store.setDue(second, null);
+      await commitAt(store, 3);
+      expect(await due(store)).toHaveLength(2);
+    });
+
+    it('takes the last word of a batch on when a trace is due', async () => {
+      const store = await open();
+      const [one, other] = [1, 2].map((n) => ({ tenant: 'default', traceId: traceId(n) }));
+      if (one === undefined || other === undefined) throw new Error('two traces wait');
+      store.setDue(one, NOON_MICROS);
+      store.setDue(one, NOON_MICROS + 1);
+      store.setDue(other, NOON_MICROS);
+      store.setDue(other, null);
+      await commitAt(store, 1);
+      expect(await due(store)).toEqual([{ ...one, dueAtMicros: NOON_MICROS + 1 }]);
+    });
+
+    it('takes nothing of one batch into the next', async () => {
+      const store = await open();
+      store.keep(aKeptSpan());
+      store.post(aPosting());
+      store.setDue(A_TRACE, NOON_MICROS);
+      await commitAt(store, 1);
+      store.setDue(A_TRACE, null);
+      await commitAt(store, 2);
+      await commitAt(store, 3);
+      const { spans, records } = await held(store);
+      expect([spans.length, records.length]).toEqual([1, 1]);
+      expect(await due(store)).toEqual([]);
     });
   });
+}
+
+async function due(store: LedgerStore) {
+  const waiting = await store.loadDue();
+  return [...waiting].sort((a, b) => (a.tenant + a.traceId < b.tenant + b.traceId ? -1 : 1));
 }

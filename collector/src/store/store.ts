@@ -161,9 +161,8 @@ export class DuckDbStore implements LedgerStore {
     this.assertOpen();
     this.isCommitting = true;
     try {
+      this.flush();
       await this.moveReplaced(nowMillis);
-      for (const shape of this.shapes.takeNew()) this.tables.shapes.append(shape);
-      for (const table of Object.values(this.tables)) table.flush();
       await this.writeDue();
       await this.writeNewWords();
       await this.writeDamages(nowMillis);
@@ -196,6 +195,7 @@ export class DuckDbStore implements LedgerStore {
   }
 
   async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
+    this.flush();
     const keys = traces.map(({ tenant, traceId }) => ({ tenant, traceId, dueAtMicros: null }));
     return await this.withKeys(traceLayout(this.words), keys, () =>
       readHeldTraces(this.writer, (code) => this.words.wordOf(code)),
@@ -203,6 +203,7 @@ export class DuckDbStore implements LedgerStore {
   }
 
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
+    this.flush();
     return await this.withKeys(linkLayout(this.words), queries, async () => {
       const side = (column: string) =>
         `SELECT DISTINCT q.link, q.tenant, s.trace_id
@@ -241,6 +242,12 @@ export class DuckDbStore implements LedgerStore {
     await this.writer.run('CHECKPOINT');
     this.writer.closeSync();
     this.instance.closeSync();
+  }
+
+  /** Hands everything added so far to the transaction, where this connection sees it. */
+  private flush(): void {
+    for (const shape of this.shapes.takeNew()) this.tables.shapes.append(shape);
+    for (const table of Object.values(this.tables)) table.flush();
   }
 
   private assertOpen(): void {
