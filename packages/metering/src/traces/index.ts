@@ -22,6 +22,8 @@ export {
 } from './kept.ts';
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
 export { linkedGroups, linkKeys } from './linked.ts';
+export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';
+export type { LogRecord } from './logs/record.ts';
 export { keyOf, type Observation, type ObservedUsage } from './observation.ts';
 export {
   ATTRIBUTES_READ,
