@@ -41,7 +41,7 @@ export interface JournalEntry {
   readonly signal: (typeof SIGNALS)[number];
   readonly bodyType: (typeof BODY_TYPES)[number];
   readonly bodyEncoding: (typeof BODY_ENCODINGS)[number];
-  /** Spans in the body, so that lag can be told in spans without decoding. */
+  /** Spans or log records in the body, so that lag can be told in them without decoding. */
   readonly spans: number;
   readonly body: Uint8Array;
 }

@@ -348,11 +348,11 @@ describe('a JSON body that is no traces request', () => {
 
   it.each([
     ['resourceLogs', '/v1/logs'],
-    ['resourceMetrics', '/v1/metrics'],
-  ])('%s are another signal, and the sender is told the path', (field, path) => {
+    ['resourceMetrics', 'Metrics are not taken'],
+  ])('%s are another signal, and the sender is told what to do', (field, advice) => {
     expect(refusal(json({ [field]: [] }))).toMatchObject({
       code: 'SL_OTLP_WRONG_SIGNAL',
-      message: expect.stringContaining(path),
+      message: expect.stringContaining(advice),
     });
   });
 

@@ -1,37 +1,42 @@
-import type { AttributeValue, Span } from '@spanledger/metering';
+import type { AttributeValue } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
-import { maxSpansOf, type ScanLimits, tooManySpans } from './limits.ts';
-import { type RejectedSpan, type RejectReason, rejectedSpan } from './rejection.ts';
+import { maxSpansOf, type ScanLimits, tooManyRecords } from './limits.ts';
+import type { Signal } from './signal.ts';
 import { cutText } from './texts.ts';
-import { isTimeInRange, microsOfDigits, startOrEnd, TIME_MISSING } from './times.ts';
+import { microsOfDigits, TIME_MISSING } from './times.ts';
 import { ReadAttributes, type WantedAttributes, type WantedValues } from './wanted.ts';
 
-type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonObject = Readonly<Record<string, unknown>>;
 
-export interface JsonTraces {
-  readonly accepted: number;
-  /** Empty when nothing was wanted. */
-  readonly spans: Span[];
-  readonly rejected: RejectedSpan[];
+/** What the outer messages of one signal are called in OTLP/JSON. */
+export interface SignalNames {
+  readonly signal: Signal;
+  /** What one of its records is called, for people. */
+  readonly inWords: string;
+  readonly ofResource: string;
+  readonly ofScope: string;
+  readonly records: string;
 }
 
+/** How integers of 64 bits are to be read: JSON.parse rounds those past 2^53 unless they are quoted. */
+export type LongIntegers = 'as sent' | 'quoted';
+
 /**
- * Reads an ExportTraceServiceRequest in OTLP/JSON (specification.md, "JSON Protobuf Encoding"): lowerCamelCase
- * names, ids as hex of any case, 64-bit integers as strings or numbers, enums as integers (their names are
- * understood too), unknown fields ignored, null as absent. The spans are those the same request in protobuf gives.
- *
- * `wanted` null checks only, with the same walk.
+ * Parses a body and walks it; a second time with its long integers quoted when the first walk lost digits. Senders
+ * write those as strings, so the second reading is the rare one. No bytes are an empty request.
  *
  * @throws SL_OTLP_MALFORMED, SL_OTLP_WRONG_SIGNAL, SL_OTLP_TOO_LARGE (more than `maxSpans`); nothing else.
  */
-export function walkJson(body: Uint8Array, wanted: WantedAttributes | null, limits: ScanLimits): JsonTraces {
-  if (body.length === 0) return { accepted: 0, spans: [], rejected: [] };
+export function walkJson<Walk extends JsonWalk>(
+  body: Uint8Array,
+  newWalk: (longIntegers: LongIntegers) => Walk,
+): Walk {
+  const first = newWalk('as sent');
+  if (body.length === 0) return first;
   const text = textOf(body);
-  const first = new JsonWalk(wanted, limits, 'as sent');
   first.request(parse(text));
   if (!first.lostDigits) return first;
-  // JSON.parse rounds integers past 2^53. Senders write those as strings, so the second reading is the rare one.
-  const second = new JsonWalk(wanted, limits, 'quoted');
+  const second = newWalk('quoted');
   second.request(parse(quoteLongIntegers(text)));
   return second;
 }
@@ -57,7 +62,8 @@ function parse(text: string): unknown {
   }
 }
 
-const LONG_INTEGERS = /("(?:startTimeUnixNano|endTimeUnixNano|intValue)"\s*:\s*)(-?\d{16,})(?=\s*[,}])/g;
+const LONG_INTEGERS =
+  /("(?:startTimeUnixNano|endTimeUnixNano|timeUnixNano|observedTimeUnixNano|intValue)"\s*:\s*)(-?\d{16,})(?=\s*[,}])/g;
 
 /**
  * Puts quotes around the integers of 16 digits and more in the 64-bit fields, so that their digits survive.
@@ -70,149 +76,147 @@ export function quoteLongIntegers(text: string): string {
   return text.replace(LONG_INTEGERS, '$1"$2"');
 }
 
-const TRACE_ID = /^[0-9a-f]{32}$/;
-const SPAN_ID = /^[0-9a-f]{16}$/;
+export const TRACE_ID = /^[0-9a-f]{32}$/;
+export const SPAN_ID = /^[0-9a-f]{16}$/;
 const ONLY_ZEROS = /^0*$/;
 const DIGITS = /^\d+$/;
 const INTEGER = /^-?\d+$/;
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** Where the walk stands at a value that is in no list of attributes. */
+const NO_ATTRIBUTE = -1;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 
-/** The enum names of trace.proto in the order of their numbers; the specification wants the numbers. */
-const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
-  (name) => `SPAN_KIND_${name}`,
-);
-const STATUS_CODES = ['STATUS_CODE_UNSET', 'STATUS_CODE_OK', 'STATUS_CODE_ERROR'];
-
-/** The walk over one parsed body. It keeps its place as numbers, so that a path costs nothing until it is needed. */
-class JsonWalk implements JsonTraces {
-  readonly spans: Span[] = [];
-  readonly rejected: RejectedSpan[] = [];
-  accepted = 0;
+/**
+ * The walk over one parsed request (specification.md, "JSON Protobuf Encoding"): lowerCamelCase names, ids as hex of any
+ * case, 64-bit integers as strings or numbers, enums as integers, unknown fields ignored, null as absent. All signals
+ * share it down to the single record, and each gives what the same request in protobuf gives. With `wanted` null it
+ * checks only, on the same way.
+ *
+ * It keeps its place as numbers, so that a path costs nothing until it is needed.
+ */
+export abstract class JsonWalk {
   /** A 64-bit integer came as a number too large to be exact; what was read is not to be used. */
   lostDigits = false;
 
+  protected resource: ReadAttributes | null = null;
+  protected scopeName = '';
+  protected scopeVersion = '';
+
+  readonly #names: SignalNames;
   readonly #wanted: WantedAttributes | null;
   readonly #limits: ScanLimits;
-  readonly #maxSpans: number;
+  readonly #maxRecords: number;
   readonly #noAttributes: ReadAttributes | null;
-  readonly #longIntegers: 'as sent' | 'quoted';
-
-  #resource: ReadAttributes | null = null;
-  #scopeName = '';
-  #scopeVersion = '';
+  readonly #longIntegers: LongIntegers;
+  #records = 0;
 
   #resourceIndex = 0;
   #scopeIndex = 0;
-  #spanIndex = 0;
+  #recordIndex = 0;
   #attributeIndex = 0;
 
-  constructor(wanted: WantedAttributes | null, limits: ScanLimits, longIntegers: 'as sent' | 'quoted') {
+  constructor(
+    names: SignalNames,
+    wanted: WantedAttributes | null,
+    limits: ScanLimits,
+    longIntegers: LongIntegers,
+  ) {
+    this.#names = names;
     this.#longIntegers = longIntegers;
     this.#wanted = wanted;
     this.#limits = limits;
-    this.#maxSpans = maxSpansOf(limits);
+    this.#maxRecords = maxSpansOf(limits);
     this.#noAttributes = wanted === null ? null : new ReadAttributes(wanted, wanted.newValues());
   }
 
+  /** One Span or LogRecord. */
+  protected abstract record(message: JsonObject): void;
+
   request(root: unknown): void {
-    const request = objectAt(root, 'the body');
-    if (request.resourceSpans === undefined || request.resourceSpans === null) {
-      refuseOtherSignals(request);
+    const request = this.#objectAt(root, 'the body');
+    const { ofResource } = this.#names;
+    const resources = request[ofResource];
+    if (resources === undefined || resources === null) {
+      this.#refuseOtherSignals(request);
       return;
     }
-    const list = listAt(request.resourceSpans, 'resourceSpans');
+    const list = this.#listAt(resources, ofResource);
     for (let index = 0; index < list.length; index++) {
       this.#resourceIndex = index;
-      this.#resourceSpans(objectAt(list[index], `resourceSpans[${index}]`));
+      this.#ofResource(this.#objectAt(list[index], `${ofResource}[${index}]`));
     }
   }
 
-  #resourceSpans(message: JsonObject): void {
-    const path = `resourceSpans[${this.#resourceIndex}]`;
-    const resource = optionalObjectAt(message.resource, `${path}.resource`);
-    const resourcePath = () => `${path}.resource`;
-    this.#resource = this.#attributesOf(this.#attributes(resource?.attributes, resourcePath));
+  /** A request may be empty, but one that holds something else must not pass as empty: its sender would never know. */
+  #refuseOtherSignals(request: JsonObject): void {
+    const { signal, ofResource } = this.#names;
+    for (const [field, carried, advice] of SIGNALS) {
+      if (carried === signal || request[field] === undefined || request[field] === null) continue;
+      throw new SpanledgerError(
+        'SL_OTLP_WRONG_SIGNAL',
+        `The body carries ${carried} (${field}), but this path takes ${signal}. ${advice}`,
+      );
+    }
+    const snakeCase = ofResource.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
+    if (request[snakeCase] !== undefined) {
+      this.malformed(
+        snakeCase,
+        `the name ${ofResource} (OTLP/JSON names are lowerCamelCase)`,
+        request[snakeCase],
+      );
+    }
+  }
 
-    const list = listAt(message.scopeSpans, `${path}.scopeSpans`);
+  #ofResource(message: JsonObject): void {
+    const path = `${this.#names.ofResource}[${this.#resourceIndex}]`;
+    const resource = this.optionalObjectAt(message.resource, () => `${path}.resource`);
+    const resourcePath = () => `${path}.resource`;
+    this.resource = this.attributesOf(this.attributes(resource?.attributes, resourcePath));
+
+    const scopesPath = `${path}.${this.#names.ofScope}`;
+    const list = this.#listAt(message[this.#names.ofScope], scopesPath);
     for (let index = 0; index < list.length; index++) {
       this.#scopeIndex = index;
-      this.#scopeSpans(objectAt(list[index], `${path}.scopeSpans[${index}]`));
+      this.#ofScope(this.#objectAt(list[index], `${scopesPath}[${index}]`), `${scopesPath}[${index}]`);
     }
   }
 
-  #scopeSpans(message: JsonObject): void {
-    const path = `resourceSpans[${this.#resourceIndex}].scopeSpans[${this.#scopeIndex}]`;
-    const scope = optionalObjectAt(message.scope, `${path}.scope`);
-    this.#scopeName = this.#text(scope?.name, () => `${path}.scope.name`);
-    this.#scopeVersion = this.#text(scope?.version, () => `${path}.scope.version`);
+  #ofScope(message: JsonObject, path: string): void {
+    const { records } = this.#names;
+    const scope = this.optionalObjectAt(message.scope, () => `${path}.scope`);
+    this.scopeName = this.text(scope?.name, () => `${path}.scope.name`);
+    this.scopeVersion = this.text(scope?.version, () => `${path}.scope.version`);
 
-    const list = listAt(message.spans, `${path}.spans`);
+    const list = this.#listAt(message[records], `${path}.${records}`);
     for (let index = 0; index < list.length; index++) {
-      this.#spanIndex = index;
-      const span = list[index];
-      if (!isObject(span)) malformed(this.#spanPath(), 'an object', span);
-      this.#span(span);
+      this.#recordIndex = index;
+      const record = list[index];
+      if (!isObject(record)) this.malformed(this.recordPath(), 'an object', record);
+      if (this.#records >= this.#maxRecords) throw tooManyRecords(this.#maxRecords, this.#names.inWords);
+      this.#records++;
+      this.record(record);
     }
   }
 
-  readonly #spanPath = (): string =>
-    `resourceSpans[${this.#resourceIndex}].scopeSpans[${this.#scopeIndex}].spans[${this.#spanIndex}]`;
-
-  #span(message: JsonObject): void {
-    const traceId = this.#idText(message.traceId, 'traceId');
-    const spanId = this.#idText(message.spanId, 'spanId');
-    const parentSpanId = this.#idText(message.parentSpanId, 'parentSpanId').toLowerCase();
-    const name = this.#text(message.name, () => `${this.#spanPath()}.name`);
-    const kind = this.#enumNumber(message.kind, SPAN_KINDS, 'kind');
-    const startMicros = this.#micros(message.startTimeUnixNano, 'startTimeUnixNano');
-    const endMicros = this.#micros(message.endTimeUnixNano, 'endTimeUnixNano');
-    const status = optionalObjectAt(message.status, this.#spanPath, '.status');
-    const statusCode = this.#enumNumber(status?.code, STATUS_CODES, 'status.code');
-    const values = this.#attributes(message.attributes, this.#spanPath);
-
-    const lowerTraceId = traceId.toLowerCase();
-    const lowerSpanId = spanId.toLowerCase();
-    const reason = reasonToReject(lowerTraceId, lowerSpanId, endMicros);
-    if (this.accepted + this.rejected.length >= this.#maxSpans) throw tooManySpans(this.#maxSpans);
-    if (reason !== null) {
-      this.rejected.push(rejectedSpan(traceId, spanId, name, reason, detailOf(reason, traceId, spanId)));
-      return;
-    }
-    this.accepted++;
-    const attributes = this.#attributesOf(values);
-    const resource = this.#resource;
-    if (attributes === null || resource === null) return;
-    this.spans.push({
-      traceId: lowerTraceId,
-      spanId: lowerSpanId,
-      parentSpanId: isId(parentSpanId, SPAN_ID) ? parentSpanId : null,
-      name,
-      kind,
-      startTimeMicros: startOrEnd(startMicros, endMicros),
-      endTimeMicros: endMicros,
-      statusCode,
-      attributes,
-      resource,
-      scopeName: this.#scopeName,
-      scopeVersion: this.#scopeVersion,
-    });
-  }
+  protected readonly recordPath = (): string => {
+    const { ofResource, ofScope, records } = this.#names;
+    return `${ofResource}[${this.#resourceIndex}].${ofScope}[${this.#scopeIndex}].${records}[${this.#recordIndex}]`;
+  };
 
   /** `owner` gives the path of the message that the attributes belong to. */
-  #attributes(list: unknown, owner: () => string): WantedValues | null {
+  protected attributes(list: unknown, owner: () => string): WantedValues | null {
     if (list === undefined || list === null) return null;
-    if (!Array.isArray(list)) malformed(`${owner()}.attributes`, 'an array', list);
+    if (!Array.isArray(list)) this.malformed(`${owner()}.attributes`, 'an array', list);
     const attributes: readonly unknown[] = list;
     const wanted = this.#wanted;
     let values: WantedValues | null = null;
     for (let index = 0; index < attributes.length; index++) {
       const attribute = attributes[index];
       this.#attributeIndex = index;
-      if (!isObject(attribute)) malformed(this.#attributePath(owner), 'an object', attribute);
+      if (!isObject(attribute)) this.malformed(this.#attributePath(owner), 'an object', attribute);
       const key = attribute.key ?? '';
-      if (typeof key !== 'string') malformed(`${this.#attributePath(owner)}.key`, 'a string', key);
+      if (typeof key !== 'string') this.malformed(`${this.#attributePath(owner)}.key`, 'a string', key);
       const place = wanted === null ? -1 : wanted.placeOf(key);
       const value = this.#anyValue(attribute.value, place >= 0, 0, owner);
       if (wanted === null || place < 0) continue;
@@ -222,10 +226,16 @@ class JsonWalk implements JsonTraces {
     return values;
   }
 
+  /** An AnyValue that is no attribute (the body of a log record); `path` is its own. */
+  protected value(value: unknown, path: () => string): AttributeValue | undefined {
+    this.#attributeIndex = NO_ATTRIBUTE;
+    return this.#anyValue(value, this.#wanted !== null, 0, path);
+  }
+
   /** Fields of the oneof are taken in their order, the last that is set counts: what the wire format does. */
   #anyValue(value: unknown, kept: boolean, depth: number, owner: () => string): AttributeValue | undefined {
     if (value === undefined || value === null) return undefined;
-    if (!isObject(value)) malformed(`${this.#attributePath(owner)}.value`, 'an object', value);
+    if (!isObject(value)) this.malformed(this.#valuePath(owner), 'an object', value);
     let read: AttributeValue | undefined;
     for (const kind in value) {
       const content = value[kind];
@@ -302,36 +312,26 @@ class JsonWalk implements JsonTraces {
     return this.#badValue(owner, 'doubleValue', 'a number', content);
   }
 
-  #micros(nanos: unknown, field: string): number {
+  protected micros(nanos: unknown, field: string): number {
     if (nanos === undefined || nanos === null) return TIME_MISSING;
     if (typeof nanos === 'string' && DIGITS.test(nanos)) return microsOfDigits(nanos);
     if (typeof nanos === 'number' && Number.isInteger(nanos) && nanos >= 0) {
       if (!Number.isSafeInteger(nanos)) this.lostDigits = true;
       return microsOfDigits(BigInt(nanos).toString());
     }
-    malformed(`${this.#spanPath()}.${field}`, 'nanoseconds since 1970 as digits', nanos);
+    this.malformed(`${this.recordPath()}.${field}`, 'nanoseconds since 1970 as digits', nanos);
   }
 
-  #enumNumber(value: unknown, names: readonly string[], field: string): number {
-    if (value === undefined || value === null) return 0;
-    if (typeof value === 'number' && Number.isInteger(value)) return value | 0;
-    if (typeof value === 'string') {
-      const number = names.indexOf(value);
-      if (number >= 0) return number;
-    }
-    malformed(`${this.#spanPath()}.${field}`, 'an integer', value);
-  }
-
-  #idText(value: unknown, field: string): string {
+  protected idText(value: unknown, field: string): string {
     if (value === undefined || value === null) return '';
     if (typeof value === 'string') return value;
-    malformed(`${this.#spanPath()}.${field}`, 'hex digits in a string', value);
+    this.malformed(`${this.recordPath()}.${field}`, 'hex digits in a string', value);
   }
 
-  #text(value: unknown, path: () => string): string {
+  protected text(value: unknown, path: () => string): string {
     if (value === undefined || value === null) return '';
     if (typeof value === 'string') return this.#kept(value);
-    malformed(path(), 'a string', value);
+    this.malformed(path(), 'a string', value);
   }
 
   /** An escape can write half a surrogate pair; UTF-8 cannot, so it becomes U+FFFD here as it does there. */
@@ -339,7 +339,7 @@ class JsonWalk implements JsonTraces {
     return cutText(text.toWellFormed(), this.#limits.maxAttributeValueBytes);
   }
 
-  #attributesOf(values: WantedValues | null): ReadAttributes | null {
+  protected attributesOf(values: WantedValues | null): ReadAttributes | null {
     if (this.#wanted === null || values === null) return this.#noAttributes;
     return new ReadAttributes(this.#wanted, values);
   }
@@ -348,84 +348,53 @@ class JsonWalk implements JsonTraces {
     return `${owner()}.attributes[${this.#attributeIndex}]`;
   }
 
+  #valuePath(owner: () => string): string {
+    return this.#attributeIndex === NO_ATTRIBUTE ? owner() : `${this.#attributePath(owner)}.value`;
+  }
+
   #badValue(owner: () => string, field: string, expected: string, got: unknown): never {
-    malformed(`${this.#attributePath(owner)}.value.${field}`, expected, got);
+    this.malformed(`${this.#valuePath(owner)}.${field}`, expected, got);
   }
-}
 
-function reasonToReject(traceId: string, spanId: string, endMicros: number): RejectReason | null {
-  if (!isId(traceId, TRACE_ID)) return 'trace_id_invalid';
-  if (!isId(spanId, SPAN_ID)) return 'span_id_invalid';
-  if (endMicros === TIME_MISSING) return 'end_time_missing';
-  if (!isTimeInRange(endMicros)) return 'time_out_of_range';
-  return null;
-}
-
-function isId(id: string, shape: RegExp): boolean {
-  return shape.test(id) && !ONLY_ZEROS.test(id);
-}
-
-function detailOf(reason: RejectReason, traceId: string, spanId: string): string {
-  switch (reason) {
-    case 'trace_id_invalid':
-      return `traceId has ${traceId.length} characters; expected 32 hex digits, not all zero (OTLP/JSON has no base64 ids)`;
-    case 'span_id_invalid':
-      return `spanId has ${spanId.length} characters; expected 16 hex digits, not all zero (OTLP/JSON has no base64 ids)`;
-    case 'end_time_missing':
-      return 'endTimeUnixNano is missing or zero; only ended spans are taken';
-    case 'time_out_of_range':
-      return 'endTimeUnixNano is past the year 2255; expected nanoseconds since 1970';
+  #objectAt(value: unknown, path: string): JsonObject {
+    if (!isObject(value)) this.malformed(path, 'an object', value);
+    return value;
   }
-}
 
-/** A request may be empty, but one that holds something else must not pass as empty: its sender would never know. */
-function refuseOtherSignals(request: JsonObject): void {
-  for (const [field, signal] of [
-    ['resourceLogs', 'logs'],
-    ['resourceMetrics', 'metrics'],
-  ] as const) {
-    if (request[field] !== undefined && request[field] !== null) {
-      throw new SpanledgerError(
-        'SL_OTLP_WRONG_SIGNAL',
-        `The body carries ${signal} (${field}), but this path takes traces. Send ${signal} to /v1/${signal}.`,
-      );
-    }
+  protected optionalObjectAt(value: unknown, path: () => string): JsonObject | undefined {
+    if (value === undefined || value === null) return undefined;
+    if (!isObject(value)) this.malformed(path(), 'an object', value);
+    return value;
   }
-  if (request.resource_spans !== undefined) {
-    malformed(
-      'resource_spans',
-      'the name resourceSpans (OTLP/JSON names are lowerCamelCase)',
-      request.resource_spans,
+
+  #listAt(value: unknown, path: string): readonly unknown[] {
+    if (value === undefined || value === null) return [];
+    if (!Array.isArray(value)) this.malformed(path, 'an array', value);
+    return value;
+  }
+
+  protected malformed(path: string, expected: string, got: unknown): never {
+    throw new SpanledgerError(
+      'SL_OTLP_MALFORMED',
+      `The body is not an OTLP ${this.#names.signal} request: at ${path} expected ${expected}, got ${kindOf(got)}.`,
     );
   }
 }
 
+/** The fields of a request in which the signals differ, and where each is to go. */
+const SIGNALS = [
+  ['resourceSpans', 'traces', 'Send traces to /v1/traces.'],
+  ['resourceLogs', 'logs', 'Send logs to /v1/logs.'],
+  ['resourceMetrics', 'metrics', 'Metrics are not taken: point only the exporters of traces and logs here.'],
+] as const;
+
+/** Whether a text in lower case is an id of that shape, not all zero. */
+export function isId(id: string, shape: RegExp): boolean {
+  return shape.test(id) && !ONLY_ZEROS.test(id);
+}
+
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function objectAt(value: unknown, path: string): JsonObject {
-  if (!isObject(value)) malformed(path, 'an object', value);
-  return value;
-}
-
-function optionalObjectAt(value: unknown, path: string | (() => string), field = ''): JsonObject | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (!isObject(value)) malformed(`${typeof path === 'string' ? path : path()}${field}`, 'an object', value);
-  return value;
-}
-
-function listAt(value: unknown, path: string): readonly unknown[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) malformed(path, 'an array', value);
-  return value;
-}
-
-function malformed(path: string, expected: string, got: unknown): never {
-  throw new SpanledgerError(
-    'SL_OTLP_MALFORMED',
-    `The body is not an OTLP traces request: at ${path} expected ${expected}, got ${kindOf(got)}.`,
-  );
 }
 
 /** What came, without its content: that may be a prompt. */

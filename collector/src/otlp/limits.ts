@@ -9,7 +9,7 @@ export interface ScanLimits {
    * map; a deeper group makes the body malformed, since only reading it would show where it ends.
    */
   readonly maxDepth: number;
-  /** Spans of one body, good and rejected together; more of them is SL_OTLP_TOO_LARGE. Default 100,000. */
+  /** Spans or log records of one body, good and rejected together; more is SL_OTLP_TOO_LARGE. Default 100,000. */
   readonly maxSpans?: number;
 }
 
@@ -31,9 +31,10 @@ export function maxSpansOf(limits: ScanLimits): number {
   return limits.maxSpans ?? DEFAULT_MAX_SPANS;
 }
 
-export function tooManySpans(maxSpans: number): SpanledgerError {
+/** `records` is what they are called in the signal: spans, log records. */
+export function tooManyRecords(maxRecords: number, records: string): SpanledgerError {
   return new SpanledgerError(
     'SL_OTLP_TOO_LARGE',
-    `The body has more than ${maxSpans} spans. Send smaller batches.`,
+    `The body has more than ${maxRecords} ${records}. Send smaller batches.`,
   );
 }

@@ -376,7 +376,9 @@ describe('a body that is no traces request', () => {
       { field: 1, text: 'http.server.duration' },
       { field: 7, message: [{ field: 2, varint: 2n }] },
     ];
-    expect(refusal(bodyOf(sum))).toMatch(/Span\.start_time_unix_nano encoded as 64 bits.*\/v1\/metrics/);
+    expect(refusal(bodyOf(sum))).toMatch(
+      /Span\.start_time_unix_nano encoded as 64 bits.*metrics are not taken/,
+    );
   });
 
   it('more spans than the limit are refused, however small they are', () => {

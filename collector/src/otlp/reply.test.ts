@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { encodeStatus, encodeTracesResponse } from './reply.ts';
+import { encodeExportResponse, encodeStatus } from './reply.ts';
 import { RpcStatusType, TracesResponseType } from './testing/schema.ts';
 
 describe('the answer to a traces request', () => {
   it('is empty in protobuf and {} in JSON when every span was taken', () => {
-    expect(encodeTracesResponse('protobuf')).toHaveLength(0);
-    expect(text(encodeTracesResponse('json'))).toBe('{}');
+    expect(encodeExportResponse('protobuf')).toHaveLength(0);
+    expect(text(encodeExportResponse('json'))).toBe('{}');
   });
 
   it.each([
@@ -15,12 +15,12 @@ describe('the answer to a traces request', () => {
     [Number.MAX_SAFE_INTEGER, 'ä🙂'.repeat(100)],
   ])('counts %d rejected spans and says why', (rejectedSpans, errorMessage) => {
     const decoded = TracesResponseType.decode(
-      encodeTracesResponse('protobuf', { rejectedSpans, errorMessage }),
+      encodeExportResponse('protobuf', { rejectedSpans, errorMessage }),
     );
     expect(TracesResponseType.toObject(decoded, { longs: String, defaults: true })).toEqual({
       partialSuccess: { rejectedSpans: String(rejectedSpans), errorMessage },
     });
-    expect(JSON.parse(text(encodeTracesResponse('json', { rejectedSpans, errorMessage })))).toEqual({
+    expect(JSON.parse(text(encodeExportResponse('json', { rejectedSpans, errorMessage })))).toEqual({
       partialSuccess: { rejectedSpans: String(rejectedSpans), errorMessage },
     });
   });

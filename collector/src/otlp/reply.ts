@@ -9,9 +9,10 @@ export interface PartialSuccess {
 
 /**
  * An ExportTraceServiceResponse in the encoding of the request. Full success leaves `partial_success` unset: no
- * bytes in protobuf, `{}` in JSON (opentelemetry-proto, specification.md, "OTLP/HTTP Response").
+ * bytes in protobuf, `{}` in JSON (opentelemetry-proto, specification.md, "OTLP/HTTP Response"). That is an
+ * ExportLogsServiceResponse too; of log records none is rejected alone, so those have no partial success.
  */
-export function encodeTracesResponse(type: BodyType, partialSuccess?: PartialSuccess): Uint8Array {
+export function encodeExportResponse(type: BodyType, partialSuccess?: PartialSuccess): Uint8Array {
   if (partialSuccess === undefined) return Buffer.from(type === 'json' ? '{}' : '', 'utf8');
   const { rejectedSpans, errorMessage } = partialSuccess;
   if (type === 'json') {

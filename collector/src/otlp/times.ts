@@ -32,3 +32,8 @@ export function isTimeInRange(micros: number): boolean {
 export function startOrEnd(startMicros: number, endMicros: number): number {
   return startMicros === TIME_MISSING || startMicros > endMicros ? endMicros : startMicros;
 }
+
+/** The time that a log record states, or null where it states none or one that cannot be: records need no time. */
+export function timeOrNull(micros: number): number | null {
+  return micros === TIME_MISSING || !isTimeInRange(micros) ? null : micros;
+}

@@ -1,8 +1,8 @@
 import type { Span } from '@spanledger/metering';
 import type { BodyType } from './content.ts';
-import { walkJson } from './json.ts';
+import { walkJsonTraces } from './json-traces.ts';
 import type { ScanLimits } from './limits.ts';
-import { walkProtobuf } from './protobuf.ts';
+import { walkProtobufTraces } from './protobuf-traces.ts';
 import type { RejectedSpan } from './rejection.ts';
 import type { WantedAttributes } from './wanted.ts';
 
@@ -49,8 +49,8 @@ export function readTraces(
 function walkTraces(body: Uint8Array, type: BodyType, wanted: WantedAttributes | null, limits: ScanLimits) {
   switch (type) {
     case 'protobuf':
-      return walkProtobuf(body, wanted, limits);
+      return walkProtobufTraces(body, wanted, limits);
     case 'json':
-      return walkJson(body, wanted, limits);
+      return walkJsonTraces(body, wanted, limits);
   }
 }

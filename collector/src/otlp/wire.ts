@@ -1,5 +1,6 @@
 import { SpanledgerError } from '../errors.ts';
 import { viewOf } from './bytes.ts';
+import type { Signal } from './signal.ts';
 
 /** Protobuf wire types (protobuf.dev/programming-guides/encoding). */
 export const VARINT = 0;
@@ -19,6 +20,12 @@ const WIRE_TYPE_NAMES = [
   '6',
   '7',
 ];
+
+/** Where a body that is not of this signal may belong. */
+const OTHER_SIGNALS: Readonly<Record<Signal, string>> = {
+  traces: 'logs go to /v1/logs, metrics are not taken',
+  logs: 'traces go to /v1/traces, metrics are not taken',
+};
 
 /** The fields of a message that are known, by number: what they are called and how they must be encoded. */
 export interface MessageShape {
@@ -55,12 +62,14 @@ export class WireReader {
   low = 0;
   high = 0;
   readonly #maxDepth: number;
+  readonly #signal: Signal;
 
-  constructor(bytes: Uint8Array, maxDepth: number) {
+  constructor(bytes: Uint8Array, maxDepth: number, signal: Signal) {
     // Always a Buffer, whatever came: one type of object keeps the compiled code on its fast path.
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.view = viewOf(bytes);
     this.#maxDepth = maxDepth;
+    this.#signal = signal;
   }
 
   /** A field's tag: number << 3 | wire type. Never of field number 0. */
@@ -162,7 +171,7 @@ export class WireReader {
       this.malformed(
         this.position,
         `${message.name}.${known.name} encoded as ${WIRE_TYPE_NAMES[known.wireType]}`,
-        `${WIRE_TYPE_NAMES[wireType]}; the body may be another signal (logs go to /v1/logs, metrics to /v1/metrics)`,
+        `${WIRE_TYPE_NAMES[wireType]}; the body may be another signal (${OTHER_SIGNALS[this.#signal]})`,
       );
     }
     this.#skipValue(tag, end, 0);
@@ -214,7 +223,7 @@ export class WireReader {
   malformed(at: number, expected: string, got: string): never {
     throw new SpanledgerError(
       'SL_OTLP_MALFORMED',
-      `The body is not an OTLP traces request: at byte ${at} expected ${expected}, got ${got}.`,
+      `The body is not an OTLP ${this.#signal} request: at byte ${at} expected ${expected}, got ${got}.`,
     );
   }
 }
