@@ -6,10 +6,13 @@ import {
   type BodyType,
   bodyEncodingOf,
   bodyTypeOf,
+  checkLogs,
   checkTraces,
-  encodeTracesResponse,
+  encodeExportResponse,
   inflate,
+  type PartialSuccess,
   type ScanLimits,
+  type Signal,
   type TracesCheck,
 } from '../otlp/index.ts';
 import { readBody } from './body.ts';
@@ -29,6 +32,7 @@ export interface ReceiverCounters {
   requests: number;
   spans: number;
   rejectedSpans: number;
+  logRecords: number;
   bodyBytes: number;
   /** Requests refused, by error code. */
   readonly refused: Map<string, number>;
@@ -45,6 +49,17 @@ export interface ReceiverParts {
 const TENANT = 'default';
 
 /**
+ * Where OTLP senders post. The second and third of each are what the SDKs of other vendors put behind a host (LangSmith,
+ * Langfuse and others), so that for their users changing the endpoint is all there is to do.
+ */
+const PATHS: ReadonlyMap<string, Signal> = new Map(
+  ['', '/otel', '/api/public/otel'].flatMap((prefix) => [
+    [`${prefix}/v1/traces`, 'traces'] as const,
+    [`${prefix}/v1/logs`, 'logs'] as const,
+  ]),
+);
+
+/**
  * OTLP over HTTP (opentelemetry-proto, docs/specification.md, "OTLP/HTTP"). A request passes five steps: say what it
  * is, read it, inflate it, check it, make it durable. Only then is it answered with 200.
  */
@@ -54,6 +69,7 @@ export function buildReceiver(parts: ReceiverParts): { server: FastifyInstance; 
     requests: 0,
     spans: 0,
     rejectedSpans: 0,
+    logRecords: 0,
     bodyBytes: 0,
     refused: new Map(),
   };
@@ -77,43 +93,54 @@ export function buildReceiver(parts: ReceiverParts): { server: FastifyInstance; 
     return sendRefusal(request, reply, refusal);
   });
   server.setNotFoundHandler((request, reply) => {
-    const known = request.url.split('?')[0] === '/v1/traces';
-    if (known) reply.header('allow', 'POST');
+    const [path = ''] = request.url.split('?');
+    const signal = PATHS.get(path);
+    if (signal !== undefined) reply.header('allow', 'POST');
     return sendRefusal(request, reply, {
-      httpStatus: known ? 405 : 404,
+      httpStatus: signal === undefined ? 404 : 405,
       grpcCode: 12,
       code: 'SL_OTLP_PATH',
-      message: known
-        ? `${request.method} is not taken here: send traces with POST.`
-        : `Nothing is served at ${request.url}; OTLP traces go to POST /v1/traces.`,
+      message:
+        signal === undefined
+          ? notServed(path)
+          : `${request.method} is not taken here: send ${signal} with POST.`,
     });
   });
 
-  server.post('/v1/traces', async (request, reply) => {
-    counters.requests++;
-    const { type, encoding } = describe(request);
-    const body = await readBody(request.raw, limits.maxBodyBytes, limits.maxInFlightBytes, inFlight);
-    try {
-      const check = checkTraces(inflate(body.bytes, encoding, limits.maxInflatedBytes), type, limits.scan);
-      if (check.spans > 0 || check.rejected > 0) {
-        await parts.append({
-          receivedAtMillis: parts.nowMillis(),
-          tenant: TENANT,
-          signal: 'traces',
-          bodyType: type,
-          bodyEncoding: encoding,
-          spans: check.spans + check.rejected,
-          body: body.bytes,
-        });
+  for (const [path, signal] of PATHS) {
+    server.post(path, async (request, reply) => {
+      counters.requests++;
+      const { type, encoding } = describe(request);
+      const body = await readBody(request.raw, limits.maxBodyBytes, limits.maxInFlightBytes, inFlight);
+      try {
+        const content = check(
+          signal,
+          inflate(body.bytes, encoding, limits.maxInflatedBytes),
+          type,
+          limits.scan,
+        );
+        const records = content.spans + content.rejectedSpans + content.logRecords;
+        if (records > 0) {
+          await parts.append({
+            receivedAtMillis: parts.nowMillis(),
+            tenant: TENANT,
+            signal,
+            bodyType: type,
+            bodyEncoding: encoding,
+            spans: records,
+            body: body.bytes,
+          });
+        }
+        counters.spans += content.spans;
+        counters.rejectedSpans += content.rejectedSpans;
+        counters.logRecords += content.logRecords;
+        counters.bodyBytes += body.bytes.byteLength;
+        return accept(reply, type, content.partialSuccess);
+      } finally {
+        body.release();
       }
-      counters.spans += check.spans;
-      counters.rejectedSpans += check.rejected;
-      counters.bodyBytes += body.bytes.byteLength;
-      return accept(reply, type, check);
-    } finally {
-      body.release();
-    }
-  });
+    });
+  }
 
   return { server, counters };
 }
@@ -138,19 +165,57 @@ function describe(request: FastifyRequest): { type: BodyType; encoding: BodyEnco
   return { type, encoding };
 }
 
-function accept(reply: FastifyReply, type: BodyType, check: TracesCheck): FastifyReply {
-  const { rejected, spans, firstRejection } = check;
-  const partialSuccess =
-    rejected === 0 || firstRejection === null
-      ? undefined
-      : {
-          rejectedSpans: rejected,
-          errorMessage:
-            `${rejected} of ${spans + rejected} spans cannot be metered and were set aside; ` +
-            `the first is "${firstRejection.name}": ${firstRejection.reason} (${firstRejection.detail}).`,
-        };
+/** What a body holds that can be journaled, and what is to be said of the rest. */
+interface Content {
+  readonly spans: number;
+  readonly rejectedSpans: number;
+  readonly logRecords: number;
+  readonly partialSuccess: PartialSuccess | undefined;
+}
+
+function check(signal: Signal, body: Uint8Array, type: BodyType, limits: ScanLimits): Content {
+  switch (signal) {
+    case 'traces': {
+      const traces = checkTraces(body, type, limits);
+      return {
+        spans: traces.spans,
+        rejectedSpans: traces.rejected,
+        logRecords: 0,
+        partialSuccess: partialSuccessOf(traces),
+      };
+    }
+    case 'logs': {
+      const { records } = checkLogs(body, type, limits);
+      return { spans: 0, rejectedSpans: 0, logRecords: records, partialSuccess: undefined };
+    }
+  }
+}
+
+function partialSuccessOf({ rejected, spans, firstRejection }: TracesCheck): PartialSuccess | undefined {
+  if (rejected === 0 || firstRejection === null) return undefined;
+  return {
+    rejectedSpans: rejected,
+    errorMessage:
+      `${rejected} of ${spans + rejected} spans cannot be metered and were set aside; ` +
+      `the first is "${firstRejection.name}": ${firstRejection.reason} (${firstRejection.detail}).`,
+  };
+}
+
+/** Senders of metrics get a sentence of their own: one endpoint for all three signals is what most people configure. */
+function notServed(path: string): string {
+  const served = 'OTLP traces go to POST /v1/traces and logs to POST /v1/logs';
+  return path.endsWith('/v1/metrics')
+    ? `Metrics are not taken: usage is read from spans and log events, and sums over many calls would count it again. Point only the exporters of traces and logs here (OTEL_METRICS_EXPORTER=none); ${served}.`
+    : `Nothing is served at ${path}; ${served}.`;
+}
+
+function accept(
+  reply: FastifyReply,
+  type: BodyType,
+  partialSuccess: PartialSuccess | undefined,
+): FastifyReply {
   return reply
     .code(200)
     .header('content-type', CONTENT_TYPES[type])
-    .send(Buffer.from(encodeTracesResponse(type, partialSuccess)));
+    .send(Buffer.from(encodeExportResponse(type, partialSuccess)));
 }
