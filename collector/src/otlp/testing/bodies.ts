@@ -1,8 +1,8 @@
-import { TracesRequestType } from './schema.ts';
+import { LogsRequestType, TracesRequestType } from './schema.ts';
 
 /**
  * Request bodies for tests and load generators. A request is written down once, in the shape of OTLP/JSON (ids as
- * hex, 64-bit integers as digits); `encodeTraces` and `toJsonBody` turn it into bytes.
+ * hex, 64-bit integers as digits); `encodeTraces`, `encodeLogs` and `toJsonBody` turn it into bytes.
  */
 export interface TracesRequest {
   readonly resourceSpans?: readonly ResourceSpans[];
@@ -33,6 +33,31 @@ export interface RequestSpan {
   readonly events?: readonly { readonly timeUnixNano?: string; readonly name?: string }[];
   readonly status?: { readonly code?: number; readonly message?: string };
   readonly flags?: number;
+}
+
+export interface LogsRequest {
+  readonly resourceLogs?: readonly {
+    readonly resource?: { readonly attributes?: readonly KeyValue[] };
+    readonly scopeLogs?: readonly {
+      readonly scope?: { readonly name?: string; readonly version?: string };
+      readonly logRecords?: readonly RequestLogRecord[];
+      readonly schemaUrl?: string;
+    }[];
+    readonly schemaUrl?: string;
+  }[];
+}
+
+export interface RequestLogRecord {
+  readonly timeUnixNano?: string;
+  readonly observedTimeUnixNano?: string;
+  readonly severityNumber?: number;
+  readonly severityText?: string;
+  readonly body?: AnyValue;
+  readonly attributes?: readonly KeyValue[];
+  readonly flags?: number;
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly eventName?: string;
 }
 
 export interface KeyValue {
@@ -121,8 +146,56 @@ export function encodeTraces(request: TracesRequest): Uint8Array {
   return TracesRequestType.encode(TracesRequestType.fromObject(withBytes)).finish();
 }
 
+/** A log record with all that a logging library sets; say what matters to the test. */
+export function aRequestLogRecord(given: RequestLogRecord = {}): RequestLogRecord {
+  return {
+    timeUnixNano: '1795000000000000999',
+    observedTimeUnixNano: '1795000000001000000',
+    severityNumber: 9,
+    severityText: 'INFO',
+    body: { stringValue: 'hello' },
+    traceId: '5b8efff798038103d269b633813fc60c',
+    spanId: 'eee19b7ec3c1b174',
+    flags: 1,
+    ...given,
+  };
+}
+
+export function aLogsRequest(
+  logRecords: readonly RequestLogRecord[],
+  resource: Readonly<Record<string, PlainValue>> = { 'service.name': 'support-api' },
+): LogsRequest {
+  return {
+    resourceLogs: [
+      {
+        resource: { attributes: attributes(resource) },
+        scopeLogs: [{ scope: { name: 'test', version: '1.0.0' }, logRecords }],
+      },
+    ],
+  };
+}
+
+/** The request as a protobuf body. */
+export function encodeLogs(request: LogsRequest): Uint8Array {
+  const withBytes = {
+    ...request,
+    resourceLogs: request.resourceLogs?.map((resourceLogs) => ({
+      ...resourceLogs,
+      scopeLogs: resourceLogs.scopeLogs?.map((scopeLogs) => ({
+        ...scopeLogs,
+        logRecords: scopeLogs.logRecords?.map((record) => ({
+          ...record,
+          traceId: Buffer.from(record.traceId ?? '', 'hex'),
+          spanId: Buffer.from(record.spanId ?? '', 'hex'),
+        })),
+      })),
+    })),
+  };
+  return LogsRequestType.encode(LogsRequestType.fromObject(withBytes)).finish();
+}
+
 /** The request as a JSON body; a double that JSON cannot write becomes its name, as protobuf's JSON asks. */
-export function toJsonBody(request: TracesRequest): Uint8Array {
+export function toJsonBody(request: TracesRequest | LogsRequest): Uint8Array {
   const text = JSON.stringify(request, (_key, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
   );

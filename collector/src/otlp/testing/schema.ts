@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs';
 
 /**
- * The messages of opentelemetry-proto v1 for traces, and google.rpc.Status, for a general decoder: what the
+ * The messages of opentelemetry-proto v1 for traces and logs, and google.rpc.Status, for a general decoder: what the
  * hand-written scanner and replies are checked against. Enums are declared as int32, which is how they are encoded.
  */
 const root = protobuf.Root.fromJSON({
@@ -44,6 +44,30 @@ const root = protobuf.Root.fromJSON({
       droppedLinksCount: ['uint32', 14],
       status: ['Status', 15],
       flags: ['fixed32', 16],
+    }),
+    ExportLogsServiceRequest: message({ resourceLogs: ['repeated ResourceLogs', 1] }),
+    ResourceLogs: message({
+      resource: ['Resource', 1],
+      scopeLogs: ['repeated ScopeLogs', 2],
+      schemaUrl: ['string', 3],
+    }),
+    ScopeLogs: message({
+      scope: ['InstrumentationScope', 1],
+      logRecords: ['repeated LogRecord', 2],
+      schemaUrl: ['string', 3],
+    }),
+    LogRecord: message({
+      timeUnixNano: ['fixed64', 1],
+      severityNumber: ['int32', 2],
+      severityText: ['string', 3],
+      body: ['AnyValue', 5],
+      attributes: ['repeated KeyValue', 6],
+      droppedAttributesCount: ['uint32', 7],
+      flags: ['fixed32', 8],
+      traceId: ['bytes', 9],
+      spanId: ['bytes', 10],
+      observedTimeUnixNano: ['fixed64', 11],
+      eventName: ['string', 12],
     }),
     Event: message({
       timeUnixNano: ['fixed64', 1],
@@ -91,6 +115,7 @@ const root = protobuf.Root.fromJSON({
 });
 
 export const TracesRequestType = root.lookupType('ExportTraceServiceRequest');
+export const LogsRequestType = root.lookupType('ExportLogsServiceRequest');
 export const TracesResponseType = root.lookupType('ExportTraceServiceResponse');
 export const RpcStatusType = root.lookupType('RpcStatus');
 
