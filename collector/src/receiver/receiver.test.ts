@@ -4,7 +4,16 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import type { JournalEntry } from '../journal/index.ts';
 import { SCAN_LIMITS } from '../otlp/index.ts';
-import { aRequest, aRequestSpan, encodeTraces, manySpans, toJsonBody } from '../otlp/testing/bodies.ts';
+import {
+  aLogsRequest,
+  aRequest,
+  aRequestLogRecord,
+  aRequestSpan,
+  encodeLogs,
+  encodeTraces,
+  manySpans,
+  toJsonBody,
+} from '../otlp/testing/bodies.ts';
 import { RpcStatusType, TracesResponseType } from '../otlp/testing/schema.ts';
 import { buildReceiver, type ReceiverLimits, type ReceiverParts } from './receiver.ts';
 
@@ -35,7 +44,8 @@ function aReceiver({
   const post = (
     body: Uint8Array,
     headers: Record<string, string> = { 'content-type': 'application/x-protobuf' },
-  ) => server.inject({ method: 'POST', url: '/v1/traces', payload: Buffer.from(body), headers });
+    url = '/v1/traces',
+  ) => server.inject({ method: 'POST', url, payload: Buffer.from(body), headers });
   return { server, counters, appended, surprises, post };
 }
 
@@ -155,6 +165,128 @@ describe('a body that is taken', () => {
     await post(encodeTraces(aRequest([good, aRequestSpan({ endTimeUnixNano: '0' }), good])));
     expect(appended).toMatchObject([{ spans: 3 }]);
     expect(counters).toMatchObject({ spans: 2, rejectedSpans: 1 });
+  });
+});
+
+describe('a body of logs', () => {
+  const LOGS = aLogsRequest([aRequestLogRecord(), {}]);
+
+  it.each([
+    ['protobuf', PROTOBUF, encodeLogs(LOGS), 'identity', ''],
+    ['json', JSON_TYPE, toJsonBody(LOGS), 'identity', '{}'],
+    ['protobuf', { ...PROTOBUF, 'content-encoding': 'gzip' }, gzipSync(encodeLogs(LOGS)), 'gzip', ''],
+    ['json', { ...JSON_TYPE, 'content-encoding': 'gzip' }, gzipSync(toJsonBody(LOGS)), 'gzip', '{}'],
+  ] as const)(
+    'as %s is journaled as it came, and answered in kind',
+    async (bodyType, headers, body, bodyEncoding, answered) => {
+      const { post, appended, counters } = aReceiver();
+      const answer = await post(body, headers, '/v1/logs');
+      expect([answer.statusCode, answer.body]).toEqual([200, answered]);
+      expect(answer.headers['content-type']).toBe(headers['content-type']);
+      expect(appended).toEqual([
+        {
+          receivedAtMillis: NOON,
+          tenant: 'default',
+          signal: 'logs',
+          bodyType,
+          bodyEncoding,
+          spans: 2,
+          body: Buffer.from(body),
+        },
+      ]);
+      expect(counters).toMatchObject({ requests: 1, spans: 0, logRecords: 2, bodyBytes: body.byteLength });
+    },
+  );
+
+  it('without records is answered and leaves nothing in the journal', async () => {
+    const { post, appended } = aReceiver();
+    expect((await post(Buffer.alloc(0), PROTOBUF, '/v1/logs')).statusCode).toBe(200);
+    expect((await post(toJsonBody({}), JSON_TYPE, '/v1/logs')).body).toBe('{}');
+    expect(appended).toEqual([]);
+  });
+
+  it.each<[string, string, Record<string, string>, Uint8Array, number, ErrorCode, RegExp]>([
+    [
+      'JSON of traces',
+      '/v1/logs',
+      JSON_TYPE,
+      toJsonBody(ONE),
+      400,
+      'SL_OTLP_WRONG_SIGNAL',
+      /Send traces to \/v1\/traces/,
+    ],
+    [
+      'protobuf of traces',
+      '/v1/logs',
+      PROTOBUF,
+      encodeTraces(ONE),
+      400,
+      'SL_OTLP_MALFORMED',
+      /traces go to \/v1\/traces/,
+    ],
+    [
+      'JSON of logs sent as traces',
+      '/v1/traces',
+      JSON_TYPE,
+      toJsonBody(LOGS),
+      400,
+      'SL_OTLP_WRONG_SIGNAL',
+      /Send logs to \/v1\/logs/,
+    ],
+    [
+      'protobuf of logs sent as traces',
+      '/v1/traces',
+      PROTOBUF,
+      encodeLogs(LOGS),
+      400,
+      'SL_OTLP_MALFORMED',
+      /logs go to \/v1\/logs/,
+    ],
+    ['no content type', '/v1/logs', {}, encodeLogs(LOGS), 415, 'SL_OTLP_CONTENT_TYPE', /./],
+    ['a large body', '/v1/logs', PROTOBUF, Buffer.alloc(100_001), 413, 'SL_OTLP_TOO_LARGE', /./],
+    [
+      'a body that inflates past the bound',
+      '/v1/logs',
+      { ...PROTOBUF, 'content-encoding': 'gzip' },
+      gzipSync(Buffer.alloc(200_001)),
+      413,
+      'SL_OTLP_TOO_LARGE',
+      /./,
+    ],
+  ])('is refused like one of traces: %s', async (_what, url, headers, body, http, code, message) => {
+    const { post, appended, counters } = aReceiver();
+    const answer = await post(body, headers, url);
+    expect(answer.statusCode).toBe(http);
+    expect(statusOf(answer).message).toMatch(new RegExp(`^${code}: `));
+    expect(statusOf(answer).message).toMatch(message);
+    expect(appended).toEqual([]);
+    expect([...counters.refused]).toEqual([[code, 1]]);
+  });
+
+  it('is to be sent again later when the journal is full', async () => {
+    const { post } = aReceiver({
+      append: async () => {
+        throw new SpanledgerError('SL_JOURNAL_FULL', 'The disk is full.');
+      },
+    });
+    const answer = await post(encodeLogs(LOGS), PROTOBUF, '/v1/logs');
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '5']);
+  });
+});
+
+describe('the paths that SDKs of other vendors post to', () => {
+  it.each(['/otel', '/api/public/otel'])('below %s take what those without it take', async (prefix) => {
+    const { post, appended } = aReceiver();
+    const logs = toJsonBody(aLogsRequest([aRequestLogRecord()]));
+    expect((await post(encodeTraces(ONE), PROTOBUF, `${prefix}/v1/traces`)).statusCode).toBe(200);
+    expect((await post(logs, JSON_TYPE, `${prefix}/v1/logs?x=1`)).statusCode).toBe(200);
+    expect(appended).toMatchObject([
+      { signal: 'traces', bodyType: 'protobuf', spans: 1 },
+      { signal: 'logs', bodyType: 'json', spans: 1 },
+    ]);
+    const malformed = toJsonBody(aRequest([aRequestSpan({ endTimeUnixNano: '0' })]));
+    const answer = await post(malformed, JSON_TYPE, `${prefix}/v1/traces`);
+    expect(answer.json()).toMatchObject({ partialSuccess: { rejectedSpans: '1' } });
   });
 });
 
@@ -301,7 +433,11 @@ describe('another path or method', () => {
   it.each([
     ['GET', '/v1/traces', 405],
     ['PUT', '/v1/traces?x=1', 405],
+    ['GET', '/v1/logs', 405],
+    ['GET', '/otel/v1/traces', 405],
+    ['DELETE', '/api/public/otel/v1/logs', 405],
     ['POST', '/v1/metrics', 404],
+    ['POST', '/otel/v2/traces', 404],
     ['GET', '/', 404],
   ] as const)('%s %s is answered with %d and what is taken', async (method, url, status) => {
     const { server } = aReceiver();
@@ -310,4 +446,14 @@ describe('another path or method', () => {
     expect(answer.headers.allow).toBe(status === 405 ? 'POST' : undefined);
     expect(statusOf(answer)).toEqual({ code: 12, message: expect.stringMatching(/^SL_OTLP_PATH: .*POST/) });
   });
+
+  it.each(['/v1/metrics', '/api/public/otel/v1/metrics'])(
+    'a sender of metrics to %s is told what to do',
+    async (url) => {
+      const { post } = aReceiver();
+      expect(statusOf(await post(Buffer.alloc(0), PROTOBUF, url)).message).toMatch(
+        /^SL_OTLP_PATH: Metrics are not taken: .*Point only the exporters of traces and logs here/,
+      );
+    },
+  );
 });
