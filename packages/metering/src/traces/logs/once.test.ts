@@ -88,9 +88,9 @@ describe('one call that an event and a span tell of bills once', () => {
       aClaudeCodeSpan({ 'gen_ai.response.id': '' }),
     ],
     [
-      'the event beside the span, and no id on either',
-      aClaudeCodeRequest({ request_id: '' }, { traceId: TRACE }),
-      aClaudeCodeSpan({ 'gen_ai.response.id': '' }),
+      'the event beside the span, no id on either, and both of one library',
+      aClaudeCodeRequest({ request_id: '' }, { traceId: TRACE, scopeName: 'claude' }),
+      aClaudeCodeSpan({ 'gen_ai.response.id': '' }, { scopeName: 'claude' }),
     ],
   ])('%s', (_where, event, span) => {
     expect(billed(callOf(event), span, around)).toEqual([CLAUDE_CODE_CALL]);
