@@ -223,7 +223,7 @@ function placeOf(span: Span, labels: Labels, settings: ObserveSettings) {
   } as const;
 }
 
-export function labelsOfResource(resource: Attributes, { labels, resources }: ObserveSettings): Labels {
+function labelsOfResource(resource: Attributes, { labels, resources }: ObserveSettings): Labels {
   const before = resources.get(resource);
   if (before !== undefined) return before;
   const read = readLabels(resource, labels);

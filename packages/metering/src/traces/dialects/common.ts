@@ -234,7 +234,7 @@ export function timeToFirstTokenMicros(attributes: Attributes): number | null {
   );
 }
 
-export function firstDuration(
+function firstDuration(
   attributes: Attributes,
   keys: readonly string[],
   microsPerUnit: number,

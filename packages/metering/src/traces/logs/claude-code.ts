@@ -2,17 +2,15 @@ import { SERVICE_NAME } from '@spanledger/semconv';
 import { formatDecimal, parseDecimal } from '../../amount.ts';
 import { label } from '../../label.ts';
 import type { Attributes } from '../../span.ts';
-import { firstDuration } from '../dialects/common.ts';
 import { providerOfModel } from '../provider.ts';
 import { count, NO_COUNTS } from '../tokens.ts';
-import { EVENT_NAME, isEvent, type LogDialect } from './dialect.ts';
+import { EVENT_NAME, isEvent, type LogDialect, microsOfMillis } from './dialect.ts';
 import type { LogRecord } from './record.ts';
 
 const EVENT = 'claude_code.api_request';
 const BARE_NAME = 'api_request';
 const SCOPE_PREFIX = 'com.anthropic.claude_code';
 const SERVICE = 'claude-code';
-const DURATION_KEYS = ['duration_ms'];
 
 /**
  * Claude Code: one `api_request` for each answered request. Input is counted without its cached parts. Older versions
@@ -28,7 +26,7 @@ export const claudeCode: LogDialect = {
     'cache_creation_tokens',
     'cost_usd',
     'cost_usd_micros',
-    ...DURATION_KEYS,
+    'duration_ms',
     'request_id',
     'client_request_id',
   ],
@@ -52,7 +50,7 @@ export const claudeCode: LogDialect = {
       placements: { cached: 'beside', reasoning: 'inside' },
       responseId: requestId,
       requestId: requestId ?? label(attributes.get('client_request_id')),
-      durationMicros: firstDuration(attributes, DURATION_KEYS, 1000),
+      durationMicros: microsOfMillis(attributes.get('duration_ms')),
       reportedCostUsd: costUsd(attributes),
       hasFailed: false,
     };

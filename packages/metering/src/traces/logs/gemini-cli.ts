@@ -1,12 +1,10 @@
 import { label } from '../../label.ts';
 import type { Attributes } from '../../span.ts';
-import { firstDuration } from '../dialects/common.ts';
 import { providerOfModel } from '../provider.ts';
 import { count, NO_COUNTS, type ReportedCounts } from '../tokens.ts';
-import { isEvent, type LogDialect } from './dialect.ts';
+import { isEvent, type LogDialect, microsOfMillis } from './dialect.ts';
 
 const EVENT = 'gemini_cli.api_response';
-const DURATION_KEYS = ['duration_ms'];
 
 /**
  * Gemini CLI, with the counts as Gemini gives them: cached input inside input, thoughts beside output, the prompts of
@@ -23,7 +21,7 @@ export const geminiCli: LogDialect = {
     'thoughts_token_count',
     'tool_token_count',
     'total_token_count',
-    ...DURATION_KEYS,
+    'duration_ms',
     'prompt_id',
     'auth_type',
   ],
@@ -42,7 +40,7 @@ export const geminiCli: LogDialect = {
       placements: { cached: 'inside', reasoning: 'beside' },
       responseId: null,
       requestId: null,
-      durationMicros: firstDuration(attributes, DURATION_KEYS, 1000),
+      durationMicros: microsOfMillis(attributes.get('duration_ms')),
       reportedCostUsd: null,
       hasFailed: false,
     };

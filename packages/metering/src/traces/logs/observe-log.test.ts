@@ -10,6 +10,7 @@ import {
 } from '../../../test/logs.ts';
 import type { Given } from '../../../test/traces.ts';
 import { decide } from '../decide.ts';
+import { keep, recall } from '../kept.ts';
 import { DEFAULT_OBSERVE_SETTINGS, observeSettings } from '../observe.ts';
 import type { UsageRecord } from '../usage.ts';
 import { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './observe-log.ts';
@@ -99,10 +100,13 @@ describe('an event of a model call is billed as the call that it tells of', () =
     expect(callOf(aClaudeCodeRequest({ duration_ms: '4200' }))).toMatchObject({
       startTimeMicros: NOON_MICROS - 4_200_000,
     });
-    expect(callOf(aCodexCompletion())).toMatchObject({
-      startTimeMicros: NOON_MICROS,
-      endTimeMicros: NOON_MICROS,
-    });
+    for (const unknown of [
+      aCodexCompletion(),
+      aGeminiResponse({ duration_ms: 'NaN' }),
+      aGeminiResponse({ duration_ms: -1 }),
+    ]) {
+      expect(callOf(unknown)).toMatchObject({ startTimeMicros: NOON_MICROS, endTimeMicros: NOON_MICROS });
+    }
   });
 
   it('at the time at which it was observed, and then received, where the record states none', () => {
@@ -115,10 +119,14 @@ describe('an event of a model call is billed as the call that it tells of', () =
     expect(callOf(aGeminiResponse({}, without), receivedAt).endTimeMicros).toBe(receivedAt);
   });
 
-  it('is plain data that survives being stored as JSON', () => {
-    for (const log of [aClaudeCodeRequest(), aCodexCompletion(), aGeminiResponse()]) {
+  it('is kept between deliveries as the observation of a span is', () => {
+    for (const log of [
+      aClaudeCodeRequest(),
+      aCodexCompletion(),
+      aGeminiResponse({ output_token_count: 'x' }),
+    ]) {
       const call = callOf(log);
-      expect(JSON.parse(JSON.stringify(call))).toEqual(call);
+      expect(recall(keep(call))).toEqual(call);
     }
   });
 });

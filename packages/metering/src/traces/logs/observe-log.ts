@@ -2,7 +2,7 @@ import { SERVICE_NAME } from '@spanledger/semconv';
 import { firstLabel, label } from '../../label.ts';
 import { ENVIRONMENT_KEYS, type Labels, readLabels } from '../labels.ts';
 import type { Observation, ObservedUsage } from '../observation.ts';
-import { DEFAULT_OBSERVE_SETTINGS, labelsOfResource, type ObserveSettings } from '../observe.ts';
+import { DEFAULT_OBSERVE_SETTINGS, type ObserveSettings } from '../observe.ts';
 import { resolveTokens } from '../tokens.ts';
 import { type CallEvent, EVENT_NAME, type LogDialect } from './dialect.ts';
 import { EVENT_KEYS, identityOf } from './identity.ts';
@@ -53,7 +53,7 @@ function observationOf(
   receivedAtMicros: number,
 ): Observation {
   const endTimeMicros = record.timeMicros ?? record.observedTimeMicros ?? receivedAtMicros;
-  const resourceLabels = labelsOfResource(record.resource, settings);
+  const resourceLabels = readLabels(record.resource, settings.labels);
   return {
     ...identityOf(record, dialect, event.name),
     name: event.name,
