@@ -43,10 +43,9 @@ class LogRecordWalk extends JsonWalk implements JsonLogs {
     const timeMicros = this.micros(message.timeUnixNano, 'timeUnixNano');
     const observedMicros = this.micros(message.observedTimeUnixNano, 'observedTimeUnixNano');
     const body: AttributeValue | undefined = this.value(message.body, () => `${this.recordPath()}.body`);
-    const values = this.attributes(message.attributes, this.recordPath);
+    const attributes = this.attributes(message.attributes, this.recordPath);
 
     this.accepted++;
-    const attributes = this.attributesOf(values);
     const resource = this.resource;
     if (attributes === null || resource === null) return;
     this.records.push({

@@ -54,7 +54,7 @@ class SpanWalk extends JsonWalk implements JsonTraces {
     const endMicros = this.micros(message.endTimeUnixNano, 'endTimeUnixNano');
     const status = this.optionalObjectAt(message.status, () => `${this.recordPath()}.status`);
     const statusCode = this.#enumNumber(status?.code, STATUS_CODES, 'status.code');
-    const values = this.attributes(message.attributes, this.recordPath);
+    const attributes = this.attributes(message.attributes, this.recordPath);
 
     const lowerTraceId = traceId.toLowerCase();
     const lowerSpanId = spanId.toLowerCase();
@@ -64,7 +64,6 @@ class SpanWalk extends JsonWalk implements JsonTraces {
       return;
     }
     this.accepted++;
-    const attributes = this.attributesOf(values);
     const resource = this.resource;
     if (attributes === null || resource === null) return;
     this.spans.push({

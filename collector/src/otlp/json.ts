@@ -4,7 +4,7 @@ import { maxSpansOf, type ScanLimits, tooManyRecords } from './limits.ts';
 import type { Signal } from './signal.ts';
 import { cutText } from './texts.ts';
 import { microsOfDigits, TIME_MISSING } from './times.ts';
-import { ReadAttributes, type WantedAttributes, type WantedValues } from './wanted.ts';
+import { GatheredAttributes, type ReadAttributes, type WantedAttributes } from './wanted.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -107,7 +107,8 @@ export abstract class JsonWalk {
   readonly #wanted: WantedAttributes | null;
   readonly #limits: ScanLimits;
   readonly #maxRecords: number;
-  readonly #noAttributes: ReadAttributes | null;
+  /** Null when nothing is kept. */
+  readonly #gathered: GatheredAttributes | null;
   readonly #longIntegers: LongIntegers;
   #records = 0;
 
@@ -127,7 +128,7 @@ export abstract class JsonWalk {
     this.#wanted = wanted;
     this.#limits = limits;
     this.#maxRecords = maxSpansOf(limits);
-    this.#noAttributes = wanted === null ? null : new ReadAttributes(wanted, wanted.newValues());
+    this.#gathered = wanted === null ? null : new GatheredAttributes(wanted);
   }
 
   /** One Span or LogRecord. */
@@ -172,7 +173,7 @@ export abstract class JsonWalk {
     const path = `${this.#names.ofResource}[${this.#resourceIndex}]`;
     const resource = this.optionalObjectAt(message.resource, () => `${path}.resource`);
     const resourcePath = () => `${path}.resource`;
-    this.resource = this.attributesOf(this.attributes(resource?.attributes, resourcePath));
+    this.resource = this.attributes(resource?.attributes, resourcePath);
 
     const scopesPath = `${path}.${this.#names.ofScope}`;
     const list = this.#listAt(message[this.#names.ofScope], scopesPath);
@@ -205,12 +206,11 @@ export abstract class JsonWalk {
   };
 
   /** `owner` gives the path of the message that the attributes belong to. */
-  protected attributes(list: unknown, owner: () => string): WantedValues | null {
-    if (list === undefined || list === null) return null;
+  protected attributes(list: unknown, owner: () => string): ReadAttributes | null {
+    if (list === undefined || list === null) return this.#gathered?.take() ?? null;
     if (!Array.isArray(list)) this.malformed(`${owner()}.attributes`, 'an array', list);
     const attributes: readonly unknown[] = list;
     const wanted = this.#wanted;
-    let values: WantedValues | null = null;
     for (let index = 0; index < attributes.length; index++) {
       const attribute = attributes[index];
       this.#attributeIndex = index;
@@ -219,11 +219,9 @@ export abstract class JsonWalk {
       if (typeof key !== 'string') this.malformed(`${this.#attributePath(owner)}.key`, 'a string', key);
       const place = wanted === null ? -1 : wanted.placeOf(key);
       const value = this.#anyValue(attribute.value, place >= 0, 0, owner);
-      if (wanted === null || place < 0) continue;
-      values ??= wanted.newValues();
-      values[place] = value;
+      if (place >= 0) this.#gathered?.set(place, value);
     }
-    return values;
+    return this.#gathered?.take() ?? null;
   }
 
   /** An AnyValue that is no attribute (the body of a log record); `path` is its own. */
@@ -337,11 +335,6 @@ export abstract class JsonWalk {
   /** An escape can write half a surrogate pair; UTF-8 cannot, so it becomes U+FFFD here as it does there. */
   #kept(text: string): string {
     return cutText(text.toWellFormed(), this.#limits.maxAttributeValueBytes);
-  }
-
-  protected attributesOf(values: WantedValues | null): ReadAttributes | null {
-    if (this.#wanted === null || values === null) return this.#noAttributes;
-    return new ReadAttributes(this.#wanted, values);
   }
 
   #attributePath(owner: () => string): string {

@@ -2,7 +2,7 @@ import type { LogRecord } from '@spanledger/metering/traces';
 import type { ScanLimits } from './limits.ts';
 import { type Growing, ProtobufWalk, type SignalShapes, SPAN_ID_BYTES, TRACE_ID_BYTES } from './protobuf.ts';
 import { microsOfWords, TIME_MISSING, timeOrNull } from './times.ts';
-import type { WantedAttributes, WantedValues } from './wanted.ts';
+import type { WantedAttributes } from './wanted.ts';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, messageShape, VARINT } from './wire.ts';
 
 // The messages of opentelemetry-proto v1 for logs (logs.proto, logs_service.proto).
@@ -71,7 +71,6 @@ class LogRecordWalk extends ProtobufWalk implements ProtobufLogs {
     let timeMicros = TIME_MISSING;
     let observedMicros = TIME_MISSING;
     let body: Growing;
-    let values: WantedValues | null = null;
 
     while (reader.position < end) {
       const tag = reader.tag(end);
@@ -84,7 +83,7 @@ class LogRecordWalk extends ProtobufWalk implements ProtobufLogs {
           body = this.anyValue(reader.fieldEnd(end), body, this.wanted !== null, 0);
           break;
         case 0x32: // attributes = 6
-          values = this.attribute(reader.fieldEnd(end), values);
+          this.attribute(reader.fieldEnd(end));
           break;
         case 0x4a: // trace_id = 9
           traceIdEnd = reader.fieldEnd(end);
@@ -111,7 +110,7 @@ class LogRecordWalk extends ProtobufWalk implements ProtobufLogs {
     }
 
     this.accepted++;
-    const attributes = this.attributesOf(values);
+    const attributes = this.gathered();
     const resource = this.resource;
     if (attributes === null || resource === null) return;
     this.records.push({

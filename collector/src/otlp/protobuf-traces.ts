@@ -3,7 +3,7 @@ import type { ScanLimits } from './limits.ts';
 import { ProtobufWalk, type SignalShapes, SPAN_ID_BYTES, TRACE_ID_BYTES } from './protobuf.ts';
 import { MAX_SHOWN_ID_CHARS, type RejectedSpan, type RejectReason, rejectedSpan } from './rejection.ts';
 import { isTimeInRange, microsOfWords, startOrEnd, TIME_MISSING } from './times.ts';
-import type { WantedAttributes, WantedValues } from './wanted.ts';
+import type { WantedAttributes } from './wanted.ts';
 import { FIXED32, FIXED64, LENGTH_DELIMITED, messageShape, VARINT } from './wire.ts';
 
 // The messages of opentelemetry-proto v1 for traces (trace.proto, trace_service.proto).
@@ -83,7 +83,6 @@ class SpanWalk extends ProtobufWalk implements ProtobufTraces {
     let startMicros = TIME_MISSING;
     let endMicros = TIME_MISSING;
     let statusCode = 0;
-    let values: WantedValues | null = null;
 
     while (reader.position < end) {
       const tag = reader.tag(end);
@@ -121,7 +120,7 @@ class SpanWalk extends ProtobufWalk implements ProtobufTraces {
           endMicros = microsOfWords(reader.low, reader.high);
           break;
         case 0x4a: // attributes = 9
-          values = this.attribute(reader.fieldEnd(end), values);
+          this.attribute(reader.fieldEnd(end));
           break;
         case 0x7a: // status = 15
           statusCode = this.#status(reader.fieldEnd(end), statusCode);
@@ -131,13 +130,13 @@ class SpanWalk extends ProtobufWalk implements ProtobufTraces {
       }
     }
 
+    const attributes = this.gathered();
     const reason = this.#reasonToReject(traceIdAt, traceIdEnd, spanIdAt, spanIdEnd, endMicros);
     if (reason !== null) {
       this.#reject(reason, traceIdAt, traceIdEnd, spanIdAt, spanIdEnd, nameAt, nameEnd);
       return;
     }
     this.accepted++;
-    const attributes = this.attributesOf(values);
     const resource = this.resource;
     if (attributes === null || resource === null) return;
     this.spans.push({

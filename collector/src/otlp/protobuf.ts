@@ -2,7 +2,7 @@ import type { AttributeValue } from '@spanledger/metering';
 import { maxSpansOf, type ScanLimits, tooManyRecords } from './limits.ts';
 import type { Signal } from './signal.ts';
 import { cutAt, StringCache } from './texts.ts';
-import { ReadAttributes, type WantedAttributes, type WantedValues } from './wanted.ts';
+import { GatheredAttributes, type ReadAttributes, type WantedAttributes } from './wanted.ts';
 import { FIXED64, LENGTH_DELIMITED, type MessageShape, messageShape, VARINT, WireReader } from './wire.ts';
 
 // The messages of opentelemetry-proto v1 that all signals share (resource.proto, common.proto): the fields whose encoding
@@ -81,7 +81,8 @@ export abstract class ProtobufWalk {
   readonly #maxTextBytes: number;
   readonly #maxDepth: number;
   readonly #maxRecords: number;
-  readonly #noAttributes: ReadAttributes | null;
+  /** Null when nothing is kept. */
+  readonly #gathered: GatheredAttributes | null;
   #records = 0;
 
   constructor(shapes: SignalShapes, body: Uint8Array, wanted: WantedAttributes | null, limits: ScanLimits) {
@@ -91,7 +92,7 @@ export abstract class ProtobufWalk {
     this.#maxTextBytes = limits.maxAttributeValueBytes;
     this.#maxDepth = limits.maxDepth;
     this.#maxRecords = maxSpansOf(limits);
-    this.#noAttributes = wanted === null ? null : new ReadAttributes(wanted, wanted.newValues());
+    this.#gathered = wanted === null ? null : new GatheredAttributes(wanted);
   }
 
   /** One Span or LogRecord. */
@@ -111,13 +112,12 @@ export abstract class ProtobufWalk {
   #ofResource(end: number): void {
     const reader = this.reader;
     const start = reader.position;
-    let values: WantedValues | null = null;
     while (reader.position < end) {
       const tag = reader.tag(end);
-      if (tag === 0x0a /* resource = 1 */) values = this.#resourceMessage(reader.fieldEnd(end), values);
+      if (tag === 0x0a /* resource = 1 */) this.#resourceMessage(reader.fieldEnd(end));
       else reader.skip(tag, end, this.#shapes.ofResource);
     }
-    this.resource = this.attributesOf(values);
+    this.resource = this.gathered();
 
     reader.position = start;
     while (reader.position < end) {
@@ -127,15 +127,13 @@ export abstract class ProtobufWalk {
     }
   }
 
-  #resourceMessage(end: number, before: WantedValues | null): WantedValues | null {
+  #resourceMessage(end: number): void {
     const reader = this.reader;
-    let values = before;
     while (reader.position < end) {
       const tag = reader.tag(end);
-      if (tag === 0x0a /* attributes = 1 */) values = this.attribute(reader.fieldEnd(end), values);
+      if (tag === 0x0a /* attributes = 1 */) this.attribute(reader.fieldEnd(end));
       else reader.skip(tag, end, RESOURCE);
     }
-    return values;
   }
 
   /** The scope is looked for first, like the resource; the records passed over cost two short reads each. */
@@ -176,10 +174,10 @@ export abstract class ProtobufWalk {
   }
 
   /**
-   * One KeyValue into its place among `before`. Whether it is wanted is only known after the key, which may come
+   * One KeyValue, gathered if it is wanted. Whether it is wanted is only known after the key, which may come
    * after the value; so the value is noted and read at the end. The last of several equal keys counts.
    */
-  protected attribute(end: number, before: WantedValues | null): WantedValues | null {
+  protected attribute(end: number): void {
     const reader = this.reader;
     const start = reader.position;
     let keyAt = 0;
@@ -224,10 +222,7 @@ export abstract class ProtobufWalk {
       value = this.#joinedValue(end, kept);
     }
     reader.position = end;
-    if (wanted === null || !kept) return before;
-    const values = before ?? wanted.newValues();
-    values[place] = value;
-    return values;
+    if (kept) this.#gathered?.set(place, value);
   }
 
   /** A value sent in several parts: protobuf merges the parts of a message, in their order. */
@@ -316,9 +311,9 @@ export abstract class ProtobufWalk {
     return elements;
   }
 
-  protected attributesOf(values: WantedValues | null): ReadAttributes | null {
-    if (this.wanted === null || values === null) return this.#noAttributes;
-    return new ReadAttributes(this.wanted, values);
+  /** The attributes gathered since it was asked last; null when nothing is kept. */
+  protected gathered(): ReadAttributes | null {
+    return this.#gathered?.take() ?? null;
   }
 
   /** Ids come again in the records of their trace, so their texts are kept. */
