@@ -11,7 +11,7 @@ import {
   USER_ID,
 } from '@spanledger/semconv';
 import { label } from '../label.ts';
-import type { Attributes, AttributeValue } from '../span.ts';
+import type { AttributeValue } from '../span.ts';
 import { jsonList, jsonObject, scalar } from './json.ts';
 
 /**
@@ -184,14 +184,22 @@ export const NO_LABEL_SETTINGS: LabelSettings = {
 
 interface Place {
   readonly field: LabelField;
+  /** Of the field in `FIELDS`. */
+  readonly index: number;
   /** Smaller wins. */
   readonly rank: number;
+}
+
+/** What an attribute says of labels: it is one for some fields, or it holds several. */
+export interface LabelMeaning {
+  readonly places: readonly Place[];
+  readonly holds: 'one' | 'json' | 'tags';
 }
 
 /** Which names are labels for what. Made once from the settings; reading a span is then one look for each of its keys. */
 export interface LabelTable {
   readonly attributes: readonly string[];
-  readonly byKey: ReadonlyMap<string, readonly Place[]>;
+  readonly byKey: ReadonlyMap<string, LabelMeaning>;
   /** The app's names, for the insides of JSON texts and tags. */
   readonly byAppName: ReadonlyMap<string, readonly Place[]>;
 }
@@ -200,37 +208,47 @@ export interface LabelTable {
 const RANKS_PER_PLACE = 1000;
 
 export function labelTable(settings: LabelSettings = NO_LABEL_SETTINGS): LabelTable {
-  const byKey = new Map<string, Place[]>();
+  const placesByKey = new Map<string, Place[]>();
   const byAppName = new Map<string, Place[]>();
   const add = (map: Map<string, Place[]>, key: string, place: Place) => {
     const places = map.get(key) ?? [];
     if (!places.some(({ field }) => field === place.field)) map.set(key, [...places, place]);
   };
-  for (const field of FIELDS) {
+  FIELDS.forEach((field, index) => {
     const [own, ...rest] = KEY_ORDER[field];
     const order = [...(own === undefined ? [] : [own]), ...configured(field, settings), ...rest];
-    order.forEach((key, index) => {
-      const rank = index * RANKS_PER_PLACE;
+    order.forEach((key, step) => {
+      const rank = step * RANKS_PER_PLACE;
       if (key !== METADATA) {
-        if (typeof key === 'string') add(byKey, key, { field, rank });
+        if (typeof key === 'string') add(placesByKey, key, { field, index, rank });
         return;
       }
       const names = appNames(field);
       names.forEach((name, nameIndex) => {
         METADATA_PREFIXES.forEach((prefix, prefixIndex) => {
-          add(byKey, prefix + name, { field, rank: rank + prefixIndex * names.length + nameIndex });
+          add(placesByKey, prefix + name, {
+            field,
+            index,
+            rank: rank + prefixIndex * names.length + nameIndex,
+          });
         });
-        add(byAppName, name, { field, rank: rank + METADATA_PREFIXES.length * names.length + nameIndex });
+        const inside = rank + METADATA_PREFIXES.length * names.length + nameIndex;
+        add(byAppName, name, { field, index, rank: inside });
       });
     });
-  }
-  return {
-    attributes: [...byKey.keys(), ...JSON_KEYS, ...TAG_KEYS, SERVICE_NAME, ...ENVIRONMENT_KEYS],
-    byKey,
-    byAppName,
-  };
+  });
+  const keys = new Set([...placesByKey.keys(), ...JSON_KEYS, ...TAG_KEYS]);
+  const byKey = new Map<string, LabelMeaning>();
+  for (const key of keys) byKey.set(key, { places: placesByKey.get(key) ?? [], holds: holdingOf(key) });
+  return { attributes: [...keys, SERVICE_NAME, ...ENVIRONMENT_KEYS], byKey, byAppName };
 }
 
+function holdingOf(key: string): LabelMeaning['holds'] {
+  if (JSON_KEYS.includes(key)) return 'json';
+  return TAG_KEYS.includes(key) ? 'tags' : 'one';
+}
+
+/** In the order in which `LabelReading` writes them down. */
 const FIELDS: readonly LabelField[] = [
   'customer',
   'feature',
@@ -269,64 +287,72 @@ function appNames(field: LabelField): readonly string[] {
   }
 }
 
-/** The labels of one span or resource, by precedence of their keys, never by their order. */
-export function readLabels(attributes: Attributes, table: LabelTable): Labels {
-  const reading = new Reading(table);
-  for (const key of attributes.keys()) {
-    const places = table.byKey.get(key);
-    if (places !== undefined) reading.take(places, attributes.get(key), key);
-    if (JSON_KEY_SET.has(key)) reading.takeJson(attributes.get(key), key);
-    else if (TAG_KEY_SET.has(key)) reading.takeTags(attributes.get(key), key);
-  }
-  return reading.labels;
-}
-
-const JSON_KEY_SET: ReadonlySet<string> = new Set(JSON_KEYS);
-const TAG_KEY_SET: ReadonlySet<string> = new Set(TAG_KEYS);
 /** Tags rank behind every attribute of the same name, and a JSON text behind an attribute of its own. */
 const TAG_RANK = RANKS_PER_PLACE / 2;
 
-/** Gathers labels; it lives as long as one span is read. */
-class Reading {
-  labels: { [Field in LabelField]?: Label } = NO_LABELS;
+/** The labels of one span or resource, by precedence of their keys, never by their order; it lives for one reading. */
+export class LabelReading {
   readonly #table: LabelTable;
-  readonly #ranks = new Map<LabelField, number>();
+  /** By the index of their fields. */
+  readonly #labels: (Label | null)[] = [null, null, null, null, null, null, null, null];
+  readonly #ranks: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
 
   constructor(table: LabelTable) {
     this.#table = table;
   }
 
-  take(places: readonly Place[], value: AttributeValue | undefined, key: string, behind = 0): void {
-    for (const { field, rank } of places) {
+  take({ places, holds }: LabelMeaning, value: AttributeValue | undefined, key: string): void {
+    this.#takeOne(places, value, key, 0);
+    if (holds === 'json') this.#takeJson(value, key);
+    else if (holds === 'tags') this.#takeTags(value, key);
+  }
+
+  /** Always with the fields in one order, so that equal labels are equal texts, and few shapes of objects. */
+  labels(): Labels {
+    const [customer, feature, userId, sessionId, usageClass, actionId, customerStandIn, featureStandIn] =
+      this.#labels;
+    const labels: { [Field in LabelField]?: Label } = {};
+    if (customer != null) labels.customer = customer;
+    if (feature != null) labels.feature = feature;
+    if (userId != null) labels.userId = userId;
+    if (sessionId != null) labels.sessionId = sessionId;
+    if (usageClass != null) labels.usageClass = usageClass;
+    if (actionId != null) labels.actionId = actionId;
+    if (customerStandIn != null) labels.customerStandIn = customerStandIn;
+    if (featureStandIn != null) labels.featureStandIn = featureStandIn;
+    return labels;
+  }
+
+  #takeOne(places: readonly Place[], value: AttributeValue | undefined, key: string, behind: number): void {
+    for (const { index, rank } of places) {
       const mine = rank + behind;
-      const best = this.#ranks.get(field);
-      if (best !== undefined && (best < mine || (best === mine && (this.labels[field]?.key ?? '') <= key)))
-        continue;
+      const before = this.#labels[index] ?? null;
+      const best = this.#ranks[index] ?? 0;
+      if (before !== null && (best < mine || (best === mine && before.key <= key))) continue;
       const text = label(value);
       if (text === null) continue;
-      if (this.#ranks.size === 0) this.labels = {};
-      this.#ranks.set(field, mine);
-      this.labels[field] = { value: text, key };
+      this.#ranks[index] = mine;
+      this.#labels[index] = { value: text, key };
     }
   }
 
-  takeJson(value: AttributeValue | undefined, key: string): void {
+  #takeJson(value: AttributeValue | undefined, key: string): void {
     const object = jsonObject(value);
     if (object === null) return;
     for (const [name, inner] of Object.entries(object)) {
       const places = this.#table.byAppName.get(name);
-      if (places !== undefined) this.take(places, scalar(inner), `${key}/${name}`);
+      if (places !== undefined) this.#takeOne(places, scalar(inner), `${key}/${name}`, 0);
     }
   }
 
   /** A tag is a label when it reads `name:value` with one of the app's names. */
-  takeTags(value: AttributeValue | undefined, key: string): void {
+  #takeTags(value: AttributeValue | undefined, key: string): void {
     const tags = jsonList(value) ?? (typeof value === 'string' ? value.split(',') : []);
     for (const tag of tags) {
       const [, name = '', text = ''] =
         (typeof tag === 'string' ? /^\s*([\w.]+)\s*[:=]\s*(.+)$/.exec(tag) : null) ?? [];
       const places = this.#table.byAppName.get(name);
-      if (places !== undefined) this.take(places, text.trim(), `${key}/${name}`, TAG_RANK);
+      if (places !== undefined) this.#takeOne(places, text.trim(), `${key}/${name}`, TAG_RANK);
     }
   }
 }

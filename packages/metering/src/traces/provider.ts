@@ -96,6 +96,8 @@ export interface ProviderReading {
  */
 export function readProvider(stated: string | null, model: string | null): ProviderReading {
   if (stated === null) return { provider: providerOfModel(model), gateway: null };
+  const known = CANONICAL_BY_SPELLING.get(stated);
+  if (known !== undefined) return { provider: known, gateway: null };
   if (!GATEWAYS.has(stated.trim().toLowerCase()))
     return { provider: canonicalProvider(stated), gateway: null };
   return { provider: providerOfModel(model), gateway: stated };

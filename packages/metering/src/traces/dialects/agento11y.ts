@@ -5,6 +5,7 @@ import type { Dialect } from './dialect.ts';
 export const agento11y: Dialect = {
   name: 'agento11y',
   attributes: ['agento11y.generation.id'],
+  clues: ['agento11y.generation.id'],
   recognise: ({ attributes }) =>
     attributes.get('agento11y.generation.id') === undefined ? null : 'agento11y.generation.id',
   placements: (_span, { provider, model }) => ({

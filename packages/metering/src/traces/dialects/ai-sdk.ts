@@ -30,9 +30,10 @@ const LEAVES: readonly (readonly [string, Operation])[] = [
 export const aiSdk: Dialect = {
   name: 'ai-sdk',
   attributes: [OPERATION_ID, OPERATION_NAME, PROVIDER_METADATA, SDK_VERSION, USER_AGENT, DETAILS],
+  clues: [OPERATION_ID, OPERATION_NAME],
   recognise: ({ attributes }) => (operationId(attributes) === null ? null : OPERATION_ID),
   part: ({ attributes }) => partOf(operationId(attributes) ?? ''),
-  counts: ({ attributes }) => metadataCounts(jsonObject(attributes.get(PROVIDER_METADATA))),
+  counts: ({ attributes }) => metadataCounts(metadataWith('oken', attributes)),
   placements: ({ attributes }, { provider, model }) => {
     const normalises = attributes.get(DETAILS) !== undefined || majorVersion(attributes) >= 6;
     if (normalises) return { cached: 'inside', reasoning: 'inside' };
@@ -42,7 +43,7 @@ export const aiSdk: Dialect = {
     };
   },
   reportedCostUsd: ({ attributes }) => {
-    const metadata = jsonObject(attributes.get(PROVIDER_METADATA));
+    const metadata = metadataWith('"cost"', attributes);
     if (metadata === null) return null;
     return label(scalar(at(metadata, 'gateway', 'cost') ?? at(metadata, 'openrouter', 'usage', 'cost')));
   },
@@ -69,6 +70,12 @@ function majorVersion(attributes: Attributes): number {
   return Number(/(?:^|\bai\/)(\d+)\./.exec(text)?.[1] ?? 0);
 }
 
+/** The metadata, parsed only where a word stands in it without which nothing is found: most has neither counts nor cost. */
+function metadataWith(word: string, attributes: Attributes): JsonObject | null {
+  const text = attributes.get(PROVIDER_METADATA);
+  return typeof text === 'string' && text.includes(word) ? jsonObject(text) : null;
+}
+
 /**
  * What the SDK passes on from the provider. Anthropic's input stands there without its cached parts by definition, so
  * it is a statement, not a guess. Also read where newer versions put the same text on conventional spans.
@@ -86,7 +93,7 @@ export function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts>
     }
     return null;
   };
-  const found = {
+  return {
     uncachedInput: number(at(anthropic, 'usage', 'input_tokens')),
     cacheRead: number(
       at(anthropic, 'usage', 'cache_read_input_tokens'),
@@ -105,15 +112,16 @@ export function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts>
     cacheWrite5m: number(at(anthropic, 'usage', 'cache_creation', 'ephemeral_5m_input_tokens')),
     cacheWrite1h: number(at(anthropic, 'usage', 'cache_creation', 'ephemeral_1h_input_tokens')),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
 }
 
 /** The version 7 integration follows the conventions; only its provider metadata is worth a look. */
 export const aiSdk7: Dialect = {
   name: 'ai-sdk',
   attributes: [PROVIDER_METADATA],
+  clues: [],
+  cluesInScope: { scope: /^gen_ai$/, clues: ['gen_ai.operation.name'] },
   recognise: ({ scopeName, attributes }: Span) =>
     scopeName === 'gen_ai' && attributes.get('gen_ai.operation.name') !== undefined ? 'scope gen_ai' : null,
-  counts: ({ attributes }) => metadataCounts(jsonObject(attributes.get(PROVIDER_METADATA))),
+  counts: ({ attributes }) => metadataCounts(metadataWith('oken', attributes)),
   placements: () => ({ cached: 'inside', reasoning: 'inside' }),
 };

@@ -2,6 +2,7 @@ import { label } from '../../label.ts';
 import { call, type Dialect } from './dialect.ts';
 
 const METHOD = 'rpc.method';
+const SCOPE = /aws-sdk|botocore/;
 
 /**
  * OpenTelemetry's AWS SDK instrumentation on Bedrock. `InvokeModel` has no operation name. Input is what Bedrock
@@ -11,10 +12,10 @@ const METHOD = 'rpc.method';
 export const awsSdk: Dialect = {
   name: 'aws-sdk',
   attributes: [METHOD, 'gen_ai.system'],
+  clues: [],
+  cluesInScope: { scope: SCOPE, clues: ['gen_ai.system'] },
   recognise: ({ attributes, scopeName }) =>
-    attributes.get('gen_ai.system') === 'aws.bedrock' && /aws-sdk|botocore/.test(scopeName)
-      ? `scope ${scopeName}`
-      : null,
+    attributes.get('gen_ai.system') === 'aws.bedrock' && SCOPE.test(scopeName) ? `scope ${scopeName}` : null,
   part: ({ attributes }) => {
     const method = label(attributes.get(METHOD)) ?? '';
     return /^(?:Converse|InvokeModel)/.test(method) ? call('chat', `${method} is a model call`) : null;

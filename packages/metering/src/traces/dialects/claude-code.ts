@@ -10,6 +10,7 @@ const KEYS = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creat
 export const claudeCode: Dialect = {
   name: 'claude-code',
   attributes: KEYS,
+  clues: 'any',
   recognise: ({ name }) => (name.startsWith('claude_code.') ? `span name ${name}` : null),
   part: ({ name }) => {
     if (name === 'claude_code.llm_request') return call('chat', 'llm_request is a model call');

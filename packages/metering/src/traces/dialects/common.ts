@@ -1,4 +1,5 @@
 import {
+  ERROR_TYPE,
   GEN_AI_PROVIDER_NAME,
   GEN_AI_REQUEST_MODEL,
   GEN_AI_RESPONSE_ID,
@@ -14,18 +15,40 @@ import {
   GEN_AI_USAGE_PROMPT_TOKENS,
   GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
   GEN_AI_USAGE_REASONING_TOKENS,
+  SPANLEDGER_USAGE_SOURCE,
 } from '@spanledger/semconv';
 import { firstLabel } from '../../label.ts';
 import type { Attributes, AttributeValue } from '../../span.ts';
 import { firstCount, type ReportedCounts } from '../tokens.ts';
 import type { ModalityTokens } from '../usage.ts';
 
+/** One number or name that spans can tell, under any of these keys, in order of precedence. */
+interface Reading {
+  readonly keys: readonly string[];
+  /** Its own among all readings, so that a number can say which of them are worth a look. */
+  readonly bit: number;
+}
+
+const ALL: Reading[] = [];
+
+function reading(...keys: readonly string[]): Reading {
+  const made = { keys, bit: 1 << ALL.length };
+  ALL.push(made);
+  return made;
+}
+
+/** What there is to read: the attributes, and the bits of the readings of which a key is among them. */
+export interface Readable {
+  readonly attributes: Attributes;
+  readonly readings: number;
+}
+
 /**
  * The names that mean the same wherever they occur, over all dialects, in order of precedence: newest convention
  * first, then its predecessors, then the emitters' own. The first that holds a usable value wins; several names of
  * one number on one span are the rule, so they are never added.
  */
-const INPUT_KEYS = [
+const INPUT = reading(
   GEN_AI_USAGE_INPUT_TOKENS,
   GEN_AI_USAGE_PROMPT_TOKENS,
   'llm.token_count.prompt',
@@ -34,8 +57,8 @@ const INPUT_KEYS = [
   'ai.usage.promptTokens',
   'ai.usage.tokens',
   'ai.prompt_tokens.used',
-];
-const OUTPUT_KEYS = [
+);
+const OUTPUT = reading(
   GEN_AI_USAGE_OUTPUT_TOKENS,
   GEN_AI_USAGE_COMPLETION_TOKENS,
   'llm.token_count.completion',
@@ -43,8 +66,8 @@ const OUTPUT_KEYS = [
   'ai.usage.outputTokens',
   'ai.usage.completionTokens',
   'ai.completion_tokens.used',
-];
-const CACHE_READ_KEYS = [
+);
+const CACHE_READ = reading(
   GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
   'gen_ai.usage.cache_read_input_tokens',
   'gen_ai.usage.input_tokens.cached',
@@ -56,8 +79,8 @@ const CACHE_READ_KEYS = [
   'gen_ai.usage.cached_input_tokens',
   'gen_ai.usage.experimental.cached_tokens',
   'gen_ai.usage.details.cache_read_tokens',
-];
-const CACHE_WRITE_KEYS = [
+);
+const CACHE_WRITE = reading(
   GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
   GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS,
   'gen_ai.usage.cache_creation_input_tokens',
@@ -69,8 +92,8 @@ const CACHE_WRITE_KEYS = [
   'gen_ai.usage.prompt_tokens_details.cache_creation_tokens',
   'gen_ai.usage.prompt_tokens_details.cache_write',
   'gen_ai.usage.details.cache_write_tokens',
-];
-const REASONING_KEYS = [
+);
+const REASONING = reading(
   GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
   GEN_AI_USAGE_REASONING_TOKENS,
   'gen_ai.usage.output_tokens.reasoning',
@@ -82,65 +105,65 @@ const REASONING_KEYS = [
   'llm.usage.reasoning_tokens',
   'gen_ai.usage.experimental.reasoning_tokens',
   'gen_ai.usage.details.reasoning_tokens',
-];
-const UNCACHED_INPUT_KEYS = ['ai.usage.inputTokenDetails.noCacheTokens'];
-const TOTAL_KEYS = [
+);
+const UNCACHED_INPUT = reading('ai.usage.inputTokenDetails.noCacheTokens');
+const TOTAL = reading(
   'gen_ai.usage.total_tokens',
   'llm.token_count.total',
   'llm.usage.total_tokens',
   'ai.usage.totalTokens',
-];
-const TOOL_PROMPT_KEYS = ['gen_ai.usage.tool_use_prompt_tokens'];
-const CACHE_WRITE_5M_KEYS = ['anthropic.usage.cache_creation.ephemeral_5m_input_tokens'];
-const CACHE_WRITE_1H_KEYS = ['anthropic.usage.cache_creation.ephemeral_1h_input_tokens'];
+);
+const TOOL_PROMPT = reading('gen_ai.usage.tool_use_prompt_tokens');
+const CACHE_WRITE_5M = reading('anthropic.usage.cache_creation.ephemeral_5m_input_tokens');
+const CACHE_WRITE_1H = reading('anthropic.usage.cache_creation.ephemeral_1h_input_tokens');
 
-const AUDIO_INPUT_KEYS = [
+const AUDIO_INPUT = reading(
   'gen_ai.usage.audio.input_tokens',
   'gen_ai.usage.input_audio_tokens',
   'gen_ai.usage.audio_input_tokens',
   'llm.token_count.prompt_details.audio',
   'gen_ai.usage.details.input_audio_tokens',
-];
-const AUDIO_OUTPUT_KEYS = [
+);
+const AUDIO_OUTPUT = reading(
   'gen_ai.usage.audio.output_tokens',
   'gen_ai.usage.output_audio_tokens',
   'gen_ai.usage.audio_output_tokens',
   'llm.token_count.completion_details.audio',
   'gen_ai.usage.details.output_audio_tokens',
-];
-const IMAGE_INPUT_KEYS = ['gen_ai.usage.image.input_tokens'];
-const IMAGE_OUTPUT_KEYS = ['gen_ai.usage.image.output_tokens'];
+);
+const IMAGE_INPUT = reading('gen_ai.usage.image.input_tokens');
+const IMAGE_OUTPUT = reading('gen_ai.usage.image.output_tokens');
 
-const PROVIDER_KEYS = [
+const PROVIDER = reading(
   GEN_AI_PROVIDER_NAME,
   'llm.provider',
   GEN_AI_SYSTEM,
   'ai.model.provider',
   'llm.system',
-];
-const RESPONSE_MODEL_KEYS = [GEN_AI_RESPONSE_MODEL, 'ai.response.model', 'llm.response.model_name'];
-const REQUEST_MODEL_KEYS = [
+);
+const RESPONSE_MODEL = reading(GEN_AI_RESPONSE_MODEL, 'ai.response.model', 'llm.response.model_name');
+const REQUEST_MODEL = reading(
   GEN_AI_REQUEST_MODEL,
   'llm.request.model_name',
   'llm.model_name',
   'ai.model.id',
   'embedding.model_name',
   'reranker.model_name',
-];
-const RESPONSE_ID_KEYS = [GEN_AI_RESPONSE_ID, 'ai.response.id', 'llm.response.id'];
+);
+const RESPONSE_ID = reading(GEN_AI_RESPONSE_ID, 'ai.response.id', 'llm.response.id');
 /** Only the providers' own: a bare `request_id` is as often that of the app's request, which makes several calls. */
-const REQUEST_ID_KEYS = ['anthropic.request.id', 'aws.request.id'];
+const REQUEST_ID = reading('anthropic.request.id', 'aws.request.id');
 
 /** Seconds. */
-const FIRST_CHUNK_SECONDS_KEYS = [
+const FIRST_CHUNK_SECONDS = reading(
   GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
   'gen_ai.client.operation.time_to_first_chunk',
-];
+);
 /** Milliseconds. `gen_ai.server.time_to_first_token` is left out: emitters disagree about its unit. */
-const FIRST_CHUNK_MILLIS_KEYS = ['ai.response.msToFirstChunk', 'ttft_ms'];
+const FIRST_CHUNK_MILLIS = reading('ai.response.msToFirstChunk', 'ttft_ms');
 
 /** Dollars, whatever the name says: `gen_ai.cost.total_tokens` is a cost too. */
-const COST_KEYS = [
+const COST = reading(
   'gen_ai.usage.cost.amount',
   'gen_ai.usage.cost',
   'gen_ai.usage.total_cost',
@@ -149,36 +172,16 @@ const COST_KEYS = [
   'llm.cost.total',
   'operation.cost',
   'ai.total_cost',
-];
+);
 
 export const SEMANTICS_KEY = 'gen_ai.token.semantics';
 
-/** Every name above: what `common` readings look at. */
-export const COMMON_KEYS: readonly string[] = [
-  ...INPUT_KEYS,
-  ...OUTPUT_KEYS,
-  ...CACHE_READ_KEYS,
-  ...CACHE_WRITE_KEYS,
-  ...REASONING_KEYS,
-  ...UNCACHED_INPUT_KEYS,
-  ...TOTAL_KEYS,
-  ...TOOL_PROMPT_KEYS,
-  ...CACHE_WRITE_5M_KEYS,
-  ...CACHE_WRITE_1H_KEYS,
-  ...AUDIO_INPUT_KEYS,
-  ...AUDIO_OUTPUT_KEYS,
-  ...IMAGE_INPUT_KEYS,
-  ...IMAGE_OUTPUT_KEYS,
-  ...PROVIDER_KEYS,
-  ...RESPONSE_MODEL_KEYS,
-  ...REQUEST_MODEL_KEYS,
-  ...RESPONSE_ID_KEYS,
-  ...REQUEST_ID_KEYS,
-  ...FIRST_CHUNK_SECONDS_KEYS,
-  ...FIRST_CHUNK_MILLIS_KEYS,
-  ...COST_KEYS,
-  SEMANTICS_KEY,
-];
+const DECLARED_SEMANTICS = reading('gen_ai.token.semantics');
+const USAGE_SOURCE = reading(SPANLEDGER_USAGE_SOURCE);
+const ERROR = reading(ERROR_TYPE);
+
+/** All of the above, and nothing else. */
+export const READINGS: readonly Reading[] = ALL;
 
 /** Counts of one span, with the parts that are only informational. */
 export interface SpanCounts extends ReportedCounts {
@@ -187,58 +190,69 @@ export interface SpanCounts extends ReportedCounts {
   readonly modalities: ModalityTokens | null;
 }
 
-export function commonCounts(attributes: Attributes): SpanCounts {
-  const cacheWrite5m = firstCount(attributes, CACHE_WRITE_5M_KEYS);
-  const cacheWrite1h = firstCount(attributes, CACHE_WRITE_1H_KEYS);
+export function commonCounts(from: Readable): SpanCounts {
   return {
-    input: firstCount(attributes, INPUT_KEYS),
-    output: firstCount(attributes, OUTPUT_KEYS),
-    cacheRead: firstCount(attributes, CACHE_READ_KEYS),
-    cacheWrite: firstCount(attributes, CACHE_WRITE_KEYS),
-    reasoning: firstCount(attributes, REASONING_KEYS),
-    uncachedInput: firstCount(attributes, UNCACHED_INPUT_KEYS),
-    total: firstCount(attributes, TOTAL_KEYS),
-    toolPrompt: firstCount(attributes, TOOL_PROMPT_KEYS),
-    cacheWrite5m,
-    cacheWrite1h,
-    modalities: modalities(attributes),
+    input: countOf(from, INPUT),
+    output: countOf(from, OUTPUT),
+    cacheRead: countOf(from, CACHE_READ),
+    cacheWrite: countOf(from, CACHE_WRITE),
+    reasoning: countOf(from, REASONING),
+    uncachedInput: countOf(from, UNCACHED_INPUT),
+    total: countOf(from, TOTAL),
+    toolPrompt: countOf(from, TOOL_PROMPT),
+    cacheWrite5m: countOf(from, CACHE_WRITE_5M),
+    cacheWrite1h: countOf(from, CACHE_WRITE_1H),
+    modalities: modalities(from),
   };
 }
 
 /** Whether a span carries a count under any of the names for input or output. */
-export function hasCounts(attributes: Attributes): boolean {
-  return firstCount(attributes, INPUT_KEYS) !== null || firstCount(attributes, OUTPUT_KEYS) !== null;
+export function hasCounts(from: Readable): boolean {
+  return countOf(from, INPUT) !== null || countOf(from, OUTPUT) !== null;
 }
 
-function modalities(attributes: Attributes): ModalityTokens | null {
+const ANY_MODALITY = AUDIO_INPUT.bit | AUDIO_OUTPUT.bit | IMAGE_INPUT.bit | IMAGE_OUTPUT.bit;
+
+function modalities(from: Readable): ModalityTokens | null {
+  if ((from.readings & ANY_MODALITY) === 0) return null;
   const found = {
-    audioInput: firstCount(attributes, AUDIO_INPUT_KEYS),
-    audioOutput: firstCount(attributes, AUDIO_OUTPUT_KEYS),
-    imageInput: firstCount(attributes, IMAGE_INPUT_KEYS),
-    imageOutput: firstCount(attributes, IMAGE_OUTPUT_KEYS),
+    audioInput: countOf(from, AUDIO_INPUT),
+    audioOutput: countOf(from, AUDIO_OUTPUT),
+    imageInput: countOf(from, IMAGE_INPUT),
+    imageOutput: countOf(from, IMAGE_OUTPUT),
   };
   return Object.values(found).some((value) => value !== null) ? found : null;
 }
 
-export const statedProvider = (attributes: Attributes) => firstLabel(attributes, PROVIDER_KEYS);
-export const responseModel = (attributes: Attributes) => firstLabel(attributes, RESPONSE_MODEL_KEYS);
-export const requestModel = (attributes: Attributes) => firstLabel(attributes, REQUEST_MODEL_KEYS);
-export const statedResponseId = (attributes: Attributes) => firstLabel(attributes, RESPONSE_ID_KEYS);
-export const requestId = (attributes: Attributes) => firstLabel(attributes, REQUEST_ID_KEYS);
-export const reportedCost = (attributes: Attributes) => firstLabel(attributes, COST_KEYS);
+export const statedProvider = (from: Readable) => labelOf(from, PROVIDER);
+export const responseModel = (from: Readable) => labelOf(from, RESPONSE_MODEL);
+export const requestModel = (from: Readable) => labelOf(from, REQUEST_MODEL);
+export const statedResponseId = (from: Readable) => labelOf(from, RESPONSE_ID);
+export const requestId = (from: Readable) => labelOf(from, REQUEST_ID);
+export const reportedCost = (from: Readable) => labelOf(from, COST);
+export const errorType = (from: Readable) => labelOf(from, ERROR);
+export const usageSource = (from: Readable) => labelOf(from, USAGE_SOURCE);
+/** The span says itself that input contains the cached parts and output the reasoning. */
+export const isDeclaredInclusive = (from: Readable) => labelOf(from, DECLARED_SEMANTICS) === 'inclusive';
 
-export function timeToFirstTokenMicros(attributes: Attributes): number | null {
-  return (
-    firstDuration(attributes, FIRST_CHUNK_SECONDS_KEYS, 1_000_000) ??
-    firstDuration(attributes, FIRST_CHUNK_MILLIS_KEYS, 1000)
-  );
+export function timeToFirstTokenMicros(from: Readable): number | null {
+  return durationOf(from, FIRST_CHUNK_SECONDS, 1_000_000) ?? durationOf(from, FIRST_CHUNK_MILLIS, 1000);
 }
 
-function firstDuration(
-  attributes: Attributes,
-  keys: readonly string[],
+function countOf({ attributes, readings }: Readable, { bit, keys }: Reading): number | null {
+  return (readings & bit) === 0 ? null : firstCount(attributes, keys);
+}
+
+function labelOf({ attributes, readings }: Readable, { bit, keys }: Reading): string | null {
+  return (readings & bit) === 0 ? null : firstLabel(attributes, keys);
+}
+
+function durationOf(
+  { attributes, readings }: Readable,
+  { bit, keys }: Reading,
   microsPerUnit: number,
 ): number | null {
+  if ((readings & bit) === 0) return null;
   for (const key of keys) {
     const micros = microsOf(attributes.get(key), microsPerUnit);
     if (micros !== null) return micros;

@@ -13,6 +13,13 @@ export interface Dialect {
   readonly name: string;
   /** The attributes that only this dialect looks at. */
   readonly attributes: readonly string[];
+  /**
+   * The attributes that give the dialect away: a span with none of them is not in it, so it need not be asked. `any`
+   * when something else shows it, which then must be cheap to look at.
+   */
+  readonly clues: readonly string[] | 'any';
+  /** The same for the spans of some scopes only, on top of `clues`. */
+  readonly cluesInScope?: { readonly scope: RegExp; readonly clues: readonly string[] | 'any' };
   /** What on the span shows that it is in this dialect, in words for the record; null when it is not. */
   recognise(span: Span): string | null;
   /** What the span is, by the dialect's own kind; null where the dialect leaves it to the operation name. */

@@ -11,6 +11,7 @@ const OUTPUT = 'genkit:output';
 export const genkit: Dialect = {
   name: 'genkit',
   attributes: [SUBTYPE, NAME, OUTPUT],
+  clues: [SUBTYPE],
   recognise: ({ scopeName, attributes }) =>
     scopeName === 'genkit-tracer' && label(attributes.get(SUBTYPE)) !== null ? SUBTYPE : null,
   part: ({ attributes }) => {

@@ -13,6 +13,8 @@ const RESPONSE = 'gcp.vertex.agent.llm_response';
 export const googleAdk: Dialect = {
   name: 'google-adk',
   attributes: [RESPONSE],
+  clues: [],
+  cluesInScope: { scope: /^gcp\.vertex\.agent$/, clues: 'any' },
   recognise: ({ scopeName }) => (scopeName === SCOPE ? `scope ${SCOPE}` : null),
   part: ({ name }) => {
     if (name === 'call_llm') return call('chat', 'call_llm is a model call');

@@ -25,6 +25,7 @@ const REASONING = ['output_reasoning_tokens', 'output_reasoning', 'reasoning_tok
 export const langfuse: Dialect = {
   name: 'langfuse',
   attributes: [TYPE, MODEL, USAGE, COST, LEVEL, STARTED_ANSWERING],
+  clues: [TYPE],
   recognise: ({ attributes }) => (label(attributes.get(TYPE)) === null ? null : TYPE),
   part: (span) => {
     const type = label(span.attributes.get(TYPE))?.toLowerCase() ?? '';

@@ -12,6 +12,7 @@ const USAGE = 'langsmith.usage_metadata';
 export const langSmith: Dialect = {
   name: 'langsmith',
   attributes: [KIND, INPUT_DETAILS, OUTPUT_DETAILS, USAGE],
+  clues: [KIND],
   recognise: ({ attributes }) => (label(attributes.get(KIND)) === null ? null : KIND),
   part: ({ attributes }) => {
     const kind = label(attributes.get(KIND)) ?? '';

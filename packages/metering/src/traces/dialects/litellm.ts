@@ -10,10 +10,13 @@ const SYSTEM = 'gen_ai.system';
 export const liteLlm: Dialect = {
   name: 'litellm',
   attributes: [CALL_TYPE, SYSTEM],
+  clues: [CALL_TYPE, SYSTEM],
   recognise: ({ name, scopeName, attributes }) => {
+    const isItsScope = scopeName.startsWith('litellm');
+    if (!isItsScope && name !== 'litellm_request') return null;
     const speaksOfModels = attributes.get(SYSTEM) !== undefined || attributes.get(CALL_TYPE) !== undefined;
-    if (/^litellm/.test(scopeName) && speaksOfModels) return `scope ${scopeName}`;
-    return name === 'litellm_request' && speaksOfModels ? `span name ${name}` : null;
+    if (!speaksOfModels) return null;
+    return isItsScope ? `scope ${scopeName}` : `span name ${name}`;
   },
   part: ({ name }) => (name === 'litellm_request' ? call('chat', `${name} is a model call`) : null),
 };

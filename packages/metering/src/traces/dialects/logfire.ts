@@ -7,6 +7,7 @@ const PARTIAL_KEYS = ['gen_ai.usage.partial.input_tokens', 'gen_ai.usage.partial
 export const logfirePending: Dialect = {
   name: 'logfire',
   attributes: [SPAN_TYPE],
+  clues: [SPAN_TYPE],
   recognise: ({ attributes }) =>
     attributes.get(SPAN_TYPE) === 'pending_span' ? `${SPAN_TYPE} = pending_span` : null,
   part: () => ({ kind: 'pending_twin', operation: 'other', why: 'sent at the start of a span that follows' }),
@@ -19,6 +20,7 @@ export const logfirePending: Dialect = {
 export const logfirePartial: Dialect = {
   name: 'logfire',
   attributes: PARTIAL_KEYS,
+  clues: PARTIAL_KEYS,
   recognise: ({ attributes }) => PARTIAL_KEYS.find((key) => attributes.get(key) !== undefined) ?? null,
   part: () => ({ kind: 'partial', operation: 'chat', why: 'partial usage; the root has the whole' }),
 };

@@ -11,6 +11,7 @@ const TYPE = 'mastra.span.type';
 export const mastra: Dialect = {
   name: 'mastra',
   attributes: [TYPE],
+  clues: [TYPE],
   recognise: ({ attributes }) => (label(attributes.get(TYPE)) === null ? null : TYPE),
   part: ({ attributes }) => {
     const type = label(attributes.get(TYPE)) ?? '';

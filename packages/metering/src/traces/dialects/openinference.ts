@@ -28,6 +28,7 @@ const RESPONSE_IDS = [
 export const openInference: Dialect = {
   name: 'openinference',
   attributes: [KIND, OUTPUT, QUESTION, ...ANSWER],
+  clues: [KIND],
   recognise: ({ attributes }) => (label(attributes.get(KIND)) === null ? null : KIND),
   part: ({ attributes, scopeName }) => {
     const kind = label(attributes.get(KIND))?.toUpperCase() ?? '';
@@ -60,7 +61,8 @@ export const openInference: Dialect = {
 };
 
 function responseIdIn(output: unknown): string | null {
-  if (typeof output !== 'string' || !output.trimStart().startsWith('{')) return null;
+  // Answers are long, and most that have no id are no JSON at all.
+  if (typeof output !== 'string' || !/^\s*\{/.test(output) || !output.includes('"id"')) return null;
   for (const pattern of RESPONSE_IDS) {
     const id = pattern.exec(output)?.[1];
     if (id !== undefined) return id;

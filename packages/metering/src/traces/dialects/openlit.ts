@@ -12,6 +12,8 @@ const OPERATION = 'gen_ai.operation.name';
 export const openLit: Dialect = {
   name: 'openlit',
   attributes: [SDK, OPERATION],
+  clues: [SDK],
+  cluesInScope: { scope: /^@?openlit|^$/, clues: [OPERATION] },
   recognise: ({ attributes, resource, scopeName }) => {
     if (attributes.get(OPERATION) === undefined) return null;
     if (/^@?openlit/.test(scopeName)) return `scope ${scopeName}`;

@@ -9,6 +9,8 @@ const KIND = 'traceloop.span.kind';
 const MARKS = [KIND, 'traceloop.workflow.name', 'traceloop.entity.name', 'traceloop.entity.path'];
 const REQUEST_TYPE = 'llm.request.type';
 const OPERATION = 'gen_ai.operation.name';
+const SCOPE = /^@traceloop\/|^opentelemetry\.instrumentation\.(?!.*_v2)/;
+const WORDS_OF_MODELS = [OPERATION, REQUEST_TYPE, 'gen_ai.system', 'gen_ai.provider.name', KIND];
 
 /** The last version of the JavaScript instrumentations that was seen to pass Anthropic's input on without its cache. */
 const JS_CACHE_INSIDE_SINCE = '0.28.0';
@@ -20,11 +22,11 @@ const JS_CACHE_INSIDE_SINCE = '0.28.0';
 export const openLlmetry: Dialect = {
   name: 'openllmetry',
   attributes: [...MARKS, REQUEST_TYPE, OPERATION],
+  clues: [KIND],
+  cluesInScope: { scope: SCOPE, clues: WORDS_OF_MODELS },
   recognise: ({ attributes, scopeName }) => {
-    if (/^@traceloop\/|^opentelemetry\.instrumentation\.(?!.*_v2)/.test(scopeName)) {
-      const speaksOfModels = [OPERATION, REQUEST_TYPE, 'gen_ai.system', 'gen_ai.provider.name', KIND].some(
-        (key) => attributes.get(key) !== undefined,
-      );
+    if (SCOPE.test(scopeName)) {
+      const speaksOfModels = WORDS_OF_MODELS.some((key) => attributes.get(key) !== undefined);
       return speaksOfModels ? `scope ${scopeName}` : null;
     }
     return (

@@ -10,6 +10,7 @@ import type { Dialect } from './dialect.ts';
 export const openTelemetry: Dialect = {
   name: 'opentelemetry',
   attributes: [GEN_AI_OPERATION_NAME, 'gen_ai.system', 'gen_ai.provider.name'],
+  clues: [GEN_AI_OPERATION_NAME, 'gen_ai.provider.name', 'gen_ai.system'],
   recognise: ({ attributes }) => {
     if (label(attributes.get(GEN_AI_OPERATION_NAME)) !== null) return GEN_AI_OPERATION_NAME;
     if (label(attributes.get('gen_ai.provider.name')) !== null) return 'gen_ai.provider.name';

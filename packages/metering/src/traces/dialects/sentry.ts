@@ -10,6 +10,7 @@ const TYPE = 'gen_ai.operation.type';
 export const sentry: Dialect = {
   name: 'sentry',
   attributes: [OP, TYPE],
+  clues: [OP, TYPE],
   recognise: (span) => {
     if (word(span) !== null) return OP;
     return label(span.attributes.get(TYPE)) === null ? null : TYPE;

@@ -2,15 +2,18 @@ import { label } from '../../label.ts';
 import { container, type Dialect, tool } from './dialect.ts';
 
 const KIND = 'spring.ai.kind';
+const SCOPE = /springframework/;
 const OPERATION = 'gen_ai.operation.name';
 
 /** Spring AI through Micrometer, which writes numbers as text. Anthropic's input is passed on without its cache. */
 export const springAi: Dialect = {
   name: 'spring-ai',
   attributes: [KIND, OPERATION],
+  clues: [KIND],
+  cluesInScope: { scope: SCOPE, clues: [OPERATION] },
   recognise: ({ attributes, scopeName }) => {
     if (label(attributes.get(KIND)) !== null) return KIND;
-    const isSpring = /springframework/.test(scopeName) && attributes.get(OPERATION) !== undefined;
+    const isSpring = SCOPE.test(scopeName) && attributes.get(OPERATION) !== undefined;
     return isSpring ? `scope ${scopeName}` : null;
   },
   part: ({ attributes }) => {

@@ -13,6 +13,7 @@ const OPERATION = 'gen_ai.operation.name';
 export const strands: Dialect = {
   name: 'strands',
   attributes: [...PROVIDER_KEYS, OPERATION],
+  clues: PROVIDER_KEYS,
   recognise: ({ attributes }) =>
     PROVIDER_KEYS.find((key) => attributes.get(key) === 'strands-agents') ?? null,
   part: ({ attributes }) => {
