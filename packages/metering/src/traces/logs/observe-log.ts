@@ -1,6 +1,7 @@
 import { SERVICE_NAME } from '@spanledger/semconv';
 import { firstLabel, label } from '../../label.ts';
-import { ENVIRONMENT_KEYS, type Labels, readLabels } from '../labels.ts';
+import { ENVIRONMENT_KEYS, type Labels } from '../labels.ts';
+import { look } from '../meaning.ts';
 import type { Observation, ObservedUsage } from '../observation.ts';
 import { DEFAULT_OBSERVE_SETTINGS, type ObserveSettings } from '../observe.ts';
 import { resolveTokens } from '../tokens.ts';
@@ -53,7 +54,7 @@ function observationOf(
   receivedAtMicros: number,
 ): Observation {
   const endTimeMicros = record.timeMicros ?? record.observedTimeMicros ?? receivedAtMicros;
-  const resourceLabels = readLabels(record.resource, settings.labels);
+  const resourceLabels = look(record.resource, settings.meanings, settings.labels).labels;
   return {
     ...identityOf(record, dialect, event.name),
     name: event.name,
@@ -116,7 +117,7 @@ function usageOf({ counts, placements }: CallEvent): ObservedUsage {
  * Their users cannot label a call, only the process (`OTEL_RESOURCE_ATTRIBUTES`): where they did, that is what they mean.
  */
 function labelsOf(record: LogRecord, resourceLabels: Labels, settings: ObserveSettings): Labels {
-  const labels = readLabels(record.attributes, settings.labels);
+  const { labels } = look(record.attributes, settings.meanings, settings.labels);
   if (resourceLabels.customer === undefined && resourceLabels.customerStandIn === undefined) return labels;
   const { customerStandIn: _account, ...others } = labels;
   return others;
