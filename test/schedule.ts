@@ -3,6 +3,7 @@ import {
   ATTRIBUTES_READ,
   DEFAULT_OBSERVE_SETTINGS,
   decide,
+  LOG_ATTRIBUTES_READ,
   linkedGroups,
   NO_ATTRIBUTION_SETTINGS,
   observe,
@@ -102,6 +103,7 @@ export async function follow(
     book: BOOK,
     bookVersion: catalogue.version,
     wanted,
+    wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
     observing: DEFAULT_OBSERVE_SETTINGS,
     attribution: NO_ATTRIBUTION_SETTINGS,
     limits: {

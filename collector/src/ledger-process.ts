@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Book } from '@spanledger/metering';
-import { attributesRead, observeSettings } from '@spanledger/metering/traces';
+import { attributesRead, logAttributesRead, observeSettings } from '@spanledger/metering/traces';
 import { buildApi } from './api/api.ts';
 import { defaultCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
@@ -57,6 +57,7 @@ export async function runLedgerProcess(
     book,
     bookVersion: catalogue.version,
     wanted: new WantedAttributes(attributesRead(observing)),
+    wantedOfLogs: new WantedAttributes(logAttributesRead(observing)),
     observing,
     attribution: config.attribution,
     limits: {

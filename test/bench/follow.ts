@@ -5,6 +5,7 @@ import { creditRules } from '@spanledger/metering';
 import {
   ATTRIBUTES_READ,
   DEFAULT_OBSERVE_SETTINGS,
+  LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
 } from '@spanledger/metering/traces';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
@@ -63,6 +64,7 @@ export async function benchFollow(): Promise<FollowFigure> {
       book: { catalogue, rules: rules.rules },
       bookVersion: catalogue.version,
       wanted: new WantedAttributes(ATTRIBUTES_READ),
+      wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
       observing: DEFAULT_OBSERVE_SETTINGS,
       attribution: NO_ATTRIBUTION_SETTINGS,
       limits: { ...LEDGER_LIMITS, maxInflatedBytes: 2 ** 26, scan: SCAN_LIMITS },

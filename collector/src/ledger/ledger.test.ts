@@ -6,6 +6,7 @@ import { type Book, type CreditRules, creditRules, type RateCard } from '@spanle
 import {
   ATTRIBUTES_READ,
   DEFAULT_OBSERVE_SETTINGS,
+  LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
 } from '@spanledger/metering/traces';
 import fc from 'fast-check';
@@ -99,6 +100,7 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
     book: BOOK,
     bookVersion: 'book-1',
     wanted: new WantedAttributes(ATTRIBUTES_READ),
+    wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
     observing: DEFAULT_OBSERVE_SETTINGS,
     attribution: NO_ATTRIBUTION_SETTINGS,
     limits: LIMITS,

@@ -5,6 +5,7 @@ import {
   type Observation,
   type ObserveSettings,
   observe,
+  observeLog,
 } from '@spanledger/metering/traces';
 import {
   comparePositions,
@@ -13,7 +14,7 @@ import {
   type JournalReader,
   type JournalRecord,
 } from '../journal/index.ts';
-import { inflate, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
+import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
 import { type Settled, settle } from './settle.ts';
 import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
 import { TraceWindow } from './trace-window.ts';
@@ -62,6 +63,7 @@ export interface LedgerParts {
   readonly book: Book;
   readonly bookVersion: string;
   readonly wanted: WantedAttributes;
+  readonly wantedOfLogs: WantedAttributes;
   /** Which names are labels for what. */
   readonly observing: ObserveSettings;
   /** What else decides who pays. */
@@ -226,27 +228,47 @@ export class Ledger {
         this.readTraces(item);
         return;
       case 'logs':
-        // The receiver takes no logs yet, so none can be in the journal.
-        throw new Error('a logs record in the journal');
+        this.readLogs(item);
+        return;
     }
   }
 
   private readTraces(record: JournalRecord): void {
-    const { tenant, receivedAtMillis } = record;
-    const read = this.decode(record);
+    const { scan } = this.parts.limits;
+    const read = this.decode(record, (body) => readTraces(body, record.bodyType, this.parts.wanted, scan));
     if (read === null) return;
+    const { tenant, receivedAtMillis } = record;
     for (const span of read.rejected) this.batch.rejections.push({ tenant, receivedAtMillis, span });
     for (const span of read.spans) {
-      try {
-        this.arrive(tenant, receivedAtMillis, observe(span, this.parts.observing));
-      } catch (cause) {
-        // An impossible state in the core: this span is kept aside, the others go on.
-        const { traceId, spanId } = span;
-        const content = JSON.stringify({ name: span.name, error: String(cause) });
-        const reason = 'assertion_failed';
-        this.batch.quarantined.push({ tenant, receivedAtMillis, traceId, spanId, reason, content });
-        this.reportAssertion(span, cause);
-      }
+      this.observe(record, span, () => observe(span, this.parts.observing));
+    }
+  }
+
+  /** Log events of the tools that bill by them are observed like spans; all others say nothing here. */
+  private readLogs(record: JournalRecord): void {
+    const { wantedOfLogs, observing, limits } = this.parts;
+    const read = this.decode(record, (body) => readLogs(body, record.bodyType, wantedOfLogs, limits.scan));
+    if (read === null) return;
+    const receivedAtMicros = record.receivedAtMillis * 1000;
+    for (const event of read.records) {
+      const shown = { traceId: event.traceId ?? '', spanId: event.spanId ?? '', name: event.eventName ?? '' };
+      this.observe(record, shown, () => observeLog(event, observing, receivedAtMicros));
+    }
+  }
+
+  private observe(
+    { tenant, receivedAtMillis }: JournalRecord,
+    { traceId, spanId, name }: { readonly traceId: string; readonly spanId: string; readonly name: string },
+    read: () => Observation | null,
+  ): void {
+    try {
+      this.arrive(tenant, receivedAtMillis, read());
+    } catch (cause) {
+      // An impossible state in the core: this one is kept aside, the others go on.
+      const content = JSON.stringify({ name, error: String(cause) });
+      const reason = 'assertion_failed';
+      this.batch.quarantined.push({ tenant, receivedAtMillis, traceId, spanId, reason, content });
+      this.reportAssertion({ traceId, spanId }, cause);
     }
   }
 
@@ -272,11 +294,9 @@ export class Ledger {
   }
 
   /** The receiver has decoded the body once; should it fail now all the same, it is reported and kept as damage. */
-  private decode(record: JournalRecord) {
-    const { limits, wanted } = this.parts;
+  private decode<Read>(record: JournalRecord, read: (body: Uint8Array) => Read): Read | null {
     try {
-      const body = inflate(record.body, record.bodyEncoding, limits.maxInflatedBytes);
-      return readTraces(body, record.bodyType, wanted, limits.scan);
+      return read(inflate(record.body, record.bodyEncoding, this.parts.limits.maxInflatedBytes));
     } catch (cause) {
       const { position } = record;
       const reason = `the body does not decode: ${cause instanceof Error ? cause.message : String(cause)}`;
