@@ -54,7 +54,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'fastify',
     'node:',
   ],
-  'collector/src/api': ['collector/src/errors.ts', 'fastify', '@fastify/type-provider-typebox', 'typebox'],
+  'collector/src/api': [
+    'packages/metering/src',
+    'collector/src/errors.ts',
+    'fastify',
+    '@fastify/type-provider-typebox',
+    'typebox',
+  ],
+  'collector/src/doctor': [
+    'packages/metering/src',
+    'collector/src/otlp',
+    'collector/src/errors.ts',
+    'typebox',
+    'node:',
+  ],
   // The demo is a user of the product: it talks to it over its interfaces and reads only its own folder.
   'collector/src/demo': ['node:', 'openai', 'packages/instrumentation/src', '@opentelemetry/api'],
 };

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import {
   ATTRIBUTES_READ,
   decide,
@@ -11,74 +11,42 @@ import {
 } from '@spanledger/metering/traces';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  bodyEncodingOf,
-  bodyTypeOf,
-  inflate,
-  readTraces,
-  SCAN_LIMITS,
-  WantedAttributes,
-} from '../collector/src/otlp/index.ts';
+import { type ComparedLabel, compare, expectedCalls } from '../collector/src/doctor/compare.ts';
+import { caseNames, readCase, type Truth } from '../collector/src/doctor/corpus.ts';
+import { readTraces, SCAN_LIMITS, WantedAttributes } from '../collector/src/otlp/index.ts';
 import { encodeTraces, type TracesRequest, toJsonBody } from '../collector/src/otlp/testing/bodies.ts';
-import { capturedBodies, requestOf } from '../collector/src/otlp/testing/reference.ts';
+import { requestOf } from '../collector/src/otlp/testing/reference.ts';
 
 /**
  * Captures of real, unmodified instrumentations against a provider that wrote down what it served. What metering makes
  * of the spans is compared with what was served: one billed record for each billable call that has a span, with every
  * count that can be known from the spans, and the customer wherever a span bears one.
  */
-const CORPUS = new URL('corpus/', import.meta.url);
+const CORPUS = fileURLToPath(new URL('corpus/', import.meta.url));
 const wanted = new WantedAttributes(ATTRIBUTES_READ);
 
 /** Long after everything in the captures: containers have waited long enough. */
 const SETTLED = { nowMicros: Date.UTC(2100, 0, 1) * 1000, graceMicros: 60_000_000 };
 
-interface Classes {
-  readonly input_total: number | null;
-  readonly cache_read: number | null;
-  readonly cache_write: number | null;
-  readonly output_total: number | null;
-  readonly reasoning: number | null;
-  readonly output_without_reasoning_only?: number;
-  readonly input_uncached_only?: number;
-}
-
-interface ServedCall {
-  readonly n: number;
-  readonly response_id?: string;
-  readonly billable: boolean;
-  readonly usage_missing: boolean | null;
-  readonly span_missing: boolean | null;
-  readonly attainable_from_spans: Classes | null;
-  readonly expected_label: { readonly customer: string; readonly feature: string; readonly user: string };
-  /** Null where no span has the usage: the labels are there all the same. */
-  readonly labels_found: {
-    readonly customer: string;
-    readonly feature: string;
-    readonly user: string;
-  } | null;
-}
-
 interface Case {
   readonly name: string;
-  readonly calls: readonly ServedCall[];
+  readonly truth: Truth;
+  readonly calls: number;
   readonly requests: readonly TracesRequest[];
 }
 
-const cases: readonly Case[] = readdirSync(CORPUS)
-  .filter((name) => name.endsWith('.meta.json'))
-  .map((name) => {
-    const meta: { calls_made: readonly ServedCall[] } = JSON.parse(
-      readFileSync(new URL(name, CORPUS), 'utf8'),
-    );
-    const requests = capturedBodies(new URL(name, CORPUS)).map(({ bytes, contentType, contentEncoding }) => {
-      const type = bodyTypeOf(contentType);
-      const encoding = bodyEncodingOf(contentEncoding);
-      if (type === undefined || encoding === undefined) throw new Error('an unknown content type');
-      return requestOf(inflate(bytes, encoding, 1024 * 1024), type);
-    });
-    return { name: name.replace('.meta.json', ''), calls: meta.calls_made, requests };
-  });
+const cases: readonly Case[] = await Promise.all(
+  (await caseNames(CORPUS)).map(async (name) => {
+    const { bodies, truth } = await readCase(CORPUS, name);
+    if (truth.kind !== 'calls') throw new Error(`${name} has no calls`);
+    return {
+      name,
+      truth,
+      calls: expectedCalls(truth.calls).length,
+      requests: bodies.map(({ bytes, type }) => requestOf(bytes, type)),
+    };
+  }),
+);
 
 type Encoding = 'protobuf' | 'json';
 
@@ -120,82 +88,11 @@ function onePerRequest(requests: readonly TracesRequest[]): TracesRequest[] {
   );
 }
 
-/** What a billed record must show of a served call, with null where the spans cannot tell. */
-function expectationOf(call: ServedCall) {
-  const classes = call.attainable_from_spans;
-  if (call.usage_missing === true || classes === null) return { status: 'missing' };
-  return {
-    input: classes.input_total,
-    uncached: classes.input_uncached_only ?? null,
-    cacheRead: classes.cache_read,
-    cacheWrite: classes.cache_write,
-    output: classes.output_total,
-    visible: classes.output_without_reasoning_only ?? null,
-    reasoning: classes.reasoning,
-  };
-}
-
-function fits(record: UsageRecord, call: ServedCall, caseName: string): boolean {
-  const { customer, feature, user } = call.expected_label;
-  const isShown = (where: string | undefined, shown: string | null, label: string) =>
-    where === 'nowhere' || shown === label;
-  if (!isShown(call.labels_found?.customer, record.customer, customer)) return false;
-  if (!WITHOUT_NAMES.has(caseName)) {
-    if (!isShown(call.labels_found?.feature, record.feature, feature)) return false;
-    if (!isShown(call.labels_found?.user, record.userId, user)) return false;
-  }
-  const expected = expectationOf(call);
-  const { tokens, usageStatus } = record;
-  if ('status' in expected) return usageStatus === 'missing' && tokens === null;
-  if (tokens === null) return false;
-  const shown = {
-    input: inputTokens(tokens),
-    uncached: tokens.uncachedInput,
-    cacheRead: tokens.cacheRead,
-    cacheWrite: tokens.cacheWrite,
-    output: outputTokens(tokens),
-    visible: tokens.visibleOutput,
-    reasoning: tokens.reasoning,
-  };
-  return Object.entries(expected).every(
-    ([name, value]) =>
-      value === null || Object.entries(shown).some(([key, own]) => key === name && own === value),
-  );
-}
+const ALL_LABELS: readonly ComparedLabel[] = ['customer', 'feature', 'user'];
 
 /** Feature and user are there only as part of other texts (a route, a conversation's id, a name spelt otherwise). */
 const WITHOUT_NAMES: ReadonlySet<string> = new Set(['sentry-10-otel', 'google-adk']);
 
-/** Pairs every served call with one billed record of its own, the pickiest calls first. */
-function unmatched(records: readonly UsageRecord[], one: Case) {
-  const calls = billable(one);
-  const left = new Set(records);
-  const lost: ServedCall[] = [];
-  const pickiest = [...calls].sort((a, b) => Number(a.usage_missing) - Number(b.usage_missing));
-  for (const call of pickiest) {
-    const fitting = [...left].filter((record) => fits(record, call, one.name));
-    const match = fitting.find(({ responseId }) => responseId === call.response_id) ?? fitting[0];
-    if (match === undefined) lost.push(call);
-    else left.delete(match);
-  }
-  return {
-    lost: lost.map(({ n, expected_label, ...call }) => ({
-      n,
-      customer: expected_label.customer,
-      expected: expectationOf({ n, expected_label, ...call }),
-    })),
-    extra: [...left].map(({ spanId, tokens, customer, roleReason, usageReason, dialect }) => ({
-      spanId,
-      tokens,
-      customer,
-      roleReason,
-      usageReason,
-      dialect,
-    })),
-  };
-}
-
-const billable = ({ calls }: Case) => calls.filter((call) => call.billable && call.span_missing !== true);
 const billed = (records: readonly UsageRecord[]) =>
   records.filter(({ billingRole }) => billingRole === 'billed');
 
@@ -209,7 +106,7 @@ function billedTokens(records: readonly UsageRecord[]): number {
 describe('the captures', () => {
   it('are all there', () => {
     expect(cases).toHaveLength(22);
-    expect(cases.reduce((sum, one) => sum + billable(one).length, 0)).toBeGreaterThan(100);
+    expect(cases.reduce((sum, { calls }) => sum + calls, 0)).toBeGreaterThan(100);
   });
 });
 
@@ -217,7 +114,10 @@ describe.each(cases.map((one) => [one.name, one] as const))('%s', (_name, one) =
   const inOrder = inKeyOrder(recordsOf(observationsOf(one.requests, 'protobuf')));
 
   it('has one billed record for each billable call, with all that its spans can tell', () => {
-    expect(unmatched(billed(inOrder), one)).toEqual({ lost: [], extra: [] });
+    const labels = WITHOUT_NAMES.has(one.name) ? (['customer'] as const) : ALL_LABELS;
+    const { differences, calls } = compare(inOrder, one.truth, labels);
+    expect(differences).toEqual([]);
+    expect(calls).toEqual({ expected: one.calls, found: one.calls });
   });
 
   it('reads the same when attributes are there that nobody wants', () => {

@@ -2,17 +2,21 @@ import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
 import { type Config, readConfig } from './config.ts';
+import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
+import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
 import { SpanledgerError } from './errors.ts';
+import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
+import { type Output, painter } from './terminal.ts';
 
 /** What the commands need of the process around them; only `main.ts` has it. */
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean };
-  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
-  readonly stderr: NodeJS.WritableStream;
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly readFile: (path: string) => Promise<string>;
   readonly ledgerProgram: ServiceOptions['ledgerProgram'];
   readonly onStopSignal: (listener: (signal: string) => void) => void;
@@ -25,21 +29,25 @@ const WRONG_USAGE = 2;
 export function buildCli(around: Surroundings): { run(args: readonly string[]): Promise<number> } {
   return {
     async run(args) {
-      const program = commands(around);
+      let exitCode = 0;
+      const program = commands(around, () => {
+        exitCode = FAILED;
+      });
       try {
         await program.parseAsync([...args], { from: 'user' });
-        return 0;
+        return exitCode;
       } catch (error) {
         if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
         if (!(error instanceof SpanledgerError)) throw error;
         around.stderr.write(`${error.code}: ${error.message}\n`);
-        return FAILED;
+        return error.code === 'SL_CORPUS_UNREADABLE' ? WRONG_USAGE : FAILED;
       }
     },
   };
 }
 
-function commands(around: Surroundings): Command {
+/** `onFailure`: the command has done and said all it can, but not everything is well. */
+function commands(around: Surroundings, onFailure: () => void): Command {
   const program = new Command('spanledger')
     .description('Turns the OpenTelemetry spans of AI calls into a ledger of usage, cost and credits.')
     .exitOverride()
@@ -98,7 +106,65 @@ function commands(around: Surroundings): Command {
       const statement = sql === undefined || sql === '-' ? await readAll(around.stdin) : sql;
       printRows(around.stdout, await postQuery(url, statement), options.json === true);
     });
+
+  program
+    .command('doctor')
+    .description('compare what metering makes of captured request bodies with what the provider served')
+    .requiredOption(
+      '--corpus <folder>',
+      'folder with a NAME.meta.json for each case and the bodies that it names',
+    )
+    .addOption(
+      new Option('--encoding <encoding>', 'send the bodies so; default: as they were captured').choices([
+        'protobuf',
+        'json',
+        'both',
+      ]),
+    )
+    .addOption(
+      new Option('--order <order>', 'send the spans so').choices([...ORDERS, 'all']).default('forwards'),
+    )
+    .option('--json', 'print one JSON object, for programs')
+    .addHelpText(
+      'after',
+      `
+Each case goes through the same reading and metering as what is received; no service is needed, nothing is stored.
+Exit code 0 if every case is as served, 1 if some differ or cannot be read, 2 if there is nothing to compare.
+
+Example:
+  spanledger doctor --corpus test/corpus --encoding both --order all`,
+    )
+    .action(async (options: DoctorOptions) => {
+      const reports: CaseReport[] = [];
+      for await (const { report, caseCount } of examineCorpus(options.corpus, arrangementsOf(options))) {
+        reports.push(report);
+        showProgress(around.stderr, reports.length, caseCount);
+      }
+      if (options.json === true) printDoctorJson(around.stdout, reports);
+      else printDoctorTable(around.stdout, reports, painter(around.stdout, around.environment));
+      if (!reports.every(isAsServed)) onFailure();
+    });
   return program;
+}
+
+interface DoctorOptions {
+  readonly corpus: string;
+  readonly encoding?: 'protobuf' | 'json' | 'both';
+  readonly order: Order | 'all';
+  readonly json?: boolean;
+}
+
+function arrangementsOf({ encoding, order }: DoctorOptions): readonly Arrangement[] {
+  const encodings: readonly Encoding[] =
+    encoding === 'both' ? ['protobuf', 'json'] : [encoding ?? 'captured'];
+  const orders = order === 'all' ? ORDERS : [order];
+  return encodings.flatMap((encoding) => orders.map((order) => ({ encoding, order })));
+}
+
+/** A line that is written over, and gone in the end; only for people who watch. */
+function showProgress(out: Output, done: number, total: number): void {
+  if (out.isTTY !== true) return;
+  out.write(done === total ? '\r\u001b[K' : `\r${done} of ${total} cases`);
 }
 
 const DEFAULT_CONFIG_FILE = 'spanledger.yaml';

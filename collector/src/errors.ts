@@ -30,6 +30,8 @@ export const ERRORS = {
   SL_QUERY_BUSY: 'As many queries as allowed are running.',
   SL_API_PATH: 'Nothing is served at this path.',
   SL_API_REQUEST: 'The request is not what this path takes.',
+  SL_TRACE_UNKNOWN: 'The ledger has no spans of the trace.',
+  SL_CORPUS_UNREADABLE: 'A folder of captured bodies, or a case in it, cannot be read.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 

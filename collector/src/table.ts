@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { QueryAnswer } from './api/api.ts';
+import { visible } from './terminal.ts';
 
 /** Prints a query's answer: a table for people, or a JSON array with one row on each line for programs. */
 export function printRows(out: NodeJS.WritableStream, { columns, rows }: QueryAnswer, asJson: boolean): void {
@@ -43,16 +44,8 @@ function isNumeric(type: string): boolean {
   return /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL)/.test(type);
 }
 
-/** NULL is said, not left blank; control characters (a customer may be called anything) are made visible. */
+/** NULL is said, not left blank. */
 function shown(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escaped);
-}
-
-/** As in JSON, which leaves out the upper control characters although terminals obey them too (U+009B is `ESC [`). */
-function escaped(character: string): string {
-  if (character < ' ') return JSON.stringify(character).slice(1, -1);
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return visible(typeof value === 'string' ? value : JSON.stringify(value));
 }

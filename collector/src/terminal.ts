@@ -1,0 +1,72 @@
+import { styleText } from 'node:util';
+
+/** Where a command prints; a terminal says so and how wide it is. */
+export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
+type Format = Parameters<typeof styleText>[0];
+export type Paint = (format: Format, text: string) => string;
+
+/** Colours on a terminal, unless the user wants none (no-color.org); nothing but the text anywhere else. */
+export function painter(
+  out: Output,
+  { NO_COLOR = '', TERM }: Readonly<Record<string, string | undefined>>,
+): Paint {
+  const isColoured = out.isTTY === true && NO_COLOR === '' && TERM !== 'dumb';
+  return (format, text) => (isColoured ? styleText(format, text, { validateStream: false }) : text);
+}
+
+/** Control characters (a customer may be called anything) made visible instead of obeyed. */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escaped);
+}
+
+/** As in JSON, which leaves out the upper control characters although terminals obey them too (U+009B is `ESC [`). */
+function escaped(character: string): string {
+  if (character < ' ') return JSON.stringify(character).slice(1, -1);
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303f\uff00-\uff60\uffe0-\uffe6]/u;
+
+/** How many columns of a terminal a text without control characters takes. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const { segment } of segments.segment(text)) width += WIDE.test(segment) ? 2 : 1;
+  return width;
+}
+
+/** At most so many columns of a text; what is cut off is shown by an ellipsis. */
+export function cutTo(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  let cut = '';
+  let width = 0;
+  for (const { segment } of segments.segment(text)) {
+    width += WIDE.test(segment) ? 2 : 1;
+    if (width > columns - 1) break;
+    cut += segment;
+  }
+  return columns < 1 ? '' : `${cut}…`;
+}
+
+export function padEnd(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
+}
+
+export function padStart(text: string, columns: number): string {
+  return ' '.repeat(Math.max(0, columns - widthOf(text))) + text;
+}
+
+const GROUPS = new Intl.NumberFormat('en-US');
+
+/** `1,200`: digits in groups, the same everywhere. */
+export function grouped(count: number): string {
+  return GROUPS.format(count);
+}
+
+/** `1 call`, `2 calls` */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
