@@ -1,11 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
+import { type TraceReport, TraceReportSchema } from './api/trace.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
-import { SpanledgerError } from './errors.ts';
+import { isErrorCode, SpanledgerError } from './errors.ts';
 import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
+import { printTrace } from './print-trace.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
@@ -101,10 +103,30 @@ function commands(around: Surroundings, onFailure: () => void): Command {
     .option('--json', 'print a JSON array with an object per row, for programs')
     .option('--url <url>', 'the API of the service; default: the address in the configuration')
     .action(async (sql: string | undefined, options: { json?: boolean; url?: string }) => {
-      const { config } = await loadConfig(around, program.opts());
-      const url = options.url ?? `http://${config.listen.host}:${config.listen.api_port}`;
+      const url = await apiUrl(around, program.opts(), options.url);
       const statement = sql === undefined || sql === '-' ? await readAll(around.stdin) : sql;
       printRows(around.stdout, await postQuery(url, statement), options.json === true);
+    });
+
+  program
+    .command('explain')
+    .description('show who bills in one trace, with which tokens, at what cost, for whom, and why')
+    .argument('<trace-id>', '32 hexadecimal digits')
+    .option('--all', 'show also the spans that have nothing to do with a model call')
+    .option('--json', 'print what GET /api/traces/TRACE_ID answers, for programs')
+    .option('--url <url>', 'the API of the service; default: the address in the configuration')
+    .addHelpText(
+      'after',
+      '\nExample:\n  spanledger explain 4bf92f3577b34da6a3ce929d0e0e4736\n\nTrace ids are in the column trace_id of the view usage.',
+    )
+    .action(async (traceId: string, options: { all?: boolean; json?: boolean; url?: string }) => {
+      const report = await getTrace(await apiUrl(around, program.opts(), options.url), traceId);
+      if (options.json === true) {
+        around.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+        return;
+      }
+      const paint = painter(around.stdout, around.environment);
+      printTrace(around.stdout, report, { paint, isWhole: options.all === true });
     });
 
   program
@@ -203,29 +225,64 @@ function sayWhereItIs({ stdout }: Surroundings, config: Config, { otlpPort, apiP
   );
 }
 
+async function apiUrl(
+  around: Surroundings,
+  options: { config?: string },
+  given: string | undefined,
+): Promise<string> {
+  const { config } = await loadConfig(around, options);
+  return given ?? `http://${config.listen.host}:${config.listen.api_port}`;
+}
+
 async function postQuery(url: string, sql: string): Promise<QueryAnswer> {
+  const { isOk, answer } = await ask(url, '/api/query', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sql }),
+  });
+  if (isOk && Value.Check(QueryAnswerSchema, answer)) return answer;
+  if (Value.Check(ApiErrorSchema, answer)) {
+    throw new SpanledgerError('SL_QUERY_FAILED', `${answer.error.message} (${answer.error.code})`);
+  }
+  throw notAnApi(url);
+}
+
+async function getTrace(url: string, traceId: string): Promise<TraceReport> {
+  const { isOk, answer } = await ask(url, `/api/traces/${encodeURIComponent(traceId)}`);
+  if (isOk && Value.Check(TraceReportSchema, answer)) return answer;
+  if (Value.Check(ApiErrorSchema, answer)) {
+    const { code, message } = answer.error;
+    throw new SpanledgerError(isErrorCode(code) ? code : 'SL_INTERNAL', message);
+  }
+  throw notAnApi(url);
+}
+
+async function ask(
+  url: string,
+  path: string,
+  request?: RequestInit,
+): Promise<{ readonly isOk: boolean; readonly answer: unknown }> {
   let response: Response;
   try {
-    response = await fetch(new URL('/api/query', url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ sql }),
-    });
+    response = await fetch(new URL(path, url), request);
   } catch (cause) {
     throw new SpanledgerError(
       'SL_SERVICE_UNREACHABLE',
       `No service answers at ${url}. Start it with: npm start`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
-  const answer: unknown = await response.json();
-  if (response.ok && Value.Check(QueryAnswerSchema, answer)) return answer;
-  if (Value.Check(ApiErrorSchema, answer)) {
-    throw new SpanledgerError('SL_QUERY_FAILED', `${answer.error.message} (${answer.error.code})`);
+  try {
+    return { isOk: response.ok, answer: await response.json() };
+  } catch (cause) {
+    throw notAnApi(url, cause);
   }
-  throw new SpanledgerError('SL_SERVICE_UNREACHABLE', `What answers at ${url} is not a Spanledger API.`);
+}
+
+function notAnApi(url: string, cause?: unknown): SpanledgerError {
+  return new SpanledgerError('SL_SERVICE_UNREACHABLE', `What answers at ${url} is not a Spanledger API.`, {
+    cause,
+  });
 }
 
 async function readAll(stream: NodeJS.ReadableStream): Promise<string> {

@@ -37,6 +37,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
 /** An expected failure: a code, a sentence for people (what was expected, what came, what to do), and a cause. */
 export class SpanledgerError extends Error {
   override readonly name = 'SpanledgerError';

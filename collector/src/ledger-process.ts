@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Book } from '@spanledger/metering';
 import { attributesRead, logAttributesRead, observeSettings } from '@spanledger/metering/traces';
 import { buildApi } from './api/api.ts';
+import { traceReport } from './api/trace.ts';
+import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
 import { defaultCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { JOURNAL_FOLDER, LEDGER_FILE } from './data-folder.ts';
@@ -19,6 +21,12 @@ import { createLogger, Metrics } from './telemetry.ts';
 
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
+
+/** Until the ledger keeps observations: the rows alone, without the columns that only a decided trace has. */
+const ROWS_OF_TRACE = `
+  SELECT ${USAGE_ROW_COLUMNS.join(', ')}
+  FROM (SELECT *, NULL AS superseded_by, NULL AS customer_source, NULL AS feature_source FROM usage)
+  WHERE trace_id = $1`;
 
 /** The main process as the ledger process sees it. */
 export interface Channel {
@@ -81,6 +89,8 @@ export async function runLedgerProcess(
 
   const api = buildApi({
     query: (sql, params) => queries.query(sql, params),
+    trace: async (traceId) =>
+      traceReport([], usageRowsOf(await queries.query(ROWS_OF_TRACE, [traceId])), traceId),
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
       lagBytes: receiver?.journalLagBytes ?? 0,

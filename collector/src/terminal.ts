@@ -70,3 +70,30 @@ export function grouped(count: number): string {
 export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** A stretch of a line in one format. */
+export interface Piece {
+  readonly text: string;
+  readonly format?: Format;
+}
+
+export function widthOfPieces(pieces: readonly Piece[]): number {
+  return pieces.reduce((width, { text }) => width + widthOf(text), 0);
+}
+
+/** The pieces of a line that fit into so many columns, the last of them cut. */
+export function cutPieces(pieces: readonly Piece[], columns: number): readonly Piece[] {
+  const fitting: Piece[] = [];
+  let left = columns;
+  for (const piece of pieces) {
+    const text = cutTo(piece.text, left);
+    if (text !== '') fitting.push({ ...piece, text });
+    if (text !== piece.text) break;
+    left -= widthOf(text);
+  }
+  return fitting;
+}
+
+export function painted(pieces: readonly Piece[], paint: Paint): string {
+  return pieces.map(({ text, format }) => (format === undefined ? text : paint(format, text))).join('');
+}

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { type ApiParts, buildApi } from './api.ts';
+import type { TraceReport } from './trace.ts';
 
 interface BuiltApi {
   readonly server: FastifyInstance;
@@ -17,6 +18,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
       asked.push([sql, params]);
       return { columns: [{ name: 'credits', type: 'DECIMAL(18,6)' }], rows: [['0.100000']] };
     },
+    trace: async () => null,
     readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),
@@ -86,6 +88,59 @@ describe('POST /api/query', () => {
     expect(answer.statusCode).toBe(413);
     expect(answer.json()).toMatchObject({ error: { code: 'SL_API_REQUEST' } });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('GET /api/traces/:id', () => {
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const report: TraceReport = {
+    trace_id: TRACE,
+    linked_traces: [],
+    totals: {
+      billed_calls: 0,
+      input_tokens: null,
+      output_tokens: null,
+      cost_usd: null,
+      credits: null,
+      unpriced_calls: 0,
+      calls_without_usage: 0,
+    },
+    spans: [],
+  };
+
+  it('answers with the report of the trace, whatever the case of its id', async () => {
+    const asked: string[] = [];
+    const { server } = anApi({
+      async trace(traceId) {
+        asked.push(traceId);
+        return report;
+      },
+    });
+    for (const id of [TRACE, TRACE.toUpperCase()]) {
+      const answer = await server.inject(`/api/traces/${id}`);
+      expect([answer.statusCode, answer.json()]).toEqual([200, report]);
+    }
+    expect(asked).toEqual([TRACE, TRACE]);
+  });
+
+  it.each(['abc', `${TRACE}0`, TRACE.replace('4', 'g'), '%20', '-'])(
+    'refuses %s, which is no trace id',
+    async (id) => {
+      const { server } = anApi({ trace: () => Promise.reject(new Error('nobody may be asked')) });
+      const answer = await server.inject(`/api/traces/${id}`);
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json()).toEqual({
+        error: { code: 'SL_API_REQUEST', message: expect.stringContaining('32 hexadecimal digits') },
+      });
+    },
+  );
+
+  it('says of a trace that is not there that it is not', async () => {
+    const answer = await anApi().server.inject(`/api/traces/${TRACE}`);
+    expect(answer.statusCode).toBe(404);
+    expect(answer.json()).toEqual({
+      error: { code: 'SL_TRACE_UNKNOWN', message: expect.stringContaining(`trace ${TRACE}`) },
+    });
   });
 });
 

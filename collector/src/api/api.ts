@@ -2,9 +2,12 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
+import type { TraceReport } from './trace.ts';
 
 export interface ApiParts {
   readonly query: (sql: string, params: readonly QueryParam[]) => Promise<QueryAnswer>;
+  /** All that the ledger holds of a trace and of those linked to it; null when it holds nothing. */
+  readonly trace: (traceId: string) => Promise<TraceReport | null>;
   readonly readiness: () => Readiness;
   /** Metrics in the Prometheus text format. */
   readonly metrics: () => Promise<string>;
@@ -46,6 +49,9 @@ const QueryBody = Type.Object(
   { additionalProperties: false },
 );
 
+const TraceParams = Type.Object({ id: Type.String({ description: 'A trace id: 32 hexadecimal digits.' }) });
+const TRACE_ID = /^[0-9a-f]{32}$/;
+
 /** The HTTP API of the ledger process. Every error is `{"error": {"code", "message"}}`. */
 export function buildApi(parts: ApiParts): FastifyInstance {
   const server = Fastify({
@@ -64,7 +70,7 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     reply.code(404).send({
       error: {
         code: 'SL_API_PATH',
-        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /healthz, /readyz and /metrics.`,
+        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, /healthz, /readyz and /metrics.`,
       },
     }),
   );
@@ -72,6 +78,21 @@ export function buildApi(parts: ApiParts): FastifyInstance {
   server.post('/api/query', { schema: { body: QueryBody } }, (request) =>
     parts.query(request.body.sql, request.body.params ?? []),
   );
+  server.get('/api/traces/:id', { schema: { params: TraceParams } }, async (request) => {
+    const traceId = request.params.id.toLowerCase();
+    if (!TRACE_ID.test(traceId)) {
+      throw new SpanledgerError(
+        'SL_API_REQUEST',
+        `A trace id has 32 hexadecimal digits, this has ${traceId.length} characters: ${request.params.id}`,
+      );
+    }
+    const report = await parts.trace(traceId);
+    if (report !== null) return report;
+    throw new SpanledgerError(
+      'SL_TRACE_UNKNOWN',
+      `The ledger has no span of trace ${traceId}. What was sent a moment ago may still be on its way; a trace without AI calls is not kept.`,
+    );
+  });
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', (_request, reply) => {
     const { isReady, lagBytes, lastCommitAt } = parts.readiness();
@@ -86,6 +107,8 @@ export function buildApi(parts: ApiParts): FastifyInstance {
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
+  SL_API_REQUEST: 400,
+  SL_TRACE_UNKNOWN: 404,
   SL_QUERY_REFUSED: 400,
   SL_QUERY_FAILED: 400,
   SL_QUERY_LIMIT: 422,

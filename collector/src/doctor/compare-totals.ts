@@ -38,7 +38,7 @@ export function compareTotals(billed: readonly UsageRecord[], expected: Expected
   for (const [customer, { calls: wanted }] of byCustomer) {
     const came = billed.filter((record) => record.customer === customer).length;
     if (wanted !== undefined && wanted !== came) {
-      differences.push(`${wanted} calls of customer ${customer} were expected, ${came} came`);
+      differences.push(`customer ${customer} with ${wanted} calls was expected, ${came} came`);
     }
   }
   return {

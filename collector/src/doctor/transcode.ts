@@ -104,6 +104,8 @@ export function requestOf({ type, bytes }: Body): JsonObject {
   if (type === 'protobuf') {
     return readMessage(new WireReader(bytes, SCAN_LIMITS.maxDepth), bytes.length, ROOT);
   }
+  // No bytes are an empty request in either encoding.
+  if (bytes.length === 0) return {};
   return objectOf(JSON.parse(quoteLongIntegers(Buffer.from(bytes).toString('utf8'))));
 }
 
