@@ -206,7 +206,7 @@ function factsOfBilled(span: ReportedSpan): readonly Piece[] {
   const tokens = tokensOf(span);
   const who = whoOf(span);
   // That a label stands on the span itself is the rule; where else it was found is worth a word.
-  const isInherited = span.customer_source?.startsWith('span') === false;
+  const isInherited = span.customer !== null && span.customer_source?.startsWith('span') === false;
   return [
     span.cost_usd === null
       ? lack(`no price (${words(span.price_status)})`)
@@ -294,6 +294,7 @@ function withoutZeros(decimal: string): string {
   return decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
 }
 
-function words(code: string | null): string {
-  return code === null ? 'not known why' : visible(code.replaceAll('_', ' '));
+/** `unpriced:unknown_model` in words, without what the line says already. */
+function words(status: string | null): string {
+  return status === null ? 'not known why' : visible(status.replace(/^unpriced:/, '').replaceAll('_', ' '));
 }
