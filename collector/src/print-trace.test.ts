@@ -110,6 +110,11 @@ describe('a printed trace', () => {
     expect(text).toMatch(/2 billed calls {2}in \? out \? {2}2 calls without a price, 2 calls without usage/);
   });
 
+  it('never takes a feature for a customer', () => {
+    const text = printed(aReport({ customer: null }), { columns: 200 });
+    expect(text).toContain('\u001b[33mno customer · support-chat\u001b[39m');
+  });
+
   it('says that nothing is billed where nothing is', () => {
     expect(printed(aReport({}, tree({ id: 'a', attributes: agent(0, 0) })))).toContain(
       'Total  1 billed call',

@@ -212,7 +212,7 @@ function factsOfBilled(span: ReportedSpan): readonly Piece[] {
       ? lack(`no price (${words(span.price_status)})`)
       : { text: dollars(span.cost_usd) },
     ...(span.credits === null ? [] : [{ text: credits(span.credits) }]),
-    who === null ? lack('no customer') : { text: who, format: 'cyan' },
+    span.customer === null ? lack(who ?? 'no customer') : { text: who ?? '', format: 'cyan' },
     tokens === null ? lack(`usage ${words(span.usage_status)}`) : { text: tokens },
     ...(span.model === null ? [] : [{ text: visible(span.model) }]),
     ...reasonOf(span),
@@ -235,8 +235,9 @@ function reasonOf({ role_reason }: ReportedSpan): readonly Piece[] {
 }
 
 function whoOf({ customer, feature }: ReportedSpan): string | null {
-  const labels = [customer, feature].filter((label) => label !== null);
-  return labels.length === 0 ? null : labels.map(visible).join(' · ');
+  if (customer === null && feature === null) return null;
+  const who = customer === null ? 'no customer' : visible(customer);
+  return feature === null ? who : `${who} · ${visible(feature)}`;
 }
 
 /** `in 1,200 (cached 800) out 300 (reasoning 100)`, or null when the span tells none. */

@@ -115,6 +115,27 @@ describe('spanledger query', () => {
   });
 });
 
+describe('spanledger explain', () => {
+  const explain = (...args: readonly string[]) =>
+    spanledger(['explain', '--url', service.apiUrl, ...args], { cwd: directory });
+  const traceId = aRequestSpan().traceId ?? '';
+
+  it('prints who bills in a trace of the ledger, harmlessly', async () => {
+    const { exitCode, stdout, stderr } = await explain(traceId);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^Trace ${traceId} `));
+    expect(stdout).toMatch(/billed #1 {2}\$0\.00045 .*DROP TABLE usage;.* in 100 out 20 .*gpt-4o-2024-08-06/);
+    expect(stdout).toMatch(/^Total {2}1 billed call {2}in 100 out 20 {2}\$0\.00045/m);
+    expect(stdout).not.toMatch(CONTROL);
+  });
+
+  it('of a trace that is not there is one line with its code, and exit code 1', async () => {
+    const { exitCode, stdout, stderr } = await explain('f'.repeat(32));
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^SL_TRACE_UNKNOWN: .*f{32}/);
+  });
+});
+
 describe('the command line', () => {
   const run = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
     spanledger(args, { cwd: directory, environment });

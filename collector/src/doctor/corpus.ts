@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { SpanledgerError } from '../errors.ts';
-import { type BodyType, bodyEncodingOf, bodyTypeOf, inflate } from '../otlp/index.ts';
+import {
+  type BodyEncoding,
+  type BodyType,
+  bodyEncodingOf,
+  bodyTypeOf,
+  checkTraces,
+  inflate,
+  SCAN_LIMITS,
+} from '../otlp/index.ts';
 
 /**
  * A folder of captured request bodies, each case with the truth about it: `NAME.meta.json` names the bodies and says
@@ -124,7 +132,7 @@ export async function caseNames(folder: string): Promise<readonly string[]> {
 /**
  * Reads one case with its bodies.
  *
- * @throws SL_CORPUS_UNREADABLE with the file and what is wrong with it, and what `inflate` throws.
+ * @throws SL_CORPUS_UNREADABLE with the file and what is wrong with it.
  */
 export async function readCase(folder: string, name: string): Promise<Case> {
   const meta = caseOf(name, await textOf(folder, `${name}${META}`));
@@ -138,9 +146,20 @@ export async function readCase(folder: string, name: string): Promise<Case> {
     if (type === undefined) throw unreadable(file, `has the content type ${contentType ?? '(none)'}`);
     const encoding = bodyEncodingOf(content_encoding ?? undefined);
     if (encoding === undefined) throw unreadable(file, `has the content encoding ${content_encoding}`);
-    bodies.push({ type, bytes: inflate(await bytesOf(folder, file), encoding, MAX_INFLATED_BYTES) });
+    bodies.push(bodyFrom(file, await bytesOf(folder, file), type, encoding));
   }
   return { name, bodies, truth: truthOf(name, meta) };
+}
+
+/** Looked through here, where the file is known, so that what cannot be read is said with its name. */
+function bodyFrom(file: string, sent: Uint8Array, type: BodyType, encoding: BodyEncoding): Body {
+  try {
+    const bytes = inflate(sent, encoding, MAX_INFLATED_BYTES);
+    checkTraces(bytes, type, SCAN_LIMITS);
+    return { type, bytes };
+  } catch (cause) {
+    throw unreadable(file, `cannot be read: ${wordsOf(cause)}`);
+  }
 }
 
 function caseOf(name: string, text: string): Static<typeof CaseSchema> {
