@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { counted, cutPieces, cutTo, type Output, padEnd, painter, visible, widthOf } from './terminal.ts';
+import { counted, cutPieces, type Output, padEnd, painter, visible, widthOf } from './terminal.ts';
 
 const anOutput = (parts: { isTTY?: boolean } = {}): Output => Object.assign(new PassThrough(), parts);
 
@@ -40,7 +40,11 @@ describe('the width of a text', () => {
     ['abc', 1, '…'],
     ['abc', 0, ''],
   ])('of %s is cut to %d columns as %s', (text, columns, cut) => {
-    expect(cutTo(text, columns)).toBe(cut);
+    expect(
+      cutPieces([{ text }], columns)
+        .map((piece) => piece.text)
+        .join(''),
+    ).toBe(cut);
     expect(widthOf(cut)).toBeLessThanOrEqual(columns);
   });
 
@@ -55,7 +59,8 @@ describe('a line of pieces', () => {
     const pieces = [{ text: 'abc', format: 'red' }, { text: 'defg' }, { text: 'h' }] as const;
     expect(cutPieces(pieces, 8)).toEqual(pieces);
     expect(cutPieces(pieces, 5)).toEqual([{ text: 'abc', format: 'red' }, { text: 'd…' }]);
-    expect(cutPieces(pieces, 3)).toEqual([{ text: 'abc', format: 'red' }]);
+    expect(cutPieces(pieces, 4)).toEqual([{ text: 'abc', format: 'red' }, { text: '…' }]);
+    expect(cutPieces(pieces, 3)).toEqual([{ text: 'ab…', format: 'red' }]);
     expect(cutPieces(pieces, 0)).toEqual([]);
   });
 });

@@ -38,19 +38,6 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** At most so many columns of a text; what is cut off is shown by an ellipsis. */
-export function cutTo(text: string, columns: number): string {
-  if (widthOf(text) <= columns) return text;
-  let cut = '';
-  let width = 0;
-  for (const { segment } of segments.segment(text)) {
-    width += WIDE.test(segment) ? 2 : 1;
-    if (width > columns - 1) break;
-    cut += segment;
-  }
-  return columns < 1 ? '' : `${cut}…`;
-}
-
 export function padEnd(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 }
@@ -81,17 +68,31 @@ export function widthOfPieces(pieces: readonly Piece[]): number {
   return pieces.reduce((width, { text }) => width + widthOf(text), 0);
 }
 
-/** The pieces of a line that fit into so many columns, the last of them cut. */
+/** The pieces of a line that fit into so many columns; what is cut off is shown by an ellipsis. */
 export function cutPieces(pieces: readonly Piece[], columns: number): readonly Piece[] {
+  if (widthOfPieces(pieces) <= columns) return pieces;
+  if (columns < 1) return [];
   const fitting: Piece[] = [];
-  let left = columns;
+  let left = columns - 1;
   for (const piece of pieces) {
-    const text = cutTo(piece.text, left);
-    if (text !== '') fitting.push({ ...piece, text });
-    if (text !== piece.text) break;
+    const text = startOf(piece.text, left);
+    const isCut = text !== piece.text;
+    fitting.push({ ...piece, text: isCut ? `${text}…` : text });
+    if (isCut) break;
     left -= widthOf(text);
   }
   return fitting;
+}
+
+function startOf(text: string, columns: number): string {
+  let start = '';
+  let width = 0;
+  for (const { segment } of segments.segment(text)) {
+    width += WIDE.test(segment) ? 2 : 1;
+    if (width > columns) break;
+    start += segment;
+  }
+  return start;
 }
 
 export function painted(pieces: readonly Piece[], paint: Paint): string {
