@@ -1,3 +1,4 @@
+import { observeSettings } from '@spanledger/metering/traces';
 import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
@@ -150,15 +151,19 @@ function commands(around: Surroundings, onFailure: () => void): Command {
     .addHelpText(
       'after',
       `
-Each case goes through the same reading and metering as what is received; no service is needed, nothing is stored.
+Each case goes through the same reading and metering as what is received, with the labels and the attribution of the
+configuration; no service is needed, nothing is stored.
 Exit code 0 if every case is as served, 1 if some differ or cannot be read, 2 if there is nothing to compare.
 
 Example:
   spanledger doctor --corpus test/corpus --encoding both --order all`,
     )
     .action(async (options: DoctorOptions) => {
+      const { config } = await loadConfig(around, program.opts());
+      const settings = { observing: observeSettings(config.labels), attribution: config.attribution };
+      const arrangements = arrangementsOf(options);
       const reports: CaseReport[] = [];
-      for await (const { report, caseCount } of examineCorpus(options.corpus, arrangementsOf(options))) {
+      for await (const { report, caseCount } of examineCorpus(options.corpus, arrangements, settings)) {
         reports.push(report);
         showProgress(around.stderr, reports.length, caseCount);
       }

@@ -22,11 +22,8 @@ import { createLogger, Metrics } from './telemetry.ts';
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
 
-/** Until the ledger keeps observations: the rows alone, without the columns that only a decided trace has. */
-const ROWS_OF_TRACE = `
-  SELECT ${USAGE_ROW_COLUMNS.join(', ')}
-  FROM (SELECT *, NULL AS superseded_by, NULL AS customer_source, NULL AS feature_source FROM usage)
-  WHERE trace_id = $1`;
+/** Without the observations: no plain spans and no names of spans yet, nor linked traces. */
+const ROWS_OF_TRACE = `SELECT ${USAGE_ROW_COLUMNS.join(', ')} FROM usage WHERE trace_id = $1`;
 
 /** The main process as the ledger process sees it. */
 export interface Channel {

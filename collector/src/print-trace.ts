@@ -93,9 +93,10 @@ function treesOf(spans: readonly ReportedSpan[]): readonly (readonly Branch[])[]
   return trees;
 }
 
+/** The numbers of what bills, by usage_id. */
 function numbersOfBilled(spans: readonly ReportedSpan[]): ReadonlyMap<string, number> {
   const billed = spans.filter(({ billing_role }) => billing_role === 'billed');
-  return new Map(billed.map(({ trace_id, span_id }, index) => [`${trace_id}/${span_id}`, index + 1]));
+  return new Map(billed.map(({ trace_id, span_id }, index) => [`${trace_id}${span_id}`, index + 1]));
 }
 
 function headOf(tops: readonly Branch[], isLinked: boolean): readonly Line[] {
@@ -175,7 +176,7 @@ function spanLine(span: ReportedSpan, guides: Piece, numbers: View['numbers']): 
 /** `billed #1`, `duplicate of #1` */
 function roleOf(span: ReportedSpan, numbers: View['numbers']): Piece {
   const role = span.billing_role ?? 'undecided';
-  const own = numbers.get(`${span.trace_id}/${span.span_id}`);
+  const own = numbers.get(`${span.trace_id}${span.span_id}`);
   const other = numbers.get(span.superseded_by ?? '');
   const number = own !== undefined ? ` #${own}` : other !== undefined ? ` of #${other}` : '';
   return { text: `${role}${number}`, format: roleFormat(span) };
@@ -206,7 +207,7 @@ function factsOfBilled(span: ReportedSpan): readonly Piece[] {
   const tokens = tokensOf(span);
   const who = whoOf(span);
   // That a label stands on the span itself is the rule; where else it was found is worth a word.
-  const isInherited = span.customer !== null && span.customer_source?.startsWith('span') === false;
+  const isInherited = span.customer !== null && span.customer_source?.startsWith('span:') === false;
   return [
     span.cost_usd === null
       ? lack(`no price (${words(span.price_status)})`)

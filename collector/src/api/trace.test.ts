@@ -163,7 +163,7 @@ describe('the report of a trace', () => {
     expect(report.totals.billed_calls).toBe(1);
     const superseded = report.spans.find(({ billing_role }) => billing_role === 'duplicate');
     const billed = report.spans.find(({ billing_role }) => billing_role === 'billed');
-    expect(superseded?.superseded_by).toBe(`${billed?.trace_id}/${billed?.span_id}`);
+    expect(superseded?.superseded_by).toBe(`${billed?.trace_id}${billed?.span_id}`);
   });
 
   it('is there for rows of which no observation is kept', () => {

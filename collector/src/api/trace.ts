@@ -32,7 +32,7 @@ const ReportedSpanSchema = Type.Object({
   }),
   role_reason: TextOrNull,
   superseded_by: Type.Union([Type.String(), Type.Null()], {
-    description: 'The span that bills in its place: trace id, a slash, span id.',
+    description: 'The usage_id of the span that bills in its place: its trace id and span id.',
   }),
   usage_status: TextOrNull,
   uncached_input_tokens: TokensOrNull,

@@ -2,9 +2,10 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DEFAULT_OBSERVE_SETTINGS } from '@spanledger/metering/traces';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Arrangement, ORDERS } from './arrange.ts';
-import { type CaseReport, examineCorpus, isAsServed } from './doctor.ts';
+import { type CaseReport, examineCorpus, isAsServed, type MeteringSettings } from './doctor.ts';
 
 const CORPUS = fileURLToPath(new URL('../../../test/corpus/', import.meta.url));
 const AS_CAPTURED: Arrangement = { encoding: 'captured', order: 'forwards' };
@@ -15,9 +16,10 @@ const EVERY_WAY = (['captured', 'protobuf', 'json'] as const).flatMap((encoding)
 async function examined(
   folder: string,
   arrangements: readonly Arrangement[] = [AS_CAPTURED],
+  settings?: MeteringSettings,
 ): Promise<readonly CaseReport[]> {
   const reports: CaseReport[] = [];
-  for await (const { report } of examineCorpus(folder, arrangements)) reports.push(report);
+  for await (const { report } of examineCorpus(folder, arrangements, settings)) reports.push(report);
   return reports;
 }
 
@@ -103,6 +105,20 @@ describe('the doctor', () => {
     expect(broken).toEqual({ kind: 'unreadable', name: 'broken', problem: expect.stringMatching(words) });
     expect(empty?.name).toBe('empty');
     expect(others).toEqual([]);
+  });
+
+  it('attributes as the service is configured to', async () => {
+    const folder = await withTruth('google-adk', (truth) =>
+      truth
+        .replaceAll('"customer": "nowhere"', '"customer": "on the sender"')
+        .replace(/cus_[a-z]+/g, 'cus_house'),
+    );
+    const settings: MeteringSettings = {
+      observing: DEFAULT_OBSERVE_SETTINGS,
+      attribution: { usageClassRules: [], defaults: { customer: { value: 'cus_house', key: 'default' } } },
+    };
+    expect((await examined(folder)).map(isAsServed)).toEqual([false]);
+    expect((await examined(folder, [AS_CAPTURED], settings)).map(isAsServed)).toEqual([true]);
   });
 
   it('refuses a folder without cases, or that is none, and says what was expected', async () => {

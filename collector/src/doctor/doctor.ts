@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import {
-  ATTRIBUTES_READ,
+  type AttributionSettings,
+  attributesRead,
   DEFAULT_GRACE_MICROS,
+  DEFAULT_OBSERVE_SETTINGS,
   decide,
   linkedGroups,
+  NO_ATTRIBUTION_SETTINGS,
+  type ObserveSettings,
   observe,
   type UsageRecord,
 } from '@spanledger/metering/traces';
@@ -27,14 +31,26 @@ export type CaseReport =
     }
   | { readonly kind: 'unreadable'; readonly name: string; readonly problem: string };
 
+/** How the service is configured to read spans. */
+export interface MeteringSettings {
+  readonly observing: ObserveSettings;
+  readonly attribution: AttributionSettings;
+}
+
+const DEFAULT_SETTINGS: MeteringSettings = {
+  observing: DEFAULT_OBSERVE_SETTINGS,
+  attribution: NO_ATTRIBUTION_SETTINGS,
+};
+
 /** @throws SL_CORPUS_UNREADABLE when the folder has no cases; what is wrong with one case is its report. */
 export async function* examineCorpus(
   folder: string,
   arrangements: readonly Arrangement[],
+  settings: MeteringSettings = DEFAULT_SETTINGS,
 ): AsyncGenerator<{ readonly report: CaseReport; readonly caseCount: number }> {
   const names = await caseNames(folder);
   for (const name of names) {
-    yield { report: await examineCase(folder, name, arrangements), caseCount: names.length };
+    yield { report: await examineCase(folder, name, arrangements, settings), caseCount: names.length };
   }
 }
 
@@ -46,10 +62,11 @@ async function examineCase(
   folder: string,
   name: string,
   arrangements: readonly Arrangement[],
+  settings: MeteringSettings,
 ): Promise<CaseReport> {
   try {
     const one = await readCase(folder, name);
-    const reports = arrangements.map((arrangement) => compared(one, arrangement));
+    const reports = arrangements.map((arrangement) => compared(one, arrangement, settings));
     const report = reports.find((report) => !isAsServed(report)) ?? reports[0];
     assert(report !== undefined, 'an examination has at least one arrangement');
     return report;
@@ -60,20 +77,28 @@ async function examineCase(
   }
 }
 
-function compared({ name, bodies, truth }: Case, arrangement: Arrangement): CaseReport {
-  const comparison = compare(usageRecordsOf(arranged(bodies, arrangement)), truth);
+function compared(
+  { name, bodies, truth }: Case,
+  arrangement: Arrangement,
+  settings: MeteringSettings,
+): CaseReport {
+  const comparison = compare(usageRecordsOf(arranged(bodies, arrangement), settings), truth);
   return { kind: 'compared', name, arrangement, comparison };
 }
-
-const WANTED = new WantedAttributes(ATTRIBUTES_READ);
 
 /** Long after all captures: whatever had to wait for other spans has waited. */
 const SETTLED = { nowMicros: Number.MAX_SAFE_INTEGER, graceMicros: DEFAULT_GRACE_MICROS };
 
 /** What the ledger makes of some bodies once their traces are quiet. */
-export function usageRecordsOf(bodies: readonly Body[]): readonly UsageRecord[] {
+function usageRecordsOf(
+  bodies: readonly Body[],
+  { observing, attribution }: MeteringSettings,
+): readonly UsageRecord[] {
+  const wanted = new WantedAttributes(attributesRead(observing));
   const observations = bodies.flatMap(({ bytes, type }) =>
-    readTraces(bytes, type, WANTED, SCAN_LIMITS).spans.flatMap((span) => observe(span) ?? []),
+    readTraces(bytes, type, wanted, SCAN_LIMITS).spans.flatMap((span) => observe(span, observing) ?? []),
   );
-  return linkedGroups(observations).flatMap((group) => decide(group, SETTLED).map(({ usage }) => usage));
+  return linkedGroups(observations).flatMap((group) =>
+    decide(group, SETTLED, attribution).map(({ usage }) => usage),
+  );
 }

@@ -19,7 +19,7 @@ export function aRow(record: UsageRecord, amounts: Partial<UsageRow> = {}): Usag
     dialect: record.dialect,
     billing_role: record.billingRole,
     role_reason: record.roleReason,
-    superseded_by: record.supersededBy,
+    superseded_by: record.supersededBy?.replace('/', '') ?? null,
     usage_status: record.usageStatus,
     uncached_input_tokens: tokens === null ? null : String(tokens.uncachedInput),
     cache_read_tokens: tokens === null ? null : String(tokens.cacheRead),
