@@ -102,7 +102,7 @@ const UNKNOWN = messageShape('a message', {});
 
 export function requestOf({ type, bytes }: Body): JsonObject {
   if (type === 'protobuf') {
-    return readMessage(new WireReader(bytes, SCAN_LIMITS.maxDepth), bytes.length, ROOT);
+    return readMessage(new WireReader(bytes, SCAN_LIMITS.maxDepth, 'traces'), bytes.length, ROOT);
   }
   // No bytes are an empty request in either encoding.
   if (bytes.length === 0) return {};
