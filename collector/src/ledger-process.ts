@@ -17,13 +17,11 @@ import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
 import { DuckDbStore } from './store/store.ts';
+import { readObservations } from './store/traces.ts';
 import { createLogger, Metrics } from './telemetry.ts';
 
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
-
-/** Without the observations: no plain spans and no names of spans yet, nor linked traces. */
-const ROWS_OF_TRACE = `SELECT ${USAGE_ROW_COLUMNS.join(', ')} FROM usage WHERE trace_id = $1`;
 
 /** The main process as the ledger process sees it. */
 export interface Channel {
@@ -86,8 +84,17 @@ export async function runLedgerProcess(
 
   const api = buildApi({
     query: (sql, params) => queries.query(sql, params),
-    trace: async (traceId) =>
-      traceReport([], usageRowsOf(await queries.query(ROWS_OF_TRACE, [traceId])), traceId),
+    trace: async (traceId) => {
+      const observations = await readObservations(store.instance, traceId);
+      const traceIds = [...new Set([traceId, ...observations.map((observation) => observation.traceId)])];
+      const places = traceIds.map((_, index) => `$${index + 1}`).join(', ');
+      const columns = USAGE_ROW_COLUMNS.join(', ');
+      const rows = await queries.query(
+        `SELECT ${columns} FROM usage WHERE trace_id IN (${places})`,
+        traceIds,
+      );
+      return traceReport(observations, usageRowsOf(rows), traceId);
+    },
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
       lagBytes: receiver?.journalLagBytes ?? 0,

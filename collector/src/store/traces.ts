@@ -1,0 +1,93 @@
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type Observation, recall } from '@spanledger/metering/traces';
+import { LINK_WINDOW_MICROS } from '../ledger/store.ts';
+import { MAX_TRACES_OF_A_LINK } from '../ledger/trace-window.ts';
+
+/** More spans than anybody reads, and what a report of them may cost. */
+const MAX_SPANS = 20_000;
+
+interface Seen {
+  readonly observation: Observation;
+  readonly links: readonly string[];
+}
+
+/** What the ledger keeps of the spans of a trace, and of the traces that its link keys join to it; none if unknown. */
+export async function readObservations(
+  instance: DuckDBInstance,
+  traceId: string,
+): Promise<readonly Observation[]> {
+  const connection = await instance.connect();
+  try {
+    const known = new Set<string>();
+    const seen: Seen[] = [];
+    let next: readonly string[] = [traceId];
+    while (next.length > 0 && known.size < MAX_TRACES_OF_A_LINK && seen.length < MAX_SPANS) {
+      for (const id of next) known.add(id);
+      const spans = await readSpans(connection, next);
+      seen.push(...spans);
+      const linked = await linkedTraces(connection, spans);
+      next = linked.filter((id) => !known.has(id));
+    }
+    return seen.map(({ observation }) => observation);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+async function readSpans(connection: DuckDBConnection, traceIds: readonly string[]): Promise<Seen[]> {
+  const rows = await connection.runAndReadAll(
+    `SELECT format('{:032x}', s.trace_id), format('{:016x}', s.span_id),
+       CASE WHEN s.parent_span_id IS NOT NULL THEN format('{:016x}', s.parent_span_id) END,
+       epoch_us(s.event_time), s.duration_us, shape.content, s.detail, s.link_1, s.link_2, s.link_3
+     FROM ledger.span s JOIN ledger.span_shape shape ON shape.code = s.shape
+     WHERE s.trace_id IN (${traceIds.map(decimal).join(', ')})
+     ORDER BY s.rowid
+     LIMIT ${MAX_SPANS}`,
+  );
+  return rows.getRows().map((row) => {
+    const [trace, span, parent, eventTime, duration, shape, detail, ...links] = row;
+    const endTimeMicros = Number(eventTime);
+    return {
+      observation: recall({
+        traceId: String(trace),
+        spanId: String(span),
+        parentSpanId: parent === null ? null : String(parent),
+        startTimeMicros: endTimeMicros - Number(duration),
+        endTimeMicros,
+        shape: String(shape),
+        detail: String(detail),
+      }),
+      links: links.filter((link) => link !== null).map(String),
+    };
+  });
+}
+
+async function linkedTraces(connection: DuckDBConnection, spans: readonly Seen[]): Promise<string[]> {
+  const links = spans.flatMap(({ observation, links }) =>
+    links.map((link) => `(${link}, ${observation.endTimeMicros})`),
+  );
+  if (links.length === 0) return [];
+  const rows = await connection.runAndReadAll(
+    `WITH
+       q(link, micros) AS (VALUES ${links.join(', ')}),
+       s AS (
+         SELECT trace_id, epoch_us(event_time) AS micros, unnest([link_1, link_2, link_3]) AS link
+         FROM ledger.span
+         WHERE event_time BETWEEN make_timestamptz((SELECT min(micros) FROM q) - ${LINK_WINDOW_MICROS})
+           AND make_timestamptz((SELECT max(micros) FROM q) + ${LINK_WINDOW_MICROS})
+       ),
+       linked AS (
+         SELECT q.link, list(DISTINCT s.trace_id) AS trace_ids
+         FROM s JOIN q ON s.link = q.link AND abs(s.micros - q.micros) <= ${LINK_WINDOW_MICROS}
+         GROUP BY q.link
+       )
+     SELECT DISTINCT format('{:032x}', unnest(trace_ids)) FROM linked
+     WHERE len(trace_ids) <= ${MAX_TRACES_OF_A_LINK}`,
+  );
+  return rows.getRows().map(([id]) => String(id));
+}
+
+/** The id as the database writes such a number. Ids are 32 hex digits: whoever asks has checked that. */
+function decimal(traceId: string): string {
+  return `${BigInt(`0x${traceId}`)}::UHUGEINT`;
+}
