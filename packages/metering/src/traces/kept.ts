@@ -86,9 +86,83 @@ export function keep(observation: Observation): KeptObservation {
     parentSpanId,
     startTimeMicros,
     endTimeMicros,
-    shape: JSON.stringify(shapeOf(observation)),
+    shape: shapeTextOf(observation),
     detail: JSON.stringify(detailOf(observation)),
   };
+}
+
+/** A shape that was written out before. */
+interface KnownShape {
+  readonly observation: Observation;
+  readonly text: string;
+}
+
+/**
+ * The shapes met last, so that the same few are not written out for every span: comparing takes a tenth of the time.
+ * The names are what spans of a service differ in most; the bounds keep a sender of random names from filling it.
+ */
+const knownShapes = new Map<string, KnownShape[]>();
+const MAX_NAMES = 2048;
+const SHAPES_PER_NAME = 8;
+
+function shapeTextOf(observation: Observation): string {
+  const name = observation.called.requestModel ?? observation.scopeName;
+  let shapes = knownShapes.get(name);
+  if (shapes === undefined) {
+    if (knownShapes.size >= MAX_NAMES) knownShapes.clear();
+    shapes = [];
+    knownShapes.set(name, shapes);
+  }
+  for (const shape of shapes) if (hasShapeOf(observation, shape.observation)) return shape.text;
+  const text = JSON.stringify(shapeOf(observation));
+  if (shapes.length >= SHAPES_PER_NAME) shapes.shift();
+  shapes.push({ observation, text });
+  return text;
+}
+
+/** Whether all that `shapeOf` writes is equal. */
+function hasShapeOf(one: Observation, other: Observation): boolean {
+  return (
+    one.why === other.why &&
+    one.kind === other.kind &&
+    one.operation === other.operation &&
+    one.spanKind === other.spanKind &&
+    one.status === other.status &&
+    one.scopeName === other.scopeName &&
+    one.service === other.service &&
+    one.environment === other.environment &&
+    one.isCumulative === other.isCumulative &&
+    one.failedUnanswered === other.failedUnanswered &&
+    one.dialect === other.dialect &&
+    one.dialectEvidence === other.dialectEvidence &&
+    one.called.provider === other.called.provider &&
+    one.called.gateway === other.called.gateway &&
+    one.called.requestModel === other.called.requestModel &&
+    one.called.responseModel === other.called.responseModel &&
+    hasUsageShapeOf(one.usage, other.usage) &&
+    LABEL_FIELDS.every((field) => one.labels[field]?.key === other.labels[field]?.key) &&
+    areEqualLabels(one.resourceLabels, other.resourceLabels)
+  );
+}
+
+function hasUsageShapeOf(one: ObservedUsage | null, other: ObservedUsage | null): boolean {
+  if (one === null || other === null) return one === other;
+  return (
+    one.status === other.status &&
+    one.hasCounts === other.hasCounts &&
+    one.cacheSemantics === other.cacheSemantics &&
+    one.reasoningSemantics === other.reasoningSemantics &&
+    one.detail === other.detail
+  );
+}
+
+function areEqualLabels(one: Labels, other: Labels): boolean {
+  return (
+    one === other ||
+    LABEL_FIELDS.every(
+      (field) => one[field]?.key === other[field]?.key && one[field]?.value === other[field]?.value,
+    )
+  );
 }
 
 /** What `keep` was given. */
