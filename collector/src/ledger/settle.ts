@@ -345,13 +345,17 @@ function newestArrivalMillis(group: readonly OpenTrace[]): number | null {
   return newest;
 }
 
-/** The newest spans of the trace that has changed, and with them those of the linked traces while there is room. */
+/**
+ * Whatever has just arrived; then the newest spans of the trace that has changed, and with them those of the linked
+ * traces while there is room.
+ */
 function observationsOf(group: readonly OpenTrace[]): readonly Observation[] {
   const observations: Observation[] = [];
   for (const { spans } of group) {
-    const room = MAX_SPANS_TOGETHER - observations.length;
-    const newest = spans.length > room ? spans.slice(spans.length - room) : spans;
-    for (const span of newest) observations.push(observationOf(span));
+    const first = spans.length - (MAX_SPANS_TOGETHER - observations.length);
+    for (const [index, span] of spans.entries()) {
+      if (index >= first || span.observation !== null) observations.push(observationOf(span));
+    }
   }
   return observations;
 }

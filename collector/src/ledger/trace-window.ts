@@ -24,10 +24,10 @@ export class OpenTrace implements TraceKey {
   isLoaded: boolean;
   arrivals: Arrival[] = [];
   /** Link keys of its calls. */
-  readonly links: number[] = [];
+  links: number[] = NONE;
   /** Traces that share a link with this one and have left the memory; null: none. */
   partners: Set<string> | null = null;
-  readonly #spans: TraceSpan[] = [];
+  #spans: TraceSpan[] = NONE;
   /** Records of spans whose observation the ledger does not have (written before it kept any): they stay. */
   #settled: Map<string, HeldRecord> | null = null;
   #bySpanId: Map<string, TraceSpan> | null = null;
@@ -44,7 +44,7 @@ export class OpenTrace implements TraceKey {
 
   add(span: TraceSpan): void {
     this.#bySpanId?.set(span.held.kept.spanId, span);
-    this.#spans.push(span);
+    this.#spans = grown(this.#spans, span);
     if (this.#bySpanId === null && this.#spans.length > FEW) {
       this.#bySpanId = new Map(this.#spans.map((each) => [each.held.kept.spanId, each]));
     }
@@ -60,6 +60,10 @@ export class OpenTrace implements TraceKey {
     if (this.#bySpanId !== null) return this.#bySpanId.get(spanId) ?? null;
     for (const span of this.#spans) if (span.held.kept.spanId === spanId) return span;
     return null;
+  }
+
+  addLink(link: number): void {
+    this.links = grown(this.links, link);
   }
 
   isSettled(spanId: string): boolean {
@@ -84,6 +88,15 @@ export class OpenTrace implements TraceKey {
       }
     }
   }
+}
+
+const NONE: never[] = [];
+
+/** An array that grows by itself makes room for seventeen at once, and most traces have few spans. */
+function grown<Item>(items: Item[], item: Item): Item[] {
+  if (items.length < FEW) return [...items, item];
+  items.push(item);
+  return items;
 }
 
 /** Up to so many spans, looking at each is faster than a map, and smaller. */
@@ -216,17 +229,16 @@ export class TraceWindow {
    * because the link has just proved to be common.
    */
   link(trace: OpenTrace, link: number): ReadonlySet<OpenTrace> | null {
-    if (!trace.links.includes(link)) trace.links.push(link);
     const linked = this.#links.get(link);
-    if (linked === undefined) this.#links.set(link, trace);
-    else if (linked instanceof Set) {
+    if (linked === COMMON || linked === trace) return null;
+    if (linked instanceof Set) {
+      if (linked.has(trace)) return null;
       linked.add(trace);
-      if (linked.size > MAX_TRACES_OF_A_LINK) {
-        this.setCommon(link);
-        return linked;
-      }
-    } else if (linked !== COMMON && linked !== trace) this.#links.set(link, new Set([linked, trace]));
-    return null;
+    } else this.#links.set(link, linked === undefined ? trace : new Set([linked, trace]));
+    trace.addLink(link);
+    if (!(linked instanceof Set) || linked.size <= MAX_TRACES_OF_A_LINK) return null;
+    this.setCommon(link);
+    return linked;
   }
 
   /** Whether another trace in memory, or too many of them, bear the link: then the store need not be asked. */
