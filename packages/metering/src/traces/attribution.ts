@@ -1,6 +1,6 @@
+import type { Bearers } from './bearers.ts';
 import type { Label, LabelField, Labels } from './labels.ts';
-import type { Observation } from './observation.ts';
-import { ancestors, byKey, type Forest, type Node } from './trace.ts';
+import type { Node } from './trace.ts';
 import type {
   AttributionLevel,
   AttributionSource,
@@ -41,38 +41,41 @@ export const NO_ATTRIBUTION_SETTINGS: AttributionSettings = { usageClassRules: [
 export function attribute(
   node: Node,
   others: readonly Node[],
-  forest: Forest,
+  bearers: Bearers,
   settings: AttributionSettings,
 ): Attribution {
-  const levels = levelsOf(node, others, forest);
-  const near = (field: LabelField) => levels.find((level) => level.labels[field] !== undefined);
-  const resource: Level = { level: 'resource', labels: node.observation.resourceLabels };
-  const fallback: Level = { level: 'default', labels: settings.defaults };
+  const near = nearestLabels(node, others, bearers);
+  const { resourceLabels } = node.observation;
+  const { defaults } = settings;
 
   const customer =
-    found('customer', [near('customer')]) ??
-    found('customerStandIn', [near('customerStandIn')]) ??
-    found('customer', [resource]) ??
-    found('customerStandIn', [resource]) ??
-    found('customer', [fallback]);
+    near('customer') ??
+    near('customerStandIn') ??
+    found(resourceLabels.customer, 'resource') ??
+    found(resourceLabels.customerStandIn, 'resource') ??
+    found(defaults.customer, 'default');
   const feature =
-    found('feature', [near('feature'), resource]) ??
-    found('featureStandIn', [near('featureStandIn'), resource]) ??
-    found('feature', [fallback]);
-  const userId = found('userId', [near('userId'), resource, fallback]);
-  const sessionId = found('sessionId', [near('sessionId'), resource, fallback]);
+    near('feature') ??
+    found(resourceLabels.feature, 'resource') ??
+    near('featureStandIn') ??
+    found(resourceLabels.featureStandIn, 'resource') ??
+    found(defaults.feature, 'default');
+  const userId =
+    near('userId') ?? found(resourceLabels.userId, 'resource') ?? found(defaults.userId, 'default');
+  const sessionId =
+    near('sessionId') ?? found(resourceLabels.sessionId, 'resource') ?? found(defaults.sessionId, 'default');
   const usageClass = usageClassOf(
-    found('usageClass', [near('usageClass'), resource]),
+    near('usageClass') ?? found(resourceLabels.usageClass, 'resource'),
     node,
     customer,
     settings,
   );
   return {
-    actionId: found('actionId', [near('actionId')])?.value ?? node.observation.traceId,
-    customer: customer?.value ?? null,
-    feature: feature?.value ?? null,
-    userId: userId?.value ?? null,
-    sessionId: sessionId?.value ?? null,
+    actionId: near('actionId')?.label.value ?? node.observation.traceId,
+    customer: customer?.label.value ?? null,
+    feature: feature?.label.value ?? null,
+    userId: userId?.label.value ?? null,
+    sessionId: sessionId?.label.value ?? null,
     usageClass: usageClass.usageClass,
     sources: {
       customer: sourceOf(customer),
@@ -92,99 +95,49 @@ export const NO_SOURCES: AttributionSources = {
   usageClass: null,
 };
 
-interface Level {
-  readonly level: AttributionLevel;
-  readonly labels: Labels;
-}
-
-interface Found extends Label {
+interface Found {
+  readonly label: Label;
   readonly level: AttributionLevel;
 }
 
-function found(field: LabelField, levels: readonly (Level | undefined)[]): Found | null {
-  for (const level of levels) {
-    const label = level?.labels[field];
-    if (level !== undefined && label !== undefined) return { ...label, level: level.level };
-  }
-  return null;
+function found(label: Label | undefined, level: AttributionLevel): Found | null {
+  return label === undefined ? null : { label, level };
 }
 
-function sourceOf(label: Found | null): AttributionSource | null {
-  return label === null ? null : { level: label.level, key: label.key };
+function sourceOf(found: Found | null): AttributionSource | null {
+  return found === null ? null : { level: found.level, key: found.label.key };
 }
 
-/** All that bears labels for a call, nearest first. */
-function levelsOf(node: Node, others: readonly Node[], forest: Forest): readonly Level[] {
-  const levels: Level[] = [{ level: 'span', labels: node.observation.labels }];
-  for (const other of others) levels.push({ level: 'duplicate', labels: other.observation.labels });
-  let isBroken = false;
-  for (const start of [node, ...others]) {
-    const way = wayUp(start);
-    for (const above of way.above) {
-      const level = above.parent === null && !above.isOrphan ? 'root' : 'ancestor';
-      levels.push({ level, labels: above.observation.labels });
+/** Finds in all that bears labels for a call, nearest first. */
+function nearestLabels(
+  node: Node,
+  others: readonly Node[],
+  bearers: Bearers,
+): (field: LabelField) => Found | null {
+  const { labels } = node.observation;
+  const around = bearers.around(node);
+  const aroundOthers = others.map((other) => bearers.around(other));
+  const isBroken = around.isBroken || aroundOthers.some((other) => other.isBroken);
+  return (field) => {
+    const own = labels[field];
+    if (own !== undefined) return { label: own, level: 'span' };
+    for (const other of others) {
+      const label = other.observation.labels[field];
+      if (label !== undefined) return { label, level: 'duplicate' };
     }
-    isBroken ||= way.isBroken;
-  }
-  if (isBroken) {
-    for (const near of aroundInTime(node, forest))
-      levels.push({ level: 'trace', labels: near.observation.labels });
-  }
-  return levels;
+    let above = around.nearest[field];
+    for (let index = 0; above === null && index < aroundOthers.length; index++)
+      above = aroundOthers[index]?.nearest[field] ?? null;
+    if (above !== null) {
+      return found(above.observation.labels[field], isRoot(above) ? 'root' : 'ancestor');
+    }
+    const near = isBroken ? bearers.inTime(node, field) : null;
+    return near === null ? null : found(near.observation.labels[field], 'trace');
+  };
 }
 
-interface WayUp {
-  readonly above: readonly Node[];
-  /** It ends at a span that names a parent which is not there. */
-  readonly isBroken: boolean;
-}
-
-/**
- * The spans around one, up to the border of a developer's tool: a program that was merely started from the tool joins
- * its trace, but whoever sits at the tool is not who the program works for.
- */
-function wayUp(node: Node): WayUp {
-  const above: Node[] = [];
-  for (const span of ancestors(node)) {
-    if (isForeign(span, node)) return { above, isBroken: false };
-    above.push(span);
-  }
-  return { above, isBroken: node.top.isOrphan };
-}
-
-const DEVELOPER_TOOL =
-  /^(?:claude[-_]?code|codex(?:[-_].*)?|gemini[-_]cli|copilot[-_]chat|github[-_]copilot)$/;
-
-function isForeign({ observation: above }: Node, { observation }: Node): boolean {
-  if (above.service === observation.service) return false;
-  return above.dialect === 'claude-code' || DEVELOPER_TOOL.test(above.service ?? '');
-}
-
-/**
- * The labelled spans of a trace that a broken way up does not reach: those that were running when the call began, the
- * shortest first, because it is the most likely to be around it.
- */
-function aroundInTime(node: Node, { nodes }: Forest): readonly Node[] {
-  const { traceId, startTimeMicros } = node.observation;
-  return nodes
-    .filter((other) => {
-      const { observation } = other;
-      return (
-        observation.traceId === traceId &&
-        other !== node &&
-        Object.keys(observation.labels).length > 0 &&
-        observation.startTimeMicros <= startTimeMicros &&
-        startTimeMicros <= observation.endTimeMicros &&
-        // Another call's labels speak for that call.
-        observation.kind !== 'call' &&
-        !isForeign(other, node)
-      );
-    })
-    .sort((one, other) => durationOf(one.observation) - durationOf(other.observation) || byKey(one, other));
-}
-
-function durationOf({ startTimeMicros, endTimeMicros }: Observation): number {
-  return endTimeMicros - startTimeMicros;
+function isRoot({ parent, isOrphan }: Node): boolean {
+  return parent === null && !isOrphan;
 }
 
 interface ClassWithSource {
@@ -194,19 +147,19 @@ interface ClassWithSource {
 
 /** A label, else a rule, else an environment that is named like a class, else `customer`. */
 function usageClassOf(
-  label: Found | null,
+  stated: Found | null,
   { observation: { environment, service } }: Node,
   customer: Found | null,
   { usageClassRules }: AttributionSettings,
 ): ClassWithSource {
-  if (label !== null) {
-    return { usageClass: usageClassNamed(label.value) ?? 'customer', source: sourceOf(label) };
+  if (stated !== null) {
+    return { usageClass: usageClassNamed(stated.label.value) ?? 'customer', source: sourceOf(stated) };
   }
   const rule = usageClassRules.find(
     (candidate) =>
       (candidate.environment === undefined || candidate.environment === environment) &&
       (candidate.service === undefined || candidate.service === service) &&
-      (candidate.customer === undefined || candidate.customer === customer?.value),
+      (candidate.customer === undefined || candidate.customer === customer?.label.value),
   );
   if (rule !== undefined) return { usageClass: rule.usageClass, source: { level: 'rule', key: rule.name } };
   const named = environment === null ? null : usageClassNamed(environment);

@@ -1,6 +1,6 @@
-import { DisjointSets, linkKeys } from './linked.ts';
+import { answerLink, DisjointSets, MAX_TRACES_OF_A_LINK, requestLink, responseLink } from './linked.ts';
 import { hasTokens, isExact, type Observation } from './observation.ts';
-import { ancestors, byKey, type Forest, type Node } from './trace.ts';
+import { byKey, type Forest, type Node } from './trace.ts';
 import { inputTokens, type Operation, outputTokens } from './usage.ts';
 
 /**
@@ -26,29 +26,29 @@ const SAME_SERVICE_TOLERANCE_MICROS = 100_000;
 const OTHER_SERVICE_TOLERANCE_MICROS = 15 * 60 * 1_000_000;
 
 /**
- * Which spans are one call. Three things make them one: a common identity (the id of the response or of the request)
- * at the same time; likeness, where a side knows no id; or standing directly around one another without a tool or an
- * agent between.
+ * Which spans are one call, by the index of their nodes. Three things make them one: a common identity (the id of the
+ * response or of the request) at the same time; likeness, where a side knows no id; or standing directly around one
+ * another without a tool or an agent between.
  */
-export function findCalls(forest: Forest): ReadonlyMap<Node, Call> {
+export function findCalls(forest: Forest): readonly (Call | undefined)[] {
   const nodes = forest.nodes.filter(({ observation }) => isCallLike(observation));
-  const same = new DisjointSets<Node>();
-  for (const node of nodes) same.add(node);
-  const exceptions: Exceptions = { sums: new Set(), inside: new Map(), failed: new Set() };
-  if (nodes.length > 1) {
+  const calls = new Array<Call | undefined>(forest.nodes.length).fill(undefined);
+  const settle = (spans: readonly Node[], exceptions: Exceptions) => {
+    const call = callOf(spans, exceptions);
+    for (const span of spans) {
+      // A candidate that nothing identifies stays a candidate; its tree decides.
+      const isAlone = span.observation.kind === 'candidate' && call.accounts.length === 1;
+      if (!isAlone) calls[span.index] = call;
+    }
+  };
+  if (nodes.length === 1) {
+    settle(nodes, NO_EXCEPTIONS);
+  } else if (nodes.length > 1) {
+    const same = new DisjointSets(forest.nodes.length);
     joinByIdentity(nodes, same);
     joinByLikeness(nodes, same);
-    joinByNesting(nodes, same, exceptions);
-  }
-
-  const calls = new Map<Node, Call>();
-  for (const spans of groupedBy(nodes, (node) => [same.find(node)]).values()) {
-    const call = callOf(spans, exceptions);
-    for (const span of spans) calls.set(span, call);
-  }
-  for (const node of nodes) {
-    // A candidate that nothing identifies stays a candidate; its tree decides.
-    if (node.observation.kind === 'candidate' && calls.get(node)?.accounts.length === 1) calls.delete(node);
+    const exceptions = joinByNesting(forest, nodes, same);
+    for (const spans of groupedBy(nodes, (node) => same.find(node.index)).values()) settle(spans, exceptions);
   }
   return calls;
 }
@@ -57,13 +57,21 @@ function isCallLike({ kind }: Observation): boolean {
   return kind === 'call' || kind === 'candidate';
 }
 
-function joinByIdentity(nodes: readonly Node[], same: DisjointSets<Node>): void {
-  for (const [name, spans] of groupedBy(nodes, ({ observation }) => linkKeys(observation))) {
-    if (name.startsWith('answer:')) continue;
-    for (const { one, other } of neighbours(spans)) {
-      if (mayBeOneCall(one.observation, other.observation)) same.join(one, other);
+function joinByIdentity(nodes: readonly Node[], same: DisjointSets): void {
+  for (const linkOf of [responseLink, requestLink]) {
+    for (const spans of groupedBy(nodes, ({ observation }) => linkOf(observation)).values()) {
+      if (spans.length === 1 || isShared(spans)) continue;
+      eachPair(spans, (one, other) => {
+        if (mayBeOneCall(one.observation, other.observation)) same.join(one.index, other.index);
+      });
     }
   }
+}
+
+/** By so many traces that it is no identity. */
+function isShared(spans: readonly Node[]): boolean {
+  if (spans.length <= MAX_TRACES_OF_A_LINK) return false;
+  return new Set(spans.map(({ observation }) => observation.traceId)).size > MAX_TRACES_OF_A_LINK;
 }
 
 /**
@@ -71,24 +79,40 @@ function joinByIdentity(nodes: readonly Node[], same: DisjointSets<Node>): void 
  * counts, at the same time from another instrumentation. Equal calls in parallel look like that too, so here one span
  * is paired with one other, the nearest in time, and never with more.
  */
-function joinByLikeness(nodes: readonly Node[], same: DisjointSets<Node>): void {
-  const likenesses = groupedBy(nodes, ({ observation }) => [
-    ...linkKeys(observation).filter((name) => name.startsWith('answer:')),
-    ...countsOf(observation),
-  ]);
+function joinByLikeness(nodes: readonly Node[], same: DisjointSets): void {
+  if (haveOneScope(nodes)) return;
+  const answers = groupedBy(nodes, ({ observation }) => answerLink(observation));
+  const counts = groupedBy(nodes, ({ observation }) => countsOf(observation));
   const paired = new Set<string>();
-  for (const spans of likenesses.values()) {
-    if (new Set(spans.map(({ observation }) => observation.scopeName)).size === 1) continue;
-    for (const { one, other } of neighbours(spans).sort(byNearness)) {
-      const [mine, theirs] = [one.observation, other.observation];
-      if (same.find(one) === same.find(other) || !areAlike(mine, theirs)) continue;
+  const groups = [...answers.values(), ...counts.values()].sort((a, b) => placeOf(a) - placeOf(b));
+  for (const spans of groups) {
+    if (spans.length === 1 || haveOneScope(spans) || isShared(spans)) continue;
+    const pairs: Pair[] = [];
+    eachPair(spans, (one, other) => {
+      if (areAlike(one.observation, other.observation)) pairs.push({ one, other });
+    });
+    for (const { one, other } of pairs.sort(byNearness)) {
+      if (same.find(one.index) === same.find(other.index)) continue;
       // A third instrumentation may see the call too, so a span is free for each scope.
-      const places = [`${one.key} ${theirs.scopeName}`, `${other.key} ${mine.scopeName}`];
+      const places = [
+        `${one.key} ${other.observation.scopeName}`,
+        `${other.key} ${one.observation.scopeName}`,
+      ];
       if (places.some((place) => paired.has(place))) continue;
       for (const place of places) paired.add(place);
-      same.join(one, other);
+      same.join(one.index, other.index);
     }
   }
+}
+
+/** Groups are gone through in the order of their first spans, so that of two likenesses the earlier is believed. */
+function placeOf([first]: readonly Node[]): number {
+  return first?.index ?? 0;
+}
+
+function haveOneScope(spans: readonly Node[]): boolean {
+  const scopeName = spans[0]?.observation.scopeName;
+  return spans.every(({ observation }) => observation.scopeName === scopeName);
 }
 
 interface Pair {
@@ -102,13 +126,13 @@ interface Pair {
  */
 const NEIGHBOURS = 32;
 
-function neighbours(spans: readonly Node[]): Pair[] {
+function eachPair(spans: readonly Node[], visit: (one: Node, other: Node) => void): void {
   const inOrder = [...spans].sort(
     (a, b) => a.observation.startTimeMicros - b.observation.startTimeMicros || byKey(a, b),
   );
-  return inOrder.flatMap((other, index) =>
-    inOrder.slice(Math.max(0, index - NEIGHBOURS), index).map((one) => ({ one, other })),
-  );
+  inOrder.forEach((other, index) => {
+    for (const one of inOrder.slice(Math.max(0, index - NEIGHBOURS), index)) visit(one, other);
+  });
 }
 
 function byNearness(a: Pair, b: Pair): number {
@@ -127,24 +151,25 @@ function areAlike(one: Observation, other: Observation): boolean {
 /** Fewer tokens than this are too common to tell calls apart. */
 const MIN_TELLING_TOKENS = 32;
 
-function countsOf({ traceId, usage }: Observation): readonly string[] {
-  if (usage?.status !== 'reported' || usage.tokens === null) return [];
+function countsOf({ traceId, usage }: Observation): string | null {
+  if (usage?.status !== 'reported' || usage.tokens === null) return null;
   const input = inputTokens(usage.tokens);
   const output = outputTokens(usage.tokens);
-  return input + output < MIN_TELLING_TOKENS ? [] : [`counts:${traceId}:${input}:${output}`];
+  return input + output < MIN_TELLING_TOKENS ? null : `${traceId}:${input}:${output}`;
 }
 
+/** The nodes that have a name, by their names, both in the order of the nodes. */
 function groupedBy<Name>(
   nodes: readonly Node[],
-  namesOf: (node: Node) => readonly Name[],
+  nameOf: (node: Node) => Name | null,
 ): ReadonlyMap<Name, readonly Node[]> {
   const groups = new Map<Name, Node[]>();
   for (const node of nodes) {
-    for (const name of namesOf(node)) {
-      const before = groups.get(name);
-      if (before === undefined) groups.set(name, [node]);
-      else before.push(node);
-    }
+    const name = nameOf(node);
+    if (name === null) continue;
+    const before = groups.get(name);
+    if (before === undefined) groups.set(name, [node]);
+    else before.push(node);
   }
   return groups;
 }
@@ -169,30 +194,42 @@ function isAtTheSameTime(one: Observation, other: Observation): boolean {
 /** What nesting found that is more than a wrapper around one call. */
 interface Exceptions {
   /** Spans that add up several calls below them. */
-  readonly sums: Set<Node>;
+  readonly sums: ReadonlySet<Node>;
   /** Calls whose usage only the span around them knows. */
+  readonly inside: ReadonlyMap<Node, Node>;
+  readonly failed: ReadonlySet<Node>;
+}
+
+interface Findings extends Exceptions {
+  readonly sums: Set<Node>;
   readonly inside: Map<Node, Node>;
   readonly failed: Set<Node>;
 }
 
-function joinByNesting(nodes: readonly Node[], same: DisjointSets<Node>, exceptions: Exceptions): void {
-  const inner = groupedBy(nodes, wrappersOf);
+const NO_EXCEPTIONS: Exceptions = { sums: new Set(), inside: new Map(), failed: new Set() };
+
+function joinByNesting(forest: Forest, nodes: readonly Node[], same: DisjointSets): Exceptions {
+  const wrapperOf = wrappersIn(forest);
+  const inner = groupedBy(nodes, wrapperOf);
+  if (inner.size === 0) return NO_EXCEPTIONS;
+  const found: Findings = { sums: new Set(), inside: new Map(), failed: new Set() };
   // From the inside out, so that what a wrapper holds is settled before the wrapper is looked at.
   for (const outer of [...inner.keys()].sort((a, b) => b.depth - a.depth || byKey(a, b))) {
-    settle(outer, inner.get(outer) ?? [], same, exceptions);
+    settleWrapper(outer, inner.get(outer) ?? [], same, found);
   }
+  return found;
 }
 
-function settle(outer: Node, inner: readonly Node[], same: DisjointSets<Node>, found: Exceptions): void {
+function settleWrapper(outer: Node, inner: readonly Node[], same: DisjointSets, found: Findings): void {
   const answered = inner.filter((node) => !node.observation.failedUnanswered && !found.failed.has(node));
-  const held = new Map(answered.map((node) => [same.find(node), node]));
+  const held = new Map(answered.map((node) => [same.find(node.index), node]));
   const knowsUsage = hasTokens(outer.observation.usage);
-  if (held.has(same.find(outer))) return;
+  if (held.has(same.find(outer.index))) return;
   const [first] = held.values();
   if (first === undefined) {
     if (!knowsUsage) found.failed.add(outer);
   } else if (held.size === 1) {
-    same.join(outer, first);
+    same.join(outer.index, first.index);
   } else if (!knowsUsage || answered.some(({ observation }) => hasTokens(observation.usage))) {
     found.sums.add(outer);
   } else {
@@ -200,15 +237,25 @@ function settle(outer: Node, inner: readonly Node[], same: DisjointSets<Node>, f
   }
 }
 
-/** The call span that stands around this one for the same work, if there is one. */
-function wrappersOf(node: Node): readonly Node[] {
-  if (node.observation.kind !== 'call') return [];
-  for (const above of ancestors(node)) {
-    const { kind, operation } = above.observation;
-    if (kind === 'tool' || (kind === 'container' && operation === 'agent')) return [];
-    if (kind === 'call') return family(operation) === family(node.observation.operation) ? [above] : [];
+/** Tells of a node the call span that stands around it for the same work, if there is one. */
+function wrappersIn({ nodes }: Forest): (node: Node) => Node | null {
+  // Parents come before their children, so what is around a parent is known when its child is looked at.
+  const around: (Node | null)[] = [];
+  for (const { parent } of nodes) {
+    if (parent === null) around.push(null);
+    else around.push(endsWork(parent.observation) ? parent : (around[parent.index] ?? null));
   }
-  return [];
+  return ({ index, observation }) => {
+    if (observation.kind !== 'call') return null;
+    const outer = around[index]?.observation;
+    if (outer === undefined || outer.kind !== 'call') return null;
+    return family(outer.operation) === family(observation.operation) ? (around[index] ?? null) : null;
+  };
+}
+
+/** What is around these is other work than what is below them. */
+function endsWork({ kind, operation }: Observation): boolean {
+  return kind === 'call' || kind === 'tool' || (kind === 'container' && operation === 'agent');
 }
 
 /** Emitters name one request chat, completion or realtime; embeddings under a chat are another request. */
@@ -217,12 +264,13 @@ function family(operation: Operation): Operation {
 }
 
 function callOf(spans: readonly Node[], { sums, inside, failed }: Exceptions): Call {
-  const real = spans.filter((node) => !sums.has(node));
+  const real = sums.size === 0 ? spans : spans.filter((node) => !sums.has(node));
   const members = real.length === 0 ? spans : real;
-  const accounts = [...members].sort(byAccount);
-  const [primary] = [...members].sort(byIdentity);
+  const accounts = members.length === 1 ? members : [...members].sort(byAccount);
+  const [primary] = members.length === 1 ? members : [...members].sort(byIdentity);
   if (primary === undefined) throw new Error('a call has at least one span');
-  const around = spans.map((node) => inside.get(node)).find((node) => node !== undefined) ?? null;
+  const held = inside.size === 0 ? undefined : spans.find((node) => inside.has(node));
+  const around = (held && inside.get(held)) ?? null;
   if (real.length === 0) return { state: 'sum', primary, accounts, around };
   if (around !== null) return { state: 'inside', primary, accounts, around };
   const hasFailed = members.every((node) => node.observation.failedUnanswered || failed.has(node));

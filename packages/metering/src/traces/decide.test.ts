@@ -16,6 +16,8 @@ import {
 } from '../../test/traces.ts';
 import type { Span } from '../span.ts';
 import { decide } from './decide.ts';
+import { MAX_TRACES_OF_A_LINK } from './linked.ts';
+import { completeness } from './observation.ts';
 
 describe('the AI SDK', () => {
   const aiSdk = (id: string, operationId: string, more: Given): TreeSpan => ({
@@ -632,4 +634,79 @@ describe('a trace that is no tree', () => {
     expect(record).toMatchObject({ billingRole: 'billed', customer: 'acme' });
   });
   const labelledRoot: Given = { 'customer.id': 'acme' };
+});
+
+describe('a span that came twice', () => {
+  const at = (endTimeMicros: number, attributes: Given): Span =>
+    aSpan({ spanId: spanIdOf('x'), endTimeMicros, attributes });
+  const whole = at(NOON_MICROS, chat(50, 5));
+  const started = at(NOON_MICROS + MINUTE_MICROS, operation('chat'));
+  const bare = at(NOON_MICROS + 2 * MINUTE_MICROS, {});
+
+  it('counts as the copy with counts, then as one in a dialect, and only then as the one that ended last', () => {
+    for (const copies of [
+      [whole, started, bare],
+      [bare, started, whole],
+      [started, whole, bare],
+    ]) {
+      expect(recordsOf(copies).map(({ tokens }) => tokens?.uncachedInput)).toEqual([50]);
+    }
+    expect(recordsOf([bare, started]).map(({ usageStatus }) => usageStatus)).toEqual(['missing']);
+    expect(recordsOf([at(NOON_MICROS + 1, chat(60, 6)), whole])).toMatchObject([
+      { tokens: { uncachedInput: 60 } },
+    ]);
+    expect(observed([bare, started, whole]).map(completeness)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('an id of more traces than see one call', () => {
+  it('makes none of their calls one, although they came to be decided together', () => {
+    const trace = (index: number): Span =>
+      aSpan({
+        traceId: (index + 1).toString(16).padStart(32, '0'),
+        attributes: chat(50, 5, { 'gen_ai.response.id': 'chatcmpl-constant' }),
+      });
+    const traces = (count: number) => Array.from({ length: count }, (_, index) => trace(index));
+    const bills = (spans: readonly Span[]) =>
+      recordsOf(spans).filter(({ billingRole }) => billingRole === 'billed').length;
+    expect(bills(traces(MAX_TRACES_OF_A_LINK))).toBe(1);
+    expect(bills(traces(MAX_TRACES_OF_A_LINK + 1))).toBe(MAX_TRACES_OF_A_LINK + 1);
+  });
+});
+
+describe('a span alone in its trace, for which little need be looked at', () => {
+  it('is decided as it is beside a span of another trace', () => {
+    const beside = observed([aSpan({ traceId: 'b'.repeat(32), attributes: { 'customer.id': 'another' } })]);
+    const word = fc.constantFrom('chat', 'embeddings', 'invoke_agent', 'execute_tool', 'something');
+    const span = fc.record({
+      parentSpanId: fc.constantFrom(null, spanIdOf('gone'), spanIdOf('x')),
+      statusCode: fc.constantFrom(0, 2),
+      operation: fc.option(word),
+      counts: fc.option(fc.tuple(fc.nat(5000), fc.nat(5000))),
+      more: fc.subarray([
+        ['gen_ai.response.id', 'chatcmpl-12345678'],
+        ['gen_ai.request.model', 'gpt-4o'],
+        ['spanledger.customer.id', 'acme'],
+        ['gen_ai.agent.name', 'support'],
+      ] as const),
+    });
+    let decided = 0;
+    fc.assert(
+      fc.property(span, fc.boolean(), (given, isSettled) => {
+        const attributes: Given = {
+          ...(given.operation === null ? {} : operation(given.operation)),
+          ...(given.counts === null ? {} : { 'gen_ai.provider.name': 'openai', ...usage(...given.counts) }),
+          ...Object.fromEntries(given.more),
+        };
+        const { parentSpanId, statusCode } = given;
+        const one = observed([aSpan({ spanId: spanIdOf('x'), parentSpanId, statusCode, attributes })]);
+        const deadline = { ...SETTLED, nowMicros: isSettled ? SETTLED.nowMicros : NOON_MICROS };
+        const alone = decide(one, deadline);
+        decided += alone.length;
+        expect(decide([...beside, ...one], deadline)).toEqual(alone);
+      }),
+      { numRuns: 500 },
+    );
+    expect(decided).toBeGreaterThan(100);
+  });
 });

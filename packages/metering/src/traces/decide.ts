@@ -1,4 +1,5 @@
 import { type AttributionSettings, attribute, NO_ATTRIBUTION_SETTINGS } from './attribution.ts';
+import { bearersIn } from './bearers.ts';
 import type { Observation } from './observation.ts';
 import { usageRecord } from './record.ts';
 import { assignRoles, type Deadline, type Role } from './roles.ts';
@@ -35,19 +36,25 @@ export function decide(
 ): readonly Decision[] {
   const forest = grow(observations);
   const roles = assignRoles(forest, deadline);
+  const bearers = bearersIn(forest);
   const decisions: Decision[] = [];
   for (const node of forest.nodes) {
-    const role = roles.get(node);
+    const role = roles[node.index];
     if (role === undefined) continue;
-    const attribution = attribute(node, otherSpansOf(node, role), forest, settings);
+    const others = otherSpansOf(node, role);
+    const attribution = attribute(node, others, bearers, settings);
     decisions.push({
-      usage: usageRecord(node, role, attribution),
+      usage: usageRecord(node, others, role, attribution),
       dueAtMicros: role.dueAtMicros,
     });
   }
   return decisions;
 }
 
+const NONE: readonly Node[] = [];
+
+/** Who else tells of the call that a span bills. */
 function otherSpansOf(node: Node, { role, call }: Role): readonly Node[] {
-  return role === 'billed' && call !== null ? call.accounts.filter((account) => account !== node) : [];
+  if (role !== 'billed' || call === null || call.accounts.length === 1) return NONE;
+  return call.accounts.filter((account) => account !== node);
 }

@@ -21,10 +21,10 @@ export {
   tellTheSame,
 } from './kept.ts';
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
-export { linkedGroups, linkKeys } from './linked.ts';
+export { linkedGroups, linkKeys, MAX_TRACES_OF_A_LINK } from './linked.ts';
 export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';
 export type { LogRecord } from './logs/record.ts';
-export { keyOf, type Observation, type ObservedUsage } from './observation.ts';
+export { completeness, keyOf, type Observation, type ObservedUsage } from './observation.ts';
 export {
   ATTRIBUTES_READ,
   attributesRead,

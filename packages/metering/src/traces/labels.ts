@@ -40,6 +40,12 @@ export type Labels = { readonly [Field in LabelField]?: Label };
 
 export const NO_LABELS: Labels = {};
 
+/** Whether there is any label. */
+export function bears(labels: Labels): boolean {
+  for (const _field in labels) return true;
+  return false;
+}
+
 /** Where labels stand beside the names below: emitters put the app's own names under these. */
 const METADATA_PREFIXES = [
   'traceloop.association.properties.',
@@ -309,6 +315,7 @@ export class LabelReading {
 
   /** Always with the fields in one order, so that equal labels are equal texts, and few shapes of objects. */
   labels(): Labels {
+    if (this.#labels.every((found) => found === null)) return NO_LABELS;
     const [customer, feature, userId, sessionId, usageClass, actionId, customerStandIn, featureStandIn] =
       this.#labels;
     const labels: { [Field in LabelField]?: Label } = {};

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aChat, aSpan } from '../../test/builders.ts';
 import type { Span } from '../span.ts';
-import { linkedGroups, linkKeys } from './linked.ts';
+import { linkedGroups, linkKeys, MAX_TRACES_OF_A_LINK } from './linked.ts';
 import type { Observation } from './observation.ts';
 import { observe } from './observe.ts';
 
@@ -33,6 +33,31 @@ describe('observations that must be decided together', () => {
 
   it('are not joined by what is too short to be an identity', () => {
     expect(linkedGroups([inTrace('1', '42'), inTrace('2', '42')])).toHaveLength(2);
+  });
+
+  it('are joined by an id that a few traces share, but not by one of a test server that gives it to all', () => {
+    const traces = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        ...inTrace('1', 'chatcmpl-constant'),
+        traceId: (index + 1).toString(16).padStart(32, '0'),
+      }));
+    const few = traces(MAX_TRACES_OF_A_LINK);
+    expect(linkedGroups(few)).toEqual([few]);
+    // A trace counts once, however many of its spans have the id.
+    expect(linkedGroups([...few, ...few.map((one) => ({ ...one, spanId: 'f'.repeat(16) }))])).toHaveLength(1);
+    expect(linkedGroups(traces(MAX_TRACES_OF_A_LINK + 1))).toHaveLength(MAX_TRACES_OF_A_LINK + 1);
+  });
+
+  it('are still joined by another id when one of theirs is a constant', () => {
+    const constant = Array.from({ length: MAX_TRACES_OF_A_LINK + 1 }, (_, index) => ({
+      ...inTrace('1', 'chatcmpl-constant'),
+      traceId: (index + 1).toString(16).padStart(32, '0'),
+      requestId: index < 2 ? 'req_of_these_two' : null,
+    }));
+    expect(linkedGroups(constant).map((group) => group.length)).toEqual([
+      2,
+      ...constant.slice(2).map(() => 1),
+    ]);
   });
 
   it('are not joined by a container that repeats the id of a response', () => {

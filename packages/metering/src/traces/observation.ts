@@ -83,6 +83,15 @@ export function keyOf({ traceId, spanId }: { readonly traceId: string; readonly 
   return `${traceId}/${spanId}`;
 }
 
+/**
+ * How much of itself a span says: 0 that it was there, 1 that it is a gen-ai span, 2 its counts too. Some tools send a
+ * span when it starts and again when it has ended; of several copies, the more complete one counts.
+ */
+export function completeness({ kind, usage }: Observation): 0 | 1 | 2 {
+  if (kind === 'plain') return 0;
+  return usage?.hasCounts === true ? 2 : 1;
+}
+
 /** Whether a usage has counts that the provider gave. */
 export function isExact(usage: ObservedUsage | null): boolean {
   return usage?.status === 'reported';
@@ -90,4 +99,12 @@ export function isExact(usage: ObservedUsage | null): boolean {
 
 export function hasTokens(usage: ObservedUsage | null): boolean {
   return usage !== null && usage.tokens !== null;
+}
+
+const DEVELOPER_TOOL =
+  /^(?:claude[-_]?code|codex(?:[-_].*)?|gemini[-_]cli|copilot[-_]chat|github[-_]copilot)$/;
+
+/** Whether the span is of a tool that a developer sits at, and that starts other programs inside its trace. */
+export function isDeveloperTool({ dialect, service }: Observation): boolean {
+  return dialect === 'claude-code' || (service !== null && DEVELOPER_TOOL.test(service));
 }

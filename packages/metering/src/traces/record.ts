@@ -5,12 +5,17 @@ import type { Node } from './trace.ts';
 import type { UsageRecord } from './usage.ts';
 
 /** The row of one span: its identity and time, the role it has, the best account of the call, and who pays. */
-export function usageRecord(node: Node, role: Role, attribution: Attribution): UsageRecord {
+/** `others` are the other spans of the call that it bills: what its own span does not know, they may. */
+export function usageRecord(
+  node: Node,
+  others: readonly Node[],
+  role: Role,
+  attribution: Attribution,
+): UsageRecord {
   const { observation } = node;
-  const accounts = accountsFor(node, role);
   // Of the numbers, the best account counts whole: mixing two accounts would count some tokens twice.
   const usage = usageFrom(role, observation);
-  const called = calledFrom(accounts);
+  const called = others.length === 0 ? observation.called : calledFrom(observation, others);
   return {
     traceId: observation.traceId,
     spanId: observation.spanId,
@@ -35,8 +40,8 @@ export function usageRecord(node: Node, role: Role, attribution: Attribution): U
     requestModel: called.requestModel,
     responseModel: called.responseModel,
     operation: observation.operation,
-    responseId: firstOf(accounts, ({ responseId }) => responseId),
-    requestId: firstOf(accounts, ({ requestId }) => requestId),
+    responseId: observation.responseId ?? firstOf(others, (other) => other.responseId),
+    requestId: observation.requestId ?? firstOf(others, (other) => other.requestId),
     reportedCostUsd: called.reportedCostUsd,
 
     tokens: usage?.tokens ?? null,
@@ -57,37 +62,30 @@ export function usageRecord(node: Node, role: Role, attribution: Attribution): U
   };
 }
 
-/** The one that bills knows what any span of its call knows, its own first; every other row shows what its own span said. */
-function accountsFor(node: Node, { role, call }: Role): readonly Observation[] {
-  if (role !== 'billed' || call === null) return [node.observation];
-  const rest = call.accounts.filter((account) => account !== node);
-  return [node, ...rest].map(({ observation }) => observation);
-}
-
 function usageFrom({ role, call }: Role, own: Observation): ObservedUsage | null {
   const [best] = role === 'billed' ? (call?.accounts ?? []) : [];
   return best === undefined ? own.usage : best.observation.usage;
 }
 
 /** What the call's own span says, completed by what only the others know. */
-function calledFrom(accounts: readonly Observation[]): Called {
-  const first = <Key extends keyof Called>(key: Key) => firstOf(accounts, ({ called }) => called[key]);
+function calledFrom({ called }: Observation, others: readonly Node[]): Called {
+  const first = <Key extends keyof Called>(key: Key) => firstOf(others, (other) => other.called[key]);
   return {
-    provider: first('provider'),
-    gateway: first('gateway'),
-    requestModel: first('requestModel'),
-    responseModel: first('responseModel'),
-    timeToFirstTokenMicros: first('timeToFirstTokenMicros'),
-    reportedCostUsd: first('reportedCostUsd'),
+    provider: called.provider ?? first('provider'),
+    gateway: called.gateway ?? first('gateway'),
+    requestModel: called.requestModel ?? first('requestModel'),
+    responseModel: called.responseModel ?? first('responseModel'),
+    timeToFirstTokenMicros: called.timeToFirstTokenMicros ?? first('timeToFirstTokenMicros'),
+    reportedCostUsd: called.reportedCostUsd ?? first('reportedCostUsd'),
   };
 }
 
 function firstOf<Value>(
-  accounts: readonly Observation[],
+  others: readonly Node[],
   read: (observation: Observation) => Value | null,
 ): Value | null {
-  for (const account of accounts) {
-    const value = read(account);
+  for (const { observation } of others) {
+    const value = read(observation);
     if (value !== null) return value;
   }
   return null;

@@ -1,5 +1,6 @@
 import { type Call, findCalls } from './calls.ts';
 import { hasTokens } from './observation.ts';
+import { NO_STRAYS, type Strays, straysAmong } from './strays.ts';
 import type { Forest, Node } from './trace.ts';
 import type { BillingRole } from './usage.ts';
 
@@ -24,27 +25,31 @@ export interface Role {
 }
 
 /**
- * Who bills in these traces. Calls are settled first, wherever they are; then each tree from its leaves up: what holds
- * a billed call repeats it, and what holds none may be the only witness of its calls.
+ * Who bills in these traces, by the index of their nodes; undefined for spans that have no part in it. Calls are
+ * settled first, wherever they are; then each tree from its leaves up: what holds a billed call repeats it, and what
+ * holds none may be the only witness of its calls.
  */
-export function assignRoles(forest: Forest, deadline: Deadline): ReadonlyMap<Node, Role> {
+export function assignRoles(forest: Forest, deadline: Deadline): readonly (Role | undefined)[] {
   const calls = findCalls(forest);
-  const roles = new Map<Node, Role>();
-  /** Nodes at or below which something bills, or will when its time has come. */
-  const billing = new Set<Node>();
   const strays = straysOf(forest, calls);
+  const pathTo = pathsToTops();
+  const roles = new Array<Role | undefined>(forest.nodes.length).fill(undefined);
+  /** Whether something at or below a node bills, or will when its time has come. */
+  const bills = new Array<boolean>(forest.nodes.length).fill(false);
 
   for (let index = forest.nodes.length - 1; index >= 0; index--) {
     const node = forest.nodes[index];
     if (node === undefined) continue;
-    const billsBelow = node.children.some((child) => billing.has(child));
-    const call = calls.get(node) ?? null;
+    const billsBelow = bills[index] === true;
+    const call = calls[index];
     const role =
-      call === null ? roleAround(node, billsBelow, strays, deadline) : roleOfCall(node, call, strays);
-    if (role !== null) roles.set(node, role);
-    const bills =
-      call === null ? role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null : bears(call);
-    if (billsBelow || bills) billing.add(node);
+      call === undefined
+        ? roleAround(node, billsBelow, strays, deadline)
+        : roleOfCall(node, call, strays, pathTo);
+    if (role !== null) roles[index] = role;
+    const billsItself =
+      call === undefined ? role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null : bears(call);
+    if (node.parent !== null && (billsBelow || billsItself)) bills[node.parent.index] = true;
   }
   return roles;
 }
@@ -54,7 +59,7 @@ function bears(call: Call): boolean {
   return call.state !== 'failed';
 }
 
-function roleOfCall(node: Node, call: Call, strays: readonly Node[]): Role {
+function roleOfCall(node: Node, call: Call, strays: Strays, pathTo: PathTo): Role {
   const role = (as: BillingRole, reason: string, supersededBy: Node | null): Role => ({
     role: as,
     reason,
@@ -70,8 +75,9 @@ function roleOfCall(node: Node, call: Call, strays: readonly Node[]): Role {
     case 'inside':
       return role('duplicate', 'its usage is only known from the span around it', call.around);
     case 'billed': {
-      if (node !== call.primary) return role('duplicate', duplicateReason(node, call.primary), call.primary);
-      if (!knowsUsage(call) && strays.some((stray) => mayBeBelow(stray, node))) {
+      if (node !== call.primary)
+        return role('duplicate', duplicateReason(node, call.primary, pathTo), call.primary);
+      if (!knowsUsage(call) && strays.mayBeBelow(node)) {
         return role('pending', 'a call of this trace whose parent is missing may be the same one', null);
       }
       const others = call.accounts.length - 1;
@@ -85,20 +91,30 @@ function knowsUsage({ accounts }: Call): boolean {
   return accounts.some(({ observation }) => observation.usage?.hasCounts === true);
 }
 
-function duplicateReason(node: Node, primary: Node): string {
+function duplicateReason(node: Node, primary: Node, pathTo: PathTo): string {
   if (node.observation.traceId !== primary.observation.traceId) return 'the same call, seen in another trace';
-  for (let above = primary.parent; above !== null; above = above.parent) {
-    if (above === node) return 'wraps the span of the same call';
-  }
-  return 'a second view of the same call';
+  return pathTo(primary)[node.depth] === node
+    ? 'wraps the span of the same call'
+    : 'a second view of the same call';
 }
 
-function roleAround(
-  node: Node,
-  billsBelow: boolean,
-  strays: readonly Node[],
-  deadline: Deadline,
-): Role | null {
+/** The way from the top to a node, itself included. */
+type PathTo = (node: Node) => readonly Node[];
+
+/** Each path is made once, because thousands of spans may ask for that to their primary. */
+function pathsToTops(): PathTo {
+  const paths = new Map<Node, readonly Node[]>();
+  return (node) => {
+    const before = paths.get(node);
+    if (before !== undefined) return before;
+    const path: Node[] = [];
+    for (let step: Node | null = node; step !== null; step = step.parent) path[step.depth] = step;
+    paths.set(node, path);
+    return path;
+  };
+}
+
+function roleAround(node: Node, billsBelow: boolean, strays: Strays, deadline: Deadline): Role | null {
   const { kind, why, usage, isCumulative, endTimeMicros } = node.observation;
   const role = (as: BillingRole, reason: string, dueAtMicros: number | null = null): Role => ({
     role: as,
@@ -128,7 +144,7 @@ function roleAround(
   if (kind === 'container' && !hasTokens(usage)) return role('container', why);
   if (billsBelow)
     return role('container', kind === 'candidate' ? 'repeats the usage of the calls below it' : why);
-  if (strays.some((stray) => mayBeBelow(stray, node))) {
+  if (strays.mayBeBelow(node)) {
     return role('container', 'a call of this trace whose parent is missing may be below it');
   }
   if (isCumulative) return role('pending', `${why}, and no call below it says how much is new`);
@@ -141,22 +157,13 @@ function roleAround(
 }
 
 /** The tops with a missing parent below which something was called. */
-function straysOf(forest: Forest, calls: ReadonlyMap<Node, Call>): readonly Node[] {
-  const strays = new Set<Node>();
-  for (const node of forest.nodes) {
-    const call = calls.get(node);
-    if (call !== undefined && bears(call) && node.top.isOrphan) strays.add(node.top);
+function straysOf({ nodes }: Forest, calls: readonly (Call | undefined)[]): Strays {
+  let strays: Set<Node> | null = null;
+  for (const node of nodes) {
+    const call = calls[node.index];
+    if (call === undefined || !bears(call) || !node.top.isOrphan) continue;
+    strays ??= new Set();
+    strays.add(node.top);
   }
-  return [...strays];
-}
-
-/** Whether the missing parent of a stray may be a span of this container. Better to miss its usage than to double it. */
-function mayBeBelow(stray: Node, { observation, top }: Node): boolean {
-  const { traceId, startTimeMicros, endTimeMicros } = stray.observation;
-  return (
-    top !== stray &&
-    traceId === observation.traceId &&
-    startTimeMicros <= observation.endTimeMicros &&
-    observation.startTimeMicros <= endTimeMicros
-  );
+  return strays === null ? NO_STRAYS : straysAmong(strays);
 }

@@ -1,7 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aSpan, type SpanParts } from '../../../test/builders.ts';
+import { look } from '../meaning.ts';
 import type { Observation } from '../observation.ts';
-import { ATTRIBUTES_READ, observe } from '../observe.ts';
+import { ATTRIBUTES_READ, DEFAULT_OBSERVE_SETTINGS, observe } from '../observe.ts';
+import { recognise } from './recognise.ts';
 import { DIALECTS } from './table.ts';
 import { isBefore } from './version.ts';
 
@@ -174,5 +177,58 @@ describe('a version', () => {
     ['unknown', '0.28.0', false],
   ])('%s before %s: %s', (version, other, expected) => {
     expect(isBefore(version, other)).toBe(expected);
+  });
+});
+
+describe('a clue', () => {
+  const clues = DIALECTS.flatMap(({ clues, cluesInScope }) => [clues, cluesInScope?.clues ?? []]).flatMap(
+    (some) => (some === 'any' ? [] : some),
+  );
+
+  it('is an attribute that is read', () => {
+    for (const clue of clues) expect(ATTRIBUTES_READ).toContain(clue);
+  });
+
+  it('leaves out no dialect that would recognise a span', () => {
+    const scopes = [
+      '',
+      'openlit',
+      'com.anthropic.sdk',
+      '@aws-sdk/x',
+      'gcp.vertex.agent',
+      'genkit-tracer',
+    ].concat(['openrouter', 'litellm', 'org.springframework.ai', '@traceloop/x', 'gen_ai', 'openai']);
+    const names = ['chat', 'claude_code.tool', 'litellm_request'];
+    const values = [
+      'chat',
+      'openlit',
+      'aws.bedrock',
+      'strands-agents',
+      'pending_span',
+      'gen_ai.chat',
+      'ai.x',
+    ];
+    const services = ['shop', 'openrouter'];
+    const span = fc.record({
+      name: fc.constantFrom(...names),
+      scopeName: fc.constantFrom(...scopes),
+      attributes: fc.dictionary(fc.constantFrom(...clues), fc.constantFrom(...values), { maxKeys: 4 }),
+      resource: fc.record({
+        'service.name': fc.constantFrom(...services),
+        'telemetry.sdk.name': fc.constantFrom(...values),
+      }),
+    });
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(span.map(aSpan), (given) => {
+        const all = DIALECTS.map((dialect) => ({ dialect, evidence: dialect.recognise(given) }));
+        const first = all.find(({ evidence }) => evidence !== null) ?? null;
+        if (first !== null) seen.add(first.dialect.name);
+        const { meanings, labels } = DEFAULT_OBSERVE_SETTINGS;
+        expect(recognise(given, look(given.attributes, meanings, labels))).toEqual(first);
+      }),
+      { numRuns: 3000, seed: 1 },
+    );
+    expect(seen.size).toBeGreaterThan(15);
   });
 });
