@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAppender } from './appender.ts';
+import { benchDecide } from './decide.ts';
 import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
@@ -11,10 +12,11 @@ import { benchScan } from './scan.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|journal|appender|follow|price]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|price]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
+  decide     what a span says, and who bills in its trace
   journal    own segment files against node:sqlite
   appender   rows into DuckDB
   follow     the ledger process alone, working off a full journal
@@ -39,6 +41,7 @@ const benches: Record<string, () => Promise<void>> = {
     show('DuckDB appender alone', await benchAppender());
   },
   scan: async () => show('Scanner', await benchScan()),
+  decide: async () => show('Observing and deciding', await benchDecide()),
   journal: async () => show('Journal', await benchJournal()),
   appender: async () => show('DuckDB appender', await benchAppender()),
   follow: async () => show('The ledger working off a backlog', [await benchFollow()]),
@@ -66,7 +69,7 @@ if (values.help || unknown.length > 0) {
   );
   for (const name of positionals.length > 0
     ? positionals
-    : ['scan', 'price', 'appender', 'follow', 'journal', 'ingest']) {
+    : ['scan', 'decide', 'price', 'appender', 'follow', 'journal', 'ingest']) {
     await benches[name]?.();
   }
 }
