@@ -8,6 +8,7 @@ import {
   digest,
   keep,
   linkHashes,
+  MAX_TRACES_OF_A_LINK,
   type Observation,
   tellTheSame,
   type UsageRecord,
@@ -16,7 +17,6 @@ import type { HeldRecord, LedgerStore, LinkQuery, TraceKey } from './store.ts';
 import {
   type Arrival,
   isFuller,
-  MAX_TRACES_OF_A_LINK,
   type OpenTrace,
   observationOf,
   type TraceSpan,

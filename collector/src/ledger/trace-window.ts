@@ -1,4 +1,4 @@
-import { type Observation, recall } from '@spanledger/metering/traces';
+import { completeness, MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering/traces';
 import type { DueTrace, HeldRecord, HeldSpan, HeldTrace, TraceKey } from './store.ts';
 
 /** A span of an open trace. */
@@ -111,18 +111,12 @@ export function isFuller(copy: Observation, before: Observation): boolean {
   return completeness(copy) > completeness(before);
 }
 
-export function completeness({ kind, usage }: Observation): number {
-  if (kind === 'plain') return 0;
-  return usage?.hasCounts === true ? 2 : 1;
-}
-
 /** Ids are hex, so that no trace of a tenant has the key of another. Most services have one tenant. */
 export function traceKey({ tenant, traceId }: TraceKey): string {
   return tenant === 'default' ? traceId : `${tenant}/${traceId}`;
 }
 
-/** One call is seen in two or three traces. A link that more than these bear is a constant, not an identity. */
-export const MAX_TRACES_OF_A_LINK = 16;
+/** A link that more traces bear than can tell of one call: a constant, not an identity. */
 const COMMON = Symbol('common');
 type Linked = OpenTrace | Set<OpenTrace> | typeof COMMON;
 

@@ -57,7 +57,7 @@ export async function readHeldTraces(
 
   const records = await connection.runAndReadAll(
     `SELECT u.tenant, format('{:032x}', u.trace_id), format('{:016x}', u.span_id), u.revision,
-       epoch_us(u.event_time), u.digest, u.customer, (u.credits * 1000000)::BIGINT
+       epoch_us(u.event_time), u.digest, u.customer, (u.credits::DECIMAL(38, 6) * 1000000)::BIGINT
      FROM ledger.usage_record u
      JOIN temp.trace t ON u.trace_id = t.trace_id AND u.tenant = t.tenant
      ORDER BY u.revision`,

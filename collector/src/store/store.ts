@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
+import { MAX_TRACES_OF_A_LINK } from '@spanledger/metering/traces';
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
 import {
@@ -60,7 +61,7 @@ export class DuckDbStore implements LedgerStore {
   private rejected = 0;
   private quarantinedOutright = 0;
   private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
-  private due: TraceRow[] = [];
+  private due = new Map<string, TraceRow>();
   private damages: Damage[] = [];
   private isCommitting = false;
 
@@ -137,7 +138,7 @@ export class DuckDbStore implements LedgerStore {
 
   setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
     this.assertOpen();
-    this.due.push({ tenant, traceId, dueAtMicros });
+    this.due.set(`${tenant}/${traceId}`, { tenant, traceId, dueAtMicros });
   }
 
   reject(rejection: Rejection): void {
@@ -174,7 +175,7 @@ export class DuckDbStore implements LedgerStore {
       this.committedPosition = position;
       this.rejected = this.quarantinedOutright = 0;
       this.replaced = [];
-      this.due = [];
+      this.due = new Map();
       this.damages = [];
       this.isCommitting = false;
     } catch (error) {
@@ -292,8 +293,8 @@ export class DuckDbStore implements LedgerStore {
   }
 
   private async writeDue(): Promise<void> {
-    if (this.due.length === 0) return;
-    await this.withKeys(traceLayout(this.words), this.due, async () => {
+    if (this.due.size === 0) return;
+    await this.withKeys(traceLayout(this.words), [...this.due.values()], async () => {
       await this.writer.run(
         'DELETE FROM ledger.trace_due d USING temp.trace t WHERE d.trace_id = t.trace_id AND d.tenant = t.tenant',
       );
@@ -377,7 +378,7 @@ interface Tables {
 }
 
 /** One more than are taken for one call, so that the ledger sees that a link is common. */
-const MAX_LINKED_TRACES = 17;
+const MAX_LINKED_TRACES = MAX_TRACES_OF_A_LINK + 1;
 
 interface Timed {
   readonly eventTimeMicros: number;

@@ -1,7 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { type Observation, recall } from '@spanledger/metering/traces';
+import { MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering/traces';
 import { LINK_WINDOW_MICROS } from '../ledger/store.ts';
-import { MAX_TRACES_OF_A_LINK } from '../ledger/trace-window.ts';
 
 /** More spans than anybody reads, and what a report of them may cost. */
 const MAX_SPANS = 20_000;
