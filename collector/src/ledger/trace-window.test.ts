@@ -1,16 +1,7 @@
-import { keep, observe } from '@spanledger/metering/traces';
+import { keep, MAX_TRACES_OF_A_LINK, observe } from '@spanledger/metering/traces';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  completeness,
-  isFuller,
-  MAX_TRACES_OF_A_LINK,
-  OpenTrace,
-  observationOf,
-  type TraceSpan,
-  TraceWindow,
-  traceKey,
-} from './trace-window.ts';
+import { isFuller, OpenTrace, observationOf, type TraceSpan, TraceWindow, traceKey } from './trace-window.ts';
 
 const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
 
@@ -134,7 +125,6 @@ describe('an open trace', () => {
 describe('a copy of a span', () => {
   it('is fuller when it is known as a call, and more so when it has counts', () => {
     const copies = [{}, CHAT, { ...CHAT, ...COUNTS }].map((attributes) => observed(1, attributes));
-    expect(copies.map(completeness)).toEqual([0, 1, 2]);
     const fuller = copies.map((copy) => copies.map((before) => isFuller(copy, before)));
     expect(fuller).toEqual([
       [false, false, false],

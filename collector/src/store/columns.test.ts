@@ -2,6 +2,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  CodeColumn,
   Decimal64Column,
   Decimal128Column,
   HexColumn,
@@ -246,6 +247,13 @@ describe('a column of texts', () => {
       }),
       RUNS,
     );
+  });
+});
+
+describe('a column of codes', () => {
+  it.each(ROW_COUNTS)('takes %d rows, each with its own code, up to the largest', async (count) => {
+    const codes = Array.from({ length: count }, (_, row) => (row % 7 === 0 ? 2 ** 31 - 1 - row : row));
+    expect(await throughTable('INTEGER', new CodeColumn(), codes)).toEqual(codes.map(String));
   });
 });
 

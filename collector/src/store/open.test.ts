@@ -44,7 +44,7 @@ describe('opening a ledger file', () => {
       "SELECT string_agg(view_name, ' ' ORDER BY view_name) FROM duckdb_views() WHERE schema_name = 'public'",
     );
     expect(views).toBe(
-      'actions credit_balances credit_ledger customers ingest_health price_changes prices statements unpriced usage usage_hourly',
+      'actions corrections credit_balances credit_ledger customers ingest_health price_changes prices statements unpriced usage usage_hourly',
     );
   });
 
@@ -56,8 +56,8 @@ describe('opening a ledger file', () => {
     const second = await open(path, false);
     expect(await answer(second, 'SELECT word FROM ledger.word')).toBe('kept');
     expect(
-      await answer(second, 'SELECT count(*)::INTEGER FROM main.schema_migration WHERE version = 1'),
-    ).toBe(1);
+      await answer(second, "SELECT string_agg(version, ' ' ORDER BY version) FROM main.schema_migration"),
+    ).toBe('1 2');
   });
 
   it('puts the views back that somebody changed', async () => {

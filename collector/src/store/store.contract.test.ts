@@ -330,6 +330,41 @@ for (const [name, open] of [
       expect(await due(store)).toEqual([{ ...one, dueAtMicros: NOON_MICROS + 1 }]);
     });
 
+    it('knows of the open batch what it knows of committed ones', async () => {
+      const store = await open();
+      const spans = [1, 2].map((n) => aKeptSpan({ spanId: spanId(n), links: [5] }));
+      const posting = aPosting({ spanId: spanId(1) });
+      for (const span of spans) store.keep(span);
+      store.post(posting);
+      const inBatch = await held(store);
+      expect(inBatch.spans).toMatchObject(spans.map(keptOf));
+      expect(inBatch.records).toMatchObject([{ spanId: spanId(1), revision: 1, digest: posting.digest }]);
+      expect(await linkedTraces(store, 5)).toEqual([A_TRACE.traceId]);
+      const later = aKeptSpan({ spanId: spanId(3) });
+      store.keep(later);
+      await commitAt(store, 1);
+      expect((await held(store)).spans).toMatchObject([...spans, later].map(keptOf));
+      expect((await held(store)).records).toEqual(inBatch.records);
+    });
+
+    it('tells the newest record of a span last, also where it takes the place of one of the same batch', async () => {
+      const store = await open();
+      const first = aPosting();
+      const second = aCorrectionOf(first, aPosting({ customer: 'cus_globex' }));
+      const third = aCorrectionOf(second, aPosting({ customer: 'cus_initech' }));
+      store.post(first);
+      store.post(second);
+      expect((await held(store)).records.at(-1)).toMatchObject({
+        revision: 2,
+        digest: second.digest,
+        booked: { customer: 'cus_globex' },
+      });
+      store.post(third);
+      expect((await held(store)).records.at(-1)).toMatchObject({ revision: 3, digest: third.digest });
+      await commitAt(store, 1);
+      expect((await held(store)).records).toMatchObject([{ revision: 3, digest: third.digest }]);
+    });
+
     it('takes nothing of one batch into the next', async () => {
       const store = await open();
       store.keep(aKeptSpan());

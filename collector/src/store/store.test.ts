@@ -1,13 +1,28 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LedgerStore, Posting } from '../ledger/store.ts';
+import type { HeldTrace, LedgerStore, Posting } from '../ledger/store.ts';
 import { MemoryStore } from './memory.ts';
-import { aPosting, aUsage, spanId } from './testing/postings.ts';
+import { anOldLedger } from './testing/old-ledger.ts';
+import {
+  aContainerPosting,
+  aCorrectionOf,
+  aKeptSpan,
+  aPosting,
+  aPostingOf,
+  aUsage,
+  spanId,
+} from './testing/postings.ts';
 import { afterCrash, aStore, commitAt, NOON, read, readOne } from './testing/stores.ts';
+
+const NOON_MICROS = NOON * 1000;
 
 async function countUsage(instance: DuckDBInstance): Promise<unknown> {
   return (await readOne(instance, 'SELECT count(*)::INTEGER AS n FROM usage')).n;
+}
+
+function traceId(number: number): string {
+  return number.toString(16).padStart(32, '0');
 }
 
 describe('a ledger file that is closed and opened again', () => {
@@ -21,41 +36,45 @@ describe('a ledger file that is closed and opened again', () => {
     expect(await countUsage(again.instance)).toBe(1);
   });
 
-  it('knows every span that it holds, of every tenant', async () => {
+  it('knows every trace and every link that it holds, of every tenant, and no others', async () => {
     const { store, path, close } = await aStore();
-    const postings = Array.from({ length: 5000 }, (_, n) => ({
-      ...aPosting({ traceId: spanId(n + 1).repeat(2), spanId: spanId(n + 1) }),
-      tenant: n % 2 === 0 ? 'acme' : 'globex',
-    }));
-    for (const posting of postings) store.post(posting);
+    const tenantOf = (n: number) => (n % 2 === 0 ? 'acme' : 'globex');
+    const linkOf = (n: number) => 2 ** 50 + n;
+    // One, two or three links, or none.
+    const linksOf = (n: number) => [0, 1, 2].slice(0, n % 4).map((more) => linkOf(n * 4 + more));
+    for (let n = 1; n <= 5000; n++)
+      store.keep(aKeptSpan({ tenant: tenantOf(n), traceId: traceId(n), links: linksOf(n) }));
     await commitAt(store, 1);
     await close();
     const again = (await aStore({ path })).store;
-    for (const posting of postings) again.post(posting);
-    again.post({ ...aPosting({ traceId: spanId(1).repeat(2), spanId: spanId(1) }), tenant: 'globex' });
-    expect(await commitAt(again, 2)).toEqual({ posted: 1, duplicates: 5000, conflicts: 0 });
-    expect(await countUsage(again.instance)).toBe(5001);
+    for (let n = 1; n <= 5000; n++) {
+      expect(again.mayHoldTrace({ tenant: tenantOf(n), traceId: traceId(n) }, NOON_MICROS)).toBe(true);
+      for (const link of linksOf(n)) expect(again.mayHoldLink(link, NOON_MICROS)).toBe(true);
+      expect(again.mayHoldLink(linkOf(n * 4 + 3), NOON_MICROS)).toBe(false);
+      expect(again.mayHoldTrace({ tenant: tenantOf(n + 1), traceId: traceId(n) }, NOON_MICROS)).toBe(false);
+    }
+    expect(again.mayHoldLink(0, NOON_MICROS)).toBe(false);
   });
 
-  it('keeps the first of two contradicting copies, and shows the other one whole', async () => {
+  it('has what it was told of traces, their records and their waits', async () => {
     const { store, path, close } = await aStore();
-    store.post(aPosting());
+    const key = { tenant: 'acme', traceId: 'a'.repeat(32) };
+    const span = aKeptSpan({ tenant: 'acme', links: [5] });
+    const posting = { ...aPosting(), tenant: 'acme' };
+    store.keep(span);
+    store.post(posting);
+    store.setDue(key, NOON_MICROS + 60_000_000);
     await commitAt(store, 1);
+    const before = await store.loadTraces([key]);
     await close();
     const again = (await aStore({ path })).store;
-    const copy = aPosting({ customer: 'somebody else' });
-    again.post(copy);
-    expect(await commitAt(again, 2)).toEqual({ posted: 0, duplicates: 0, conflicts: 1 });
-    expect(await read(again.instance, 'SELECT customer FROM usage')).toEqual([{ customer: 'cus_acme' }]);
-    const { content, ...row } = await readOne(again.instance, 'FROM ledger.quarantined_span');
-    expect(row).toEqual({
-      tenant: 'default',
-      received_at: '2026-11-22T12:00:00.2Z',
-      trace_id: copy.metered.usage.traceId,
-      span_id: copy.metered.usage.spanId,
-      reason: 'conflicting_copy',
-    });
-    expect(JSON.parse(String(content))).toEqual(copy.metered.usage);
+    expect(await again.loadTraces([key])).toEqual(before);
+    expect(before).toMatchObject([
+      { ...key, spans: [{ kept: span.kept }], records: [{ revision: 1, digest: posting.digest }] },
+    ]);
+    expect(await again.loadDue()).toEqual([{ ...key, dueAtMicros: NOON_MICROS + 60_000_000 }]);
+    const linked = await again.findLinked([{ tenant: 'acme', link: 5, eventTimeMicros: NOON_MICROS }]);
+    expect(linked).toEqual([{ ...key, link: 5 }]);
   });
 
   it('keeps the words of old rows when new rows bring new words', async () => {
@@ -74,44 +93,82 @@ describe('a ledger file that is closed and opened again', () => {
       { operation: 'rerank', dialect: 'opentelemetry' },
     ]);
   });
+
+  it('stores a shape once while it is remembered, and reads it alike when it was learnt again', async () => {
+    const { store, path, close } = await aStore();
+    const shapes =
+      'SELECT count(*)::INTEGER AS rows, count(DISTINCT content)::INTEGER AS shapes FROM ledger.span_shape';
+    for (let n = 1; n <= 100; n++) store.keep(aKeptSpan({ spanId: spanId(n) }));
+    await commitAt(store, 1);
+    store.keep(aKeptSpan({ spanId: spanId(101) }));
+    await commitAt(store, 2);
+    expect(await readOne(store.instance, shapes)).toEqual({ rows: 1, shapes: 1 });
+    await close();
+    const again = (await aStore({ path })).store;
+    again.keep(aKeptSpan({ spanId: spanId(102) }));
+    await commitAt(again, 3);
+    expect(await readOne(again.instance, shapes)).toEqual({ rows: 2, shapes: 1 });
+    const [trace] = await again.loadTraces([{ tenant: 'default', traceId: 'a'.repeat(32) }]);
+    const { kept } = aKeptSpan();
+    expect(trace?.spans.map((span) => span.kept)).toEqual(
+      Array.from({ length: 102 }, (_, index) => ({ ...kept, spanId: spanId(index + 1) })),
+    );
+  });
 });
 
 describe('an open batch', () => {
   it('is invisible to readers however large it grows, and whole with its commit', async () => {
     const { store } = await aStore();
-    for (let n = 1; n <= 40_000; n++) store.post(aPosting({ spanId: spanId(n) }));
-    expect(store.pending).toBe(40_000);
-    expect(await countUsage(store.instance)).toBe(0);
+    const counts = `SELECT (SELECT count(*)::INTEGER FROM usage) AS usage,
+      (SELECT count(*)::INTEGER FROM ledger.span) AS spans, (SELECT count(*)::INTEGER FROM credit_ledger) AS legs`;
+    for (let n = 1; n <= 40_000; n++) {
+      store.keep(aKeptSpan({ spanId: spanId(n) }));
+      store.post(aPosting({ spanId: spanId(n) }));
+    }
+    expect(await readOne(store.instance, counts)).toEqual({ usage: 0, spans: 0, legs: 0 });
     await commitAt(store, 1);
-    expect(store.pending).toBe(0);
-    expect(await countUsage(store.instance)).toBe(40_000);
+    expect(await readOne(store.instance, counts)).toEqual({ usage: 40_000, spans: 40_000, legs: 80_000 });
   });
 
   it('is gone after a crash, while the batch before it stays', async () => {
     const { store, path } = await aStore();
-    store.post(aPosting({ spanId: spanId(1) }));
+    store.keep(aKeptSpan({ traceId: traceId(1) }));
+    store.post(aPosting({ traceId: traceId(1), spanId: spanId(1) }));
     await commitAt(store, 1);
-    for (let n = 2; n <= 40_000; n++) store.post(aPosting({ spanId: spanId(n) }));
+    store.post(aCorrectionOf(aPosting({ traceId: traceId(1), spanId: spanId(1) }), aContainerPosting()));
+    store.setDue({ tenant: 'default', traceId: traceId(2) }, NOON_MICROS);
+    for (let n = 2; n <= 40_000; n++) {
+      store.keep(aKeptSpan({ traceId: traceId(n), links: [n] }));
+      store.post(aPosting({ traceId: traceId(n), spanId: spanId(n) }));
+    }
     const crashed = (await aStore({ path: await afterCrash(path), create: false })).store;
     expect(await countUsage(crashed.instance)).toBe(1);
     expect(crashed.position).toEqual({ segment: 1, offset: 1 });
+    expect(await read(crashed.instance, 'SELECT billing_role, revision FROM usage')).toEqual([
+      { billing_role: 'billed', revision: '1' },
+    ]);
+    expect(await read(crashed.instance, 'FROM corrections')).toEqual([]);
+    expect(await crashed.loadDue()).toEqual([]);
+    expect(crashed.mayHoldTrace({ tenant: 'default', traceId: traceId(1) }, NOON_MICROS)).toBe(true);
+    expect(crashed.mayHoldTrace({ tenant: 'default', traceId: traceId(2) }, NOON_MICROS)).toBe(false);
+    expect(crashed.mayHoldLink(2, NOON_MICROS)).toBe(false);
   });
 
-  it('is gone after closing, and posts as new when it is replayed', async () => {
+  it('is gone after closing', async () => {
     const { store, path, close } = await aStore();
+    const key = { tenant: 'default', traceId: 'a'.repeat(32) };
+    store.keep(aKeptSpan());
     store.post(aPosting());
+    store.setDue(key, NOON_MICROS);
     await close();
     const again = (await aStore({ path })).store;
     expect(again.position).toBeNull();
+    expect(again.mayHoldTrace(key, NOON_MICROS)).toBe(false);
+    expect(await again.loadTraces([key])).toEqual([]);
+    expect(await again.loadDue()).toEqual([]);
     again.post(aPosting());
-    expect(await commitAt(again, 1)).toEqual({ posted: 1, duplicates: 0, conflicts: 0 });
-  });
-
-  it('counts its suspects as pending too', async () => {
-    const { store } = await aStore();
-    store.post(aPosting());
-    store.post(aPosting());
-    expect(store.pending).toBe(2);
+    await commitAt(again, 1);
+    expect(await countUsage(again.instance)).toBe(1);
   });
 
   it('takes rejections, quarantined spans and damage along, and nothing before', async () => {
@@ -184,6 +241,7 @@ describe('a commit that fails', () => {
     const { store, path, close } = await aStore();
     store.post(aPosting({ spanId: spanId(1) }));
     await commitAt(store, 100);
+    store.post(aCorrectionOf(aPosting({ spanId: spanId(1) }), aContainerPosting({ spanId: spanId(1) })));
     // Enough to be in the engine already, most of them.
     for (let n = 2; n <= 20_000; n++) store.post(aPosting({ spanId: spanId(n) }));
 
@@ -199,9 +257,10 @@ describe('a commit that fails', () => {
     expect(
       await readOne(
         crashed,
-        "SELECT string_agg(format('{:x}', span_id), ' ') AS spans FROM ledger.usage_record",
+        `SELECT string_agg(format('{:x}', span_id), ' ') AS spans, max(revision)::INTEGER AS revision,
+           (SELECT count(*)::INTEGER FROM ledger.superseded_usage) AS superseded FROM ledger.usage_record`,
       ),
-    ).toEqual({ spans: '1' });
+    ).toEqual({ spans: '1', revision: 1, superseded: 0 });
     expect(await readOne(crashed, 'FROM ledger.journal_position')).toEqual({ segment: '1', offset: '100' });
     crashed.closeSync();
     // The process would end here; the test goes on, so what is left of the batch must not be in its way.
@@ -209,110 +268,421 @@ describe('a commit that fails', () => {
   });
 });
 
-describe('the memory twin', () => {
-  const SPANS = 4;
-  /** Few identities and few differences, so that copies and contradictions meet often. */
-  const posting = fc
-    .record({
-      tenant: fc.constantFrom('acme', 'globex'),
-      trace: fc.constantFrom('a', 'b'),
-      span: fc.integer({ min: 1, max: SPANS }),
-      changes: fc.constantFrom<Parameters<typeof aUsage>[0]>(
-        {},
-        {},
-        {},
-        { customer: null },
-        { tokens: null, usageStatus: 'missing' },
-        { timeToFirstTokenMicros: 0 },
-        { eventTimeMicros: NOON * 1000 - 86_400_000_000 },
-      ),
-      receivedAtMillis: fc.integer({ min: NOON, max: NOON + 60_000 }),
-    })
-    .map(
-      ({ tenant, trace, span, changes, receivedAtMillis }): Posting => ({
-        ...aPosting({
-          traceId: trace.repeat(32),
-          actionId: trace.repeat(32),
-          spanId: spanId(span),
-          ...changes,
-        }),
-        tenant,
-        receivedAtMillis,
-      }),
-    );
-  const schedule = fc.array(
-    fc.oneof(
-      {
-        weight: 4,
-        arbitrary: fc.record({
-          kind: fc.constant('batch' as const),
-          postings: fc.array(posting, { maxLength: 12 }),
-        }),
-      },
-      {
-        weight: 1,
-        arbitrary: fc.record({
-          kind: fc.constant('reopen' as const),
-          lost: fc.array(posting, { maxLength: 3 }),
-        }),
-      },
-    ),
-    { minLength: 1, maxLength: 8 },
-  );
-
-  it('agrees with DuckDB on every outcome and every row, whatever comes and whenever the file is reopened', async () => {
-    let conflicts = 0;
-    let reopened = 0;
-    await fc.assert(
-      fc.asyncProperty(schedule, async (steps) => {
-        const memory = new MemoryStore();
-        let open = await aStore();
-        for (const [index, step] of steps.entries()) {
-          if (step.kind === 'reopen') {
-            for (const lost of step.lost) open.store.post(lost);
-            await open.close();
-            open = await aStore({ path: open.path, create: false });
-            reopened++;
-            continue;
-          }
-          for (const one of step.postings) {
-            memory.post(one);
-            open.store.post(one);
-          }
-          const expected = await commitAt(memory, index);
-          expect(await commitAt(open.store, index)).toEqual(expected);
-          conflicts += expected.conflicts;
-        }
-        expect(open.store.position).toEqual(memory.position);
-        expect(await read(open.store.instance, POSTED)).toEqual(memory.postings.map(posted).sort(byText));
-        expect(
-          await readOne(open.store.instance, 'SELECT count(*)::INTEGER AS n FROM ledger.quarantined_span'),
-        ).toEqual({ n: memory.quarantined.length });
-        await open.close();
-      }),
-      { numRuns: 20 },
-    );
-    expect(conflicts).toBeGreaterThan(10);
-    expect(reopened).toBeGreaterThan(10);
+describe('a correction', () => {
+  it('moves the record before it, whole, to the superseded ones', async () => {
+    const { store } = await aStore();
+    const first = aPosting({ requestId: 'req_1', feature: 'search' });
+    store.post(first);
+    await commitAt(store, 1);
+    const columns = (table: string) =>
+      read(
+        store.instance,
+        `SELECT column_name, data_type FROM information_schema.columns
+         WHERE table_schema = 'ledger' AND table_name = '${table}' ORDER BY ordinal_position`,
+      );
+    const superseded = await columns('superseded_usage');
+    // Rows are moved by position, so a new column of the records must be a column of the superseded ones too.
+    expect(superseded.slice(0, -1)).toEqual(await columns('usage_record'));
+    expect(superseded.at(-1)).toMatchObject({ column_name: 'superseded_at' });
+    const before = await readOne(store.instance, 'FROM ledger.usage_record');
+    store.post(aCorrectionOf(first, aContainerPosting()));
+    await commitAt(store, 2, {}, NOON + 5000);
+    expect(await readOne(store.instance, 'FROM ledger.superseded_usage')).toEqual({
+      ...before,
+      superseded_at: '2026-11-22T12:00:05Z',
+    });
+    expect(await read(store.instance, 'SELECT billing_role, revision FROM usage')).toEqual([
+      { billing_role: 'container', revision: '2' },
+    ]);
   });
 
-  const POSTED = `
-    SELECT tenant, usage_id, customer, usage_status, uncached_input_tokens, epoch_us(event_time) AS event_time, ttft_ms
-    FROM usage ORDER BY tenant, usage_id`;
+  it('of a record of the same batch leaves one record, and the one before it readable', async () => {
+    const { store } = await aStore();
+    const first = aPosting();
+    const second = aCorrectionOf(first, aPosting({ customer: 'cus_globex' }));
+    store.post(first);
+    store.post(second);
+    store.post(aCorrectionOf(second, aContainerPosting()));
+    await commitAt(store, 1);
+    expect(await read(store.instance, 'SELECT revision, billing_role FROM usage')).toEqual([
+      { revision: '3', billing_role: 'container' },
+    ]);
+    expect(
+      await read(store.instance, 'SELECT revision, customer FROM corrections ORDER BY revision'),
+    ).toEqual([
+      { revision: '1', customer: 'cus_acme' },
+      { revision: '2', customer: 'cus_globex' },
+    ]);
+    expect(await creditsOf(store.instance)).toEqual({ booked: [], used: [] });
+  });
 
-  function posted({ tenant, metered: { usage } }: Posting) {
+  it('finds what it replaces after a restart, and in a large ledger, and touches nothing else', async () => {
+    const { store, path, close } = await aStore();
+    const usageOf = (n: number) => ({
+      spanId: spanId(n),
+      traceId: traceId(n % 100),
+      eventTimeMicros: NOON_MICROS + n,
+    });
+    const count = 30_000;
+    for (let n = 1; n <= count; n++) store.post(aPosting(usageOf(n)));
+    await commitAt(store, 1);
+    await close();
+    const again = (await aStore({ path })).store;
+    for (let n = 3; n <= count; n += 3) {
+      const other = aPosting({ ...usageOf(n), customer: 'cus_globex' });
+      again.post(aCorrectionOf(aPosting(usageOf(n)), other));
+    }
+    await commitAt(again, 2);
+    expect(
+      await read(
+        again.instance,
+        `SELECT customer, revision, count(*)::INTEGER AS n, count(DISTINCT span_id)::INTEGER AS spans,
+           bool_and((epoch_us(event_time) - ${NOON_MICROS}) % 3 = 0) AS is_third
+         FROM usage GROUP BY ALL ORDER BY customer`,
+      ),
+    ).toEqual([
+      { customer: 'cus_acme', revision: '1', n: 20_000, spans: 20_000, is_third: false },
+      { customer: 'cus_globex', revision: '2', n: 10_000, spans: 10_000, is_third: true },
+    ]);
+    expect(
+      await readOne(
+        again.instance,
+        'SELECT count(*)::INTEGER AS n, count(DISTINCT usage_id)::INTEGER AS ids FROM corrections',
+      ),
+    ).toEqual({ n: 10_000, ids: 10_000 });
+    expect(await creditsOf(again.instance)).toEqual({
+      booked: [
+        { customer: 'cus_acme', credits: '100000.000000' },
+        { customer: 'cus_globex', credits: '50000.000000' },
+      ],
+      used: [
+        { customer: 'cus_acme', credits: '100000.000000' },
+        { customer: 'cus_globex', credits: '50000.000000' },
+      ],
+    });
+  });
+
+  it('leaves booked what usage burns, whoever paid before, how much, and however often that changes', async () => {
+    let reversals = 0;
+    let corrections = 0;
+    const state = fc.record({
+      span: fc.integer({ min: 1, max: 4 }),
+      customer: fc.constantFrom('cus_acme', 'cus_acme', 'cus_globex', null),
+      credits: fc.bigInt({ min: 0n, max: 10n ** 13n }),
+      isBilled: fc.constantFrom(true, true, true, false),
+      eventTimeMicros: fc.integer({ min: NOON_MICROS - 3_600_000_000, max: NOON_MICROS }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uniqueArray(state, { selector: ({ span }) => span, minLength: 1 }), {
+          minLength: 4,
+          maxLength: 8,
+          size: 'max',
+        }),
+        async (batches) => {
+          const { store, close } = await aStore();
+          const current = new Map<number, Posting>();
+          let replaced = 0;
+          for (const [index, batch] of batches.entries()) {
+            for (const { span, customer, credits, isBilled, eventTimeMicros } of batch) {
+              const changes = { spanId: spanId(span), eventTimeMicros, customer };
+              const now = isBilled
+                ? aPostingOf(1n, customer === null ? 0n : credits, changes)
+                : aContainerPosting(changes);
+              const before = current.get(span);
+              if (before !== undefined) replaced++;
+              const posting = before === undefined ? now : aCorrectionOf(before, now);
+              reversals += posting.transfers.filter(({ kind }) => kind === 'usage_reversal').length;
+              corrections += posting.transfers.filter(({ kind }) => kind === 'usage_correction').length;
+              current.set(span, posting);
+              store.post(posting);
+            }
+            await commitAt(store, index);
+            const { booked, used } = await creditsOf(store.instance);
+            expect(booked).toEqual(used);
+          }
+          expect(await countUsage(store.instance)).toBe(current.size);
+          expect((await read(store.instance, 'FROM corrections')).length).toBe(replaced);
+          const [trace] = await store.loadTraces([{ tenant: 'default', traceId: 'a'.repeat(32) }]);
+          const booked = new Map(trace?.records.map((record) => [record.spanId, record.booked]));
+          expect(booked.size).toBe(current.size);
+          for (const [span, { metered }] of current) {
+            const { transfer } = metered;
+            expect(booked.get(spanId(span))).toEqual(
+              transfer === null ? null : { customer: transfer.customer, amount: transfer.amount },
+            );
+          }
+          await close();
+        },
+      ),
+      { numRuns: 10 },
+    );
+    expect(reversals).toBeGreaterThan(10);
+    expect(corrections).toBeGreaterThan(10);
+  });
+});
+
+/** What is booked, and what usage says it should be; customers with nothing are left out. */
+async function creditsOf(instance: DuckDBInstance) {
+  return {
+    booked: await read(
+      instance,
+      `SELECT customer, sum(credits) AS credits FROM credit_ledger WHERE account = 'used'
+       GROUP BY ALL HAVING sum(credits) <> 0 ORDER BY customer`,
+    ),
+    used: await read(
+      instance,
+      `SELECT customer, sum(credits) AS credits FROM usage WHERE customer IS NOT NULL
+       GROUP BY ALL HAVING sum(credits) <> 0 ORDER BY customer`,
+    ),
+  };
+}
+
+describe('a ledger of the first schema', () => {
+  it('is upgraded with its rows, its position and its counters', async () => {
+    const { store } = await aStore({ path: await anOldLedger(), create: false });
+    expect(store.position).toEqual({ segment: 3, offset: 4096 });
+    expect(
+      await read(
+        store.instance,
+        'SELECT span_id, customer, input_tokens, revision, superseded_by FROM usage ORDER BY span_id',
+      ),
+    ).toEqual(
+      [1, 2].map((n) => ({
+        span_id: spanId(n),
+        customer: 'cus_acme',
+        input_tokens: '100',
+        revision: '1',
+        superseded_by: null,
+      })),
+    );
+    expect(
+      await read(store.instance, "SELECT transfer_id, credits FROM credit_ledger WHERE account = 'used'"),
+    ).toEqual([{ transfer_id: `${traceId(1)}${spanId(1)}:usage`, credits: '7.000000' }]);
+    expect(await read(store.instance, 'FROM corrections')).toEqual([]);
+    await commitAt(store, 5000, { corrected: 2 });
+    expect(await readOne(store.instance, 'SELECT spans, corrections FROM ingest_health')).toEqual({
+      spans: '3',
+      corrections: '2',
+    });
+  });
+
+  it('knows its spans as settled: they may be held, and they are loaded without what they said', async () => {
+    const { store } = await aStore({ path: await anOldLedger(), create: false });
+    const keys = [1, 2, 3].map((n) => ({ tenant: 'default', traceId: traceId(n) }));
+    expect(keys.map((key) => store.mayHoldTrace(key, NOON_MICROS))).toEqual([true, true, false]);
+    const traces = await store.loadTraces(keys);
+    const byId = (a: HeldTrace, b: HeldTrace) => (a.traceId < b.traceId ? -1 : 1);
+    expect([...traces].sort(byId)).toEqual(
+      [1, 2].map((n) => ({
+        tenant: 'default',
+        traceId: traceId(n),
+        spans: [],
+        records: [
+          {
+            spanId: spanId(n),
+            revision: 1,
+            eventTimeMicros: NOON_MICROS,
+            digest: 0,
+            booked: { customer: 'cus_acme', amount: 7_000_000n },
+          },
+        ],
+      })),
+    );
+  });
+
+  it('still knows them when newer spans have joined, and the file was closed and opened again', async () => {
+    const first = await aStore({ path: await anOldLedger(), create: false });
+    const newer = aPosting({ traceId: traceId(2), spanId: spanId(22) });
+    first.store.keep(aKeptSpan({ traceId: traceId(2), spanId: spanId(22), links: [5] }));
+    first.store.post(newer);
+    first.store.keep(aKeptSpan({ traceId: traceId(4), spanId: spanId(4), links: [6, 7, 8] }));
+    await commitAt(first.store, 5000);
+    await first.close();
+    const { store } = await aStore({ path: first.path, create: false });
+    const keys = [1, 2, 3, 4].map((n) => ({ tenant: 'default', traceId: traceId(n) }));
+    expect(keys.map((key) => store.mayHoldTrace(key, NOON_MICROS))).toEqual([true, true, false, true]);
+    expect([5, 6, 7, 8, 9].map((link) => store.mayHoldLink(link, NOON_MICROS))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+    ]);
+    const [trace] = await store.loadTraces([{ tenant: 'default', traceId: traceId(2) }]);
+    expect(trace?.spans.map(({ kept }) => kept.spanId)).toEqual([spanId(22)]);
+    expect(trace?.records.map((record) => [record.spanId, record.digest]).sort()).toEqual([
+      [spanId(2), 0],
+      [spanId(22), newer.digest],
+    ]);
+  });
+});
+
+describe('the memory twin', () => {
+  const action = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('keep' as const),
+        tenant: fc.constantFrom('acme', 'globex'),
+        trace: fc.integer({ min: 1, max: 3 }),
+        span: fc.integer({ min: 1, max: 4 }),
+        links: fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }),
+        minutes: fc.integer({ min: -20, max: 0 }),
+      }),
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('post' as const),
+        tenant: fc.constantFrom('acme', 'globex'),
+        trace: fc.integer({ min: 1, max: 3 }),
+        span: fc.integer({ min: 1, max: 4 }),
+        customer: fc.constantFrom('cus_acme', 'cus_globex', null),
+        credits: fc.bigInt({ min: 0n, max: 10n ** 9n }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('due' as const),
+        tenant: fc.constantFrom('acme', 'globex'),
+        trace: fc.integer({ min: 1, max: 3 }),
+        dueAtMicros: fc.option(fc.integer({ min: NOON_MICROS, max: NOON_MICROS + 9 })),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('look' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
+  );
+
+  it('agrees with DuckDB on all that is held, whatever comes and whenever the file is reopened', async () => {
+    const reached = { corrected: 0, reopened: 0, linked: 0, waiting: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 80, size: 'max' }), async (actions) => {
+        const memory = new MemoryStore();
+        let open = await aStore();
+        const stores = (): readonly LedgerStore[] => [memory, open.store];
+        /** What is committed, and what the open batch adds. */
+        let posted = new Map<string, Posting>();
+        let batch = new Map<string, Posting>();
+        for (const [index, step] of [...actions, { kind: 'commit' as const }].entries()) {
+          switch (step.kind) {
+            case 'keep': {
+              const { tenant, links } = step;
+              const endTimeMicros = NOON_MICROS + step.minutes * 60_000_000;
+              const given = {
+                tenant,
+                links,
+                endTimeMicros,
+                traceId: traceId(step.trace),
+                spanId: spanId(step.span),
+              };
+              for (const store of stores()) store.keep(aKeptSpan(given));
+              break;
+            }
+            case 'post': {
+              const { tenant, trace, span, customer, credits } = step;
+              const name = `${tenant} ${trace} ${span}`;
+              const changes = { traceId: traceId(trace), spanId: spanId(span), customer };
+              const now = { ...aPostingOf(1n, customer === null ? 0n : credits, changes), tenant };
+              const before = batch.get(name) ?? posted.get(name);
+              if (before !== undefined) reached.corrected++;
+              const posting = before === undefined ? now : aCorrectionOf(before, now);
+              batch.set(name, posting);
+              for (const store of stores()) store.post(posting);
+              break;
+            }
+            case 'due': {
+              const key = { tenant: step.tenant, traceId: traceId(step.trace) };
+              for (const store of stores()) store.setDue(key, step.dueAtMicros);
+              break;
+            }
+            case 'commit': {
+              for (const store of stores()) await commitAt(store, index);
+              posted = new Map([...posted, ...batch]);
+              batch = new Map();
+              break;
+            }
+            case 'look': {
+              const [expected, found] = await Promise.all(stores().map(everythingOf));
+              expect(found).toEqual(expected);
+              break;
+            }
+            case 'reopen': {
+              await open.close();
+              open = await aStore({ path: open.path, create: false });
+              memory.crash();
+              batch = new Map();
+              reached.reopened++;
+            }
+          }
+        }
+        const [expected, found] = await Promise.all(stores().map(everythingOf));
+        expect(found).toEqual(expected);
+        const waiting = await memory.loadDue();
+        expect(inOrder(await open.store.loadDue())).toEqual(inOrder(waiting));
+        expect(open.store.position).toEqual(memory.position);
+        expect(
+          await read(
+            open.store.instance,
+            'SELECT tenant, usage_id, customer, credits, revision FROM usage ORDER BY tenant, usage_id',
+          ),
+        ).toEqual(
+          memory.current.map(rowOf).sort((a, b) => (a.tenant + a.usage_id < b.tenant + b.usage_id ? -1 : 1)),
+        );
+        reached.linked += expected?.linked.length ?? 0;
+        reached.waiting += waiting.length;
+        await open.close();
+      }),
+      { numRuns: 15 },
+    );
+    expect(reached.corrected).toBeGreaterThan(10);
+    expect(reached.reopened).toBeGreaterThan(10);
+    expect(reached.linked).toBeGreaterThan(10);
+    expect(reached.waiting).toBeGreaterThan(5);
+  });
+
+  function inOrder<Keyed extends { readonly tenant: string; readonly traceId: string }>(
+    all: readonly Keyed[],
+  ) {
+    return [...all].sort((a, b) => (a.tenant + a.traceId < b.tenant + b.traceId ? -1 : 1));
+  }
+
+  /** All answers of a store, in an order of our own where it has none. */
+  async function everythingOf(store: LedgerStore) {
+    const keys = ['acme', 'globex'].flatMap((tenant) =>
+      [1, 2, 3].map((n) => ({ tenant, traceId: traceId(n) })),
+    );
+    const traces = await store.loadTraces(keys);
+    const queries = ['acme', 'globex'].flatMap((tenant) =>
+      [1, 2, 3].map((link) => ({ tenant, link, eventTimeMicros: NOON_MICROS })),
+    );
+    return {
+      traces: inOrder(traces).map(({ tenant, traceId: id, spans, records }) => ({
+        tenant,
+        id,
+        spans: spans.map(({ kept, receivedAtMillis }) => ({ kept, receivedAtMillis })),
+        // The last of each span holds.
+        records: [...new Map(records.map((record) => [record.spanId, record])).values()].sort((a, b) =>
+          a.spanId < b.spanId ? -1 : 1,
+        ),
+      })),
+      linked: (await store.findLinked(queries))
+        .map(({ tenant, link, traceId: id }) => `${tenant} ${link} ${id}`)
+        .sort(),
+    };
+  }
+
+  function rowOf({ tenant, metered: { usage, charge }, replaces }: Posting) {
+    const units = charge.kind === 'charged' ? charge.credits : 0n;
+    const digits = String(units).padStart(7, '0');
     return {
       tenant,
       usage_id: usage.traceId + usage.spanId,
       customer: usage.customer,
-      usage_status: usage.usageStatus,
-      uncached_input_tokens: usage.tokens === null ? null : String(usage.tokens.uncachedInput),
-      event_time: String(usage.eventTimeMicros),
-      ttft_ms: usage.timeToFirstTokenMicros === null ? null : usage.timeToFirstTokenMicros / 1000,
+      credits: `${digits.slice(0, -6)}.${digits.slice(-6)}`,
+      revision: String((replaces?.revision ?? 0) + 1),
     };
-  }
-
-  function byText(a: ReturnType<typeof posted>, b: ReturnType<typeof posted>): number {
-    return a.tenant + a.usage_id < b.tenant + b.usage_id ? -1 : 1;
   }
 });

@@ -5,6 +5,7 @@ import type { Posting } from '../ledger/store.ts';
 import type { DuckDbStore } from './store.ts';
 import {
   aContainerPosting,
+  aCorrectionOf,
   aFailedPosting,
   anUnpricedPosting,
   aPosting,
@@ -47,7 +48,10 @@ describe('the view usage', () => {
       'usage_id event_time trace_id span_id parent_span_id action_id customer feature user_id session_id usage_class ' +
       'environment service provider model request_model response_model operation input_tokens uncached_input_tokens ' +
       'cache_read_tokens cache_write_tokens output_tokens reasoning_tokens usage_status billing_role role_reason ' +
-      'cost_usd price_status credits dialect status duration_ms ttft_ms';
+      'cost_usd price_status credits dialect status duration_ms ttft_ms superseded_by request_id gateway ' +
+      'reported_cost_usd cache_write_5m_tokens cache_write_1h_tokens audio_input_tokens audio_output_tokens ' +
+      'image_input_tokens image_output_tokens cache_semantics reasoning_semantics dialect_evidence customer_source ' +
+      'feature_source user_source session_source usage_class_source revision';
     expect(Object.keys(columns)).toEqual(expect.arrayContaining(contract.split(' ')));
     expect(columns).toMatchObject({
       event_time: 'TIMESTAMP WITH TIME ZONE',
@@ -56,6 +60,8 @@ describe('the view usage', () => {
       cost_usd: 'DECIMAL(38,15)',
       credits: 'DECIMAL(18,6)',
       input_tokens: 'BIGINT',
+      reported_cost_usd: 'DECIMAL(38,15)',
+      revision: 'BIGINT',
     });
   });
 
@@ -68,6 +74,22 @@ describe('the view usage', () => {
       timeToFirstTokenMicros: 250_500,
       sessionId: 'conv_1',
       usageReason: 'the total proves it',
+      requestId: 'req_9',
+      gateway: 'openrouter',
+      reportedCostUsd: '0.00227',
+      cacheWrite5m: 11,
+      cacheWrite1h: 12,
+      modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16 },
+      supersededBy: '000000000000000000000000000000fe/00000000000000dc',
+      cacheSemantics: 'declared',
+      reasoningSemantics: 'table',
+      sources: {
+        customer: { level: 'span', key: 'spanledger.customer.id' },
+        feature: { level: 'ancestor', key: 'spanledger.feature.name' },
+        userId: { level: 'resource', key: 'user.id' },
+        sessionId: { level: 'span', key: 'session.id' },
+        usageClass: { level: 'environment', key: 'deployment.environment.name' },
+      },
     });
     const { instance } = await aStoreWith(posting);
     expect(await readOne(instance, 'FROM usage')).toEqual({
@@ -114,6 +136,37 @@ describe('the view usage', () => {
       response_id: 'chatcmpl-1',
       received_at: '2026-11-22T12:00:00.2Z',
       tenant: 'default',
+      superseded_by: '000000000000000000000000000000fe00000000000000dc',
+      request_id: 'req_9',
+      gateway: 'openrouter',
+      reported_cost_usd: '0.002270000000000',
+      cache_write_5m_tokens: '11',
+      cache_write_1h_tokens: '12',
+      audio_input_tokens: '13',
+      audio_output_tokens: '14',
+      image_input_tokens: '15',
+      image_output_tokens: '16',
+      cache_semantics: 'declared',
+      reasoning_semantics: 'table',
+      dialect_evidence: 'gen_ai.operation.name',
+      customer_source: 'span:spanledger.customer.id',
+      feature_source: 'ancestor:spanledger.feature.name',
+      user_source: 'resource:user.id',
+      session_source: 'span:session.id',
+      usage_class_source: 'environment:deployment.environment.name',
+      revision: '1',
+    });
+  });
+
+  it.each([
+    ['in digits', '0.5', '0.500000000000000'],
+    ['in powers of ten', '1.2e-7', '0.000000120000000'],
+    ['as something else', 'free of charge', null],
+    ['not at all', null, null],
+  ])('shows a cost that was reported %s as a decimal or as NULL', async (_how, sent, shown) => {
+    const { instance } = await aStoreWith(aPosting({ reportedCostUsd: sent }));
+    expect(await readOne(instance, 'SELECT reported_cost_usd FROM usage')).toEqual({
+      reported_cost_usd: shown,
     });
   });
 
@@ -132,15 +185,21 @@ describe('the view usage', () => {
       parentSpanId: null,
       tokens: null,
       usageStatus: 'missing',
+      cacheSemantics: null,
+      reasoningSemantics: null,
+      sources: { customer: null, feature: null, userId: null, sessionId: null, usageClass: null },
     });
     const { instance } = await aStoreWith(nothing);
     const row = await readOne(instance, 'FROM usage');
     const missing = Object.keys(row).filter((column) => row[column] === null);
     expect(missing.sort()).toEqual(
       (
-        'cache_read_tokens cache_write_tokens cost_usd credits customer environment feature input_tokens model ' +
-        'output_tokens parent_span_id price_card price_match provider reasoning_tokens request_model response_id ' +
-        'response_model service session_id ttft_ms uncached_input_tokens usage_reason user_id'
+        'audio_input_tokens audio_output_tokens cache_read_tokens cache_semantics cache_write_1h_tokens ' +
+        'cache_write_5m_tokens cache_write_tokens cost_usd credits customer customer_source environment feature ' +
+        'feature_source gateway image_input_tokens image_output_tokens input_tokens model output_tokens ' +
+        'parent_span_id price_card price_match provider reasoning_semantics reasoning_tokens reported_cost_usd ' +
+        'request_id request_model response_id response_model service session_id session_source superseded_by ' +
+        'ttft_ms uncached_input_tokens usage_class_source usage_reason user_id user_source'
       ).split(' '),
     );
     expect(row.action_id).toBe(row.trace_id);
@@ -200,6 +259,60 @@ describe('the view usage', () => {
       cost: '123456789012.345678901234568',
       credits: '123456789012.345679',
     });
+  });
+});
+
+describe('the view corrections', () => {
+  const first = aPosting({ feature: null, customer: null });
+  const second = aCorrectionOf(first, aPosting({ feature: null }));
+  const third = aCorrectionOf(second, aContainerPosting({ roleReason: 'a call below it bills' }));
+
+  async function aCorrectedStore(): Promise<DuckDbStore> {
+    const { store } = await aStore();
+    for (const [batch, posting] of [first, second, third].entries()) {
+      store.post(posting);
+      await commitAt(store, batch, {}, NOON + batch * 1000);
+    }
+    return store;
+  }
+
+  it('shows what was said before and when that ended, while usage shows what holds now', async () => {
+    const { instance } = await aCorrectedStore();
+    const usage = await read(
+      instance,
+      'SELECT usage_id, revision, billing_role, role_reason, credits FROM usage',
+    );
+    expect(usage).toEqual([
+      {
+        usage_id: 'a'.repeat(48),
+        revision: '3',
+        billing_role: 'container',
+        role_reason: 'a call below it bills',
+        credits: '0.000000',
+      },
+    ]);
+    const before = {
+      usage_id: 'a'.repeat(48),
+      event_time: '2026-11-22T12:00:00Z',
+      feature: null,
+      billing_role: 'billed',
+      role_reason: 'operation chat',
+      input_tokens: '1100',
+      output_tokens: '70',
+      cost_usd: '0.002275000000000',
+      price_status: 'priced',
+      credits: '5.000000',
+      credit_status: 'charged',
+    };
+    expect(await read(instance, 'FROM corrections ORDER BY revision')).toEqual([
+      { ...before, customer: null, revision: '1', superseded_at: '2026-11-22T12:00:01Z' },
+      { ...before, customer: 'cus_acme', revision: '2', superseded_at: '2026-11-22T12:00:02Z' },
+    ]);
+  });
+
+  it('is empty where nothing was corrected', async () => {
+    const { instance } = await aStoreWith(aPosting());
+    expect(await read(instance, 'FROM corrections')).toEqual([]);
   });
 });
 
@@ -345,6 +458,49 @@ describe('the credit ledger', () => {
     ]);
   });
 
+  it('names every transfer of a usage that was corrected, reversed and booked on another', async () => {
+    const { store } = await aStore();
+    const first = aPostingOf(1n, 5_000_000n);
+    const more = aCorrectionOf(first, aPostingOf(1n, 7_000_000n));
+    const less = aCorrectionOf(more, aPostingOf(1n, 4_000_000n));
+    const other = aCorrectionOf(less, aPostingOf(1n, 4_000_000n, { customer: 'cus_globex' }));
+    const nobody = aCorrectionOf(other, aPostingOf(1n, 4_000_000n, { customer: null }));
+    const back = aCorrectionOf(nobody, first);
+    for (const [batch, posting] of [first, more, less, other, nobody, back].entries()) {
+      store.post(posting);
+      await commitAt(store, batch);
+    }
+    const used = await read(
+      store.instance,
+      `SELECT replace(transfer_id, usage_id, '') AS name, customer, credits FROM credit_ledger
+       WHERE account = 'used' ORDER BY length(transfer_id) - length(usage_id), transfer_id`,
+    );
+    expect(used).toEqual(
+      expect.arrayContaining([
+        { name: ':usage', customer: 'cus_acme', credits: '5.000000' },
+        { name: ':usage_correction:2', customer: 'cus_acme', credits: '2.000000' },
+        { name: ':usage_correction:3', customer: 'cus_acme', credits: '-3.000000' },
+        { name: ':usage_reversal:4', customer: 'cus_acme', credits: '-4.000000' },
+        { name: ':usage:4', customer: 'cus_globex', credits: '4.000000' },
+        { name: ':usage_reversal:5', customer: 'cus_globex', credits: '-4.000000' },
+        { name: ':usage:6', customer: 'cus_acme', credits: '5.000000' },
+      ]),
+    );
+    expect(used).toHaveLength(7);
+    expect(
+      await read(store.instance, 'SELECT sum(credits) AS sum FROM credit_ledger GROUP BY transfer_id'),
+    ).toEqual(Array.from({ length: 7 }, () => ({ sum: '0.000000' })));
+    expect(
+      await read(
+        store.instance,
+        'SELECT customer, used_credits, overdraft_credits FROM credit_balances ORDER BY customer',
+      ),
+    ).toEqual([
+      { customer: 'cus_acme', used_credits: '5.000000', overdraft_credits: '5.000000' },
+      { customer: 'cus_globex', used_credits: '0.000000', overdraft_credits: '0.000000' },
+    ]);
+  });
+
   it('agrees with balances, usage and statements about what a customer used', async () => {
     await fc.assert(
       fc.asyncProperty(somePostings, async (postings) => {
@@ -487,10 +643,14 @@ describe('the views that sum up', () => {
 describe('the view ingest_health', () => {
   it('adds up the commits of an hour, and starts a new line with the next', async () => {
     const { store } = await aStore();
-    store.post(aPosting());
-    store.post(aPosting());
-    store.post(aPosting({ customer: 'somebody else' }));
-    await commitAt(store, 1, { bodies: 2, spans: 9, notModelCalls: 4 });
+    await commitAt(store, 1, {
+      bodies: 2,
+      spans: 9,
+      notModelCalls: 4,
+      posted: 3,
+      duplicates: 1,
+      corrected: 2,
+    });
     const span = { traceId: '', spanId: '', name: '', reason: 'trace_id_invalid', detail: '' } as const;
     store.reject({ tenant: 'default', receivedAtMillis: NOON, span });
     store.quarantine({
@@ -503,8 +663,8 @@ describe('the view ingest_health', () => {
     });
     store.damage({ position: { segment: 1, offset: 64 }, bytes: 17, reason: 'checksum' });
     store.damage({ position: { segment: 1, offset: 99 }, bytes: 3, reason: 'checksum' });
-    await commitAt(store, 2, { bodies: 1, spans: 2 }, NOON + 3_599_999);
-    store.post(aPosting({ spanId: spanId(9) }));
+    const second = { bodies: 1, spans: 2, posted: 4, duplicates: 5, corrected: 6, conflicts: 1 };
+    await commitAt(store, 2, second, NOON + 3_599_999);
     await commitAt(store, 3, {}, NOON + 3_600_000);
     const expected = {
       usage_records: '1',
@@ -514,6 +674,7 @@ describe('the view ingest_health', () => {
       rejected: '0',
       damaged_bytes: '0',
       commits: '1',
+      corrections: '0',
     };
     expect(await read(store.instance, 'FROM ingest_health ORDER BY hour')).toEqual([
       {
@@ -521,9 +682,11 @@ describe('the view ingest_health', () => {
         hour: '2026-11-22T12:00:00Z',
         bodies: '3',
         spans: '11',
+        usage_records: '7',
         not_model_calls: '4',
-        duplicates: '1',
-        quarantined: '2',
+        duplicates: '6',
+        corrections: '8',
+        quarantined: '1',
         rejected: '1',
         damaged_bytes: '20',
         commits: '2',

@@ -1,4 +1,4 @@
-import type { Metered } from '@spanledger/metering';
+import { difference, type Metered } from '@spanledger/metering';
 import { digest, keep, observe, type UsageRecord } from '@spanledger/metering/traces';
 import type { KeptSpan, Posting } from '../../ledger/store.ts';
 
@@ -102,6 +102,17 @@ export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
             },
     },
   });
+}
+
+/** The posting that takes the place of another: only the difference is booked. */
+export function aCorrectionOf(before: Posting, now: Posting): Posting {
+  const { transfer, usage } = before.metered;
+  return {
+    ...now,
+    tenant: before.tenant,
+    transfers: difference(transfer, now.metered.transfer, now.metered.usage.eventTimeMicros),
+    replaces: { revision: (before.replaces?.revision ?? 0) + 1, eventTimeMicros: usage.eventTimeMicros },
+  };
 }
 
 /** What is booked by a first posting: all of it. */
