@@ -154,19 +154,24 @@ class Batch {
   #link(trace: OpenTrace, observation: Observation, isHeld: boolean): readonly number[] {
     const { window, store } = this.#parts;
     const { tenant } = trace;
-    const eventTimeMicros = observation.endTimeMicros;
+    const { startTimeMicros, endTimeMicros } = observation;
     const links = linkHashes(tenant, observation);
     for (const link of links) {
-      const mayBeHeld = isHeld || store.mayHoldLink(link, eventTimeMicros);
-      if (mayBeHeld && !window.isLinkKnown(trace, link))
-        this.#queries.push({ tenant, link, eventTimeMicros });
-      const strangers = window.link(trace, link);
-      for (const stranger of strangers ?? []) {
-        stranger.partners = null;
-        this.#changed.add(stranger);
+      const mayBeHeld = isHeld || store.mayHoldLink(link, endTimeMicros);
+      if (mayBeHeld && !window.isLinkKnown(trace, link)) {
+        this.#queries.push({ tenant, link, startTimeMicros, endTimeMicros });
       }
+      this.#part(window.link(trace, link));
     }
     return links;
+  }
+
+  /** Traces that were taken for views of one call by a link that has proved to be common are decided anew. */
+  #part(strangers: Iterable<OpenTrace> | null): void {
+    for (const stranger of strangers ?? []) {
+      stranger.partners = null;
+      this.#changed.add(stranger);
+    }
   }
 
   /** Brings into memory whatever is linked to the changed traces, directly or through others. */
@@ -196,14 +201,12 @@ class Batch {
     }
     const traces: OpenTrace[] = [];
     for (const [link, keys] of byLink) {
-      if (keys.length > MAX_TRACES_OF_A_LINK) window.setCommon(link);
-      else {
-        for (const key of keys) {
-          const trace = window.find(key) ?? window.open(key, false);
-          window.link(trace, link);
-          traces.push(trace);
-        }
-      }
+      const found = keys.map((key) => window.find(key) ?? window.open(key, false));
+      traces.push(...found);
+      if (found.length > MAX_TRACES_OF_A_LINK) {
+        window.setCommon(link);
+        this.#part(found);
+      } else for (const trace of found) this.#part(window.link(trace, link));
     }
     return traces;
   }
@@ -280,7 +283,8 @@ class Batch {
     try {
       metered = rate(usage, book);
     } catch (cause) {
-      this.#setAside(trace, observationOf(span), receivedAtMillis, cause);
+      if (span.isSetAside !== true) this.#setAside(trace, observationOf(span), receivedAtMillis, cause);
+      span.isSetAside = true;
       return;
     }
     const { eventTimeMicros } = usage;

@@ -102,11 +102,12 @@ export interface HeldRecord {
   readonly booked: Booked | null;
 }
 
-/** A link key of a call, to be looked for among the calls that ended near that time. */
+/** A link key of a call, to be looked for among the calls of its time. */
 export interface LinkQuery {
   readonly tenant: string;
   readonly link: number;
-  readonly eventTimeMicros: number;
+  readonly startTimeMicros: number;
+  readonly endTimeMicros: number;
 }
 
 export interface LinkedTrace extends TraceKey {
@@ -148,8 +149,8 @@ export interface LedgerMemory {
   /** Those of the traces that the ledger holds. */
   loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]>;
   /**
-   * The traces with a call of that link within a quarter of an hour; of a link that very many traces share, some
-   * more than `MAX_TRACES_OF_A_LINK` of them.
+   * The traces with a call of that link that ran at the same time, give or take `LINK_WINDOW_MICROS`; of a link that
+   * very many traces share, some more than `MAX_TRACES_OF_A_LINK` of them.
    */
   findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]>;
   /** All traces that wait, when the ledger is opened. */
@@ -158,3 +159,14 @@ export interface LedgerMemory {
 
 /** Clocks of two machines differ by minutes at most, and gateways report with delay. */
 export const LINK_WINDOW_MICROS = 15 * 60 * 1_000_000;
+
+/** What ran at one time as `decide` sees it, so that the store finds what would be one call in memory. */
+export function ranTogether(
+  one: { readonly startTimeMicros: number; readonly endTimeMicros: number },
+  other: { readonly startTimeMicros: number; readonly endTimeMicros: number },
+): boolean {
+  return (
+    one.startTimeMicros <= other.endTimeMicros + LINK_WINDOW_MICROS &&
+    other.startTimeMicros <= one.endTimeMicros + LINK_WINDOW_MICROS
+  );
+}

@@ -8,6 +8,8 @@ export interface TraceSpan {
   observation: Observation | null;
   /** What is posted for it; null while nothing is, and for spans that have no usage record. */
   record: HeldRecord | null;
+  /** The core broke on it, and that was said. */
+  isSetAside?: true;
 }
 
 /** A span that has arrived and is not settled yet. */

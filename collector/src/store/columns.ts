@@ -233,7 +233,7 @@ export class TextColumn extends Column {
   }
 }
 
-/** INTEGER from 32-bit integers; 0 where nothing is set. */
+/** INTEGER from 32-bit integers; every row has one. */
 export class CodeColumn extends Column {
   private readonly codes = new Int32Array(CHUNK_ROWS);
 

@@ -347,17 +347,19 @@ export function traceLayout(words: Words): KeyTable<TraceRow> {
 export function linkLayout(words: Words): KeyTable<LinkQuery> {
   const tenant = new WordColumn(words);
   const link = new IntegerColumn();
-  const eventTime = new IntegerColumn();
+  const startTime = new IntegerColumn();
+  const endTime = new IntegerColumn();
   return {
     catalog: 'temp',
     schema: 'main',
     table: 'link',
-    declaration: 'tenant INTEGER, link BIGINT, event_time TIMESTAMPTZ',
-    columns: [tenant, link, eventTime],
+    declaration: 'tenant INTEGER, link BIGINT, start_time TIMESTAMPTZ, end_time TIMESTAMPTZ',
+    columns: [tenant, link, startTime, endTime],
     set(row, query) {
       tenant.set(row, query.tenant);
       link.set(row, query.link);
-      eventTime.set(row, query.eventTimeMicros);
+      startTime.set(row, query.startTimeMicros);
+      endTime.set(row, query.endTimeMicros);
     },
   };
 }

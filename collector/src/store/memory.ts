@@ -6,12 +6,12 @@ import {
   type HeldTrace,
   type KeptSpan,
   type LedgerStore,
-  LINK_WINDOW_MICROS,
   type LinkedTrace,
   type LinkQuery,
   type Posting,
   type Quarantined,
   type Rejection,
+  ranTogether,
   type TraceKey,
 } from '../ledger/store.ts';
 
@@ -125,10 +125,9 @@ export class MemoryStore implements LedgerStore {
 
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
     const found = new Map<string, LinkedTrace>();
-    for (const { tenant, link, eventTimeMicros } of queries) {
+    for (const { tenant, link, ...time } of queries) {
       for (const span of this.#spans) {
-        const isNear = Math.abs(span.kept.endTimeMicros - eventTimeMicros) <= LINK_WINDOW_MICROS;
-        if (span.tenant !== tenant || !isNear || !span.links.includes(link)) continue;
+        if (span.tenant !== tenant || !span.links.includes(link) || !ranTogether(span.kept, time)) continue;
         const { traceId } = span.kept;
         found.set(`${link} ${keyOf({ tenant, traceId })}`, { tenant, traceId, link });
       }

@@ -30,9 +30,9 @@ function keptOf({ kept, receivedAtMillis }: KeptSpan) {
 async function linkedTraces(
   store: LedgerStore,
   link: number,
-  { tenant = 'default', eventTimeMicros = NOON_MICROS } = {},
+  { tenant = 'default', startTimeMicros = NOON_MICROS, endTimeMicros = NOON_MICROS } = {},
 ): Promise<string[]> {
-  const found = await store.findLinked([{ tenant, link, eventTimeMicros }]);
+  const found = await store.findLinked([{ tenant, link, startTimeMicros, endTimeMicros }]);
   for (const linked of found) expect({ tenant: linked.tenant, link: linked.link }).toEqual({ tenant, link });
   return found.map(({ traceId }) => traceId).sort();
 }
@@ -241,19 +241,29 @@ for (const [name, open] of [
       expect(await linkedTraces(store, 5)).toEqual([A_TRACE.traceId]);
     });
 
-    it('finds linked traces within a quarter of an hour, before and after, and not beyond', async () => {
+    it('finds linked traces that ran within a quarter of an hour, before and after, and not beyond', async () => {
       const store = await open();
+      // The kept span takes 1.25 s.
       const distances = [
         -LINK_WINDOW_MICROS - 1,
         -LINK_WINDOW_MICROS,
         0,
-        LINK_WINDOW_MICROS,
-        LINK_WINDOW_MICROS + 1,
+        LINK_WINDOW_MICROS + 1_250_000,
+        LINK_WINDOW_MICROS + 1_250_001,
       ];
       for (const [n, distance] of distances.entries())
         store.keep(aKeptSpan({ traceId: traceId(n), links: [5], endTimeMicros: NOON_MICROS + distance }));
       await commitAt(store, 1);
       expect(await linkedTraces(store, 5)).toEqual([1, 2, 3].map(traceId));
+    });
+
+    it('finds a call that ran at the same time and ended long after', async () => {
+      const store = await open();
+      const hourMicros = 3_600_000_000;
+      store.keep(aKeptSpan({ links: [5] }));
+      await commitAt(store, 1);
+      const long = { startTimeMicros: NOON_MICROS - 1_000_000, endTimeMicros: NOON_MICROS + hourMicros };
+      expect(await linkedTraces(store, 5, long)).toEqual([A_TRACE.traceId]);
     });
 
     it('answers each query by its own time, however far apart those are', async () => {
@@ -265,8 +275,13 @@ for (const [name, open] of [
         );
       await commitAt(store, 1);
       const found = await store.findLinked([
-        { tenant: 'default', link: 5, eventTimeMicros: NOON_MICROS },
-        { tenant: 'default', link: 6, eventTimeMicros: NOON_MICROS + 2 * dayMicros },
+        { tenant: 'default', link: 5, startTimeMicros: NOON_MICROS, endTimeMicros: NOON_MICROS },
+        {
+          tenant: 'default',
+          link: 6,
+          startTimeMicros: NOON_MICROS + 2 * dayMicros,
+          endTimeMicros: NOON_MICROS + 2 * dayMicros,
+        },
       ]);
       expect(found.map(({ link, traceId: id }) => [link, id]).sort()).toEqual([
         [5, traceId(0)],

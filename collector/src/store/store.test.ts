@@ -73,7 +73,9 @@ describe('a ledger file that is closed and opened again', () => {
       { ...key, spans: [{ kept: span.kept }], records: [{ revision: 1, digest: posting.digest }] },
     ]);
     expect(await again.loadDue()).toEqual([{ ...key, dueAtMicros: NOON_MICROS + 60_000_000 }]);
-    const linked = await again.findLinked([{ tenant: 'acme', link: 5, eventTimeMicros: NOON_MICROS }]);
+    const linked = await again.findLinked([
+      { tenant: 'acme', link: 5, startTimeMicros: NOON_MICROS, endTimeMicros: NOON_MICROS },
+    ]);
     expect(linked).toEqual([{ ...key, link: 5 }]);
   });
 
@@ -656,7 +658,7 @@ describe('the memory twin', () => {
     );
     const traces = await store.loadTraces(keys);
     const queries = ['acme', 'globex'].flatMap((tenant) =>
-      [1, 2, 3].map((link) => ({ tenant, link, eventTimeMicros: NOON_MICROS })),
+      [1, 2, 3].map((link) => ({ tenant, link, startTimeMicros: NOON_MICROS, endTimeMicros: NOON_MICROS })),
     );
     return {
       traces: inOrder(traces).map(({ tenant, traceId: id, spans, records }) => ({

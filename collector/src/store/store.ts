@@ -204,15 +204,18 @@ export class DuckDbStore implements LedgerStore {
   }
 
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
+    if (queries.length === 0) return [];
     this.flush();
     return await this.withKeys(linkLayout(this.words), queries, async () => {
+      const from = Math.min(...queries.map(({ startTimeMicros }) => startTimeMicros));
+      const to = Math.max(...queries.map(({ endTimeMicros }) => endTimeMicros));
       const side = (column: string) =>
         `SELECT DISTINCT q.link, q.tenant, s.trace_id
          FROM temp.link q JOIN ledger.span s ON s.${column} = q.link AND s.tenant = q.tenant
-         WHERE s.event_time BETWEEN q.event_time - to_microseconds(${LINK_WINDOW_MICROS})
-           AND q.event_time + to_microseconds(${LINK_WINDOW_MICROS})
-           AND s.event_time BETWEEN make_timestamptz(${earliest(queries) - LINK_WINDOW_MICROS})
-           AND make_timestamptz(${latest(queries) + LINK_WINDOW_MICROS})`;
+         WHERE s.event_time >= q.start_time - to_microseconds(${LINK_WINDOW_MICROS})
+           AND s.event_time - to_microseconds(s.duration_us) <= q.end_time + to_microseconds(${LINK_WINDOW_MICROS})
+           AND s.event_time BETWEEN make_timestamptz(${from - LINK_WINDOW_MICROS})
+           AND make_timestamptz(${to + LINK_WINDOW_MICROS + LONGEST_CALL_MICROS})`;
       const rows = await this.writer.runAndReadAll(
         `SELECT link, tenant, format('{:032x}', trace_id)
          FROM (${['link_1', 'link_2', 'link_3'].map(side).join(' UNION ')})
@@ -379,6 +382,9 @@ interface Tables {
 
 /** One more than are taken for one call, so that the ledger sees that a link is common. */
 const MAX_LINKED_TRACES = MAX_TRACES_OF_A_LINK + 1;
+
+/** Calls that take longer are found only by those that ended at about their time. */
+const LONGEST_CALL_MICROS = 2 * 3600 * 1_000_000;
 
 interface Timed {
   readonly eventTimeMicros: number;

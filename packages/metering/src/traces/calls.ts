@@ -1,5 +1,5 @@
 import { answerLink, DisjointSets, MAX_TRACES_OF_A_LINK, requestLink, responseLink } from './linked.ts';
-import { hasTokens, isExact, type Observation } from './observation.ts';
+import { hasTokens, isExact, type Observation, type ObservedUsage } from './observation.ts';
 import { byKey, type Forest, type Node } from './trace.ts';
 import { inputTokens, type Operation, outputTokens } from './usage.ts';
 
@@ -60,15 +60,41 @@ function isCallLike({ kind }: Observation): boolean {
 function joinByIdentity(nodes: readonly Node[], same: DisjointSets): void {
   for (const linkOf of [responseLink, requestLink]) {
     for (const spans of groupedBy(nodes, ({ observation }) => linkOf(observation)).values()) {
-      if (spans.length === 1 || isShared(spans)) continue;
+      // An id of more spans than see one call is no identity.
+      if (spans.length === 1 || spans.length > MAX_TRACES_OF_A_LINK) continue;
       eachPair(spans, (one, other) => {
-        if (mayBeOneCall(one.observation, other.observation)) same.join(one.index, other.index);
+        if (
+          mayShareAnId(one.observation, other.observation) &&
+          mayBeOneCall(one.observation, other.observation)
+        ) {
+          same.join(one.index, other.index);
+        }
       });
     }
   }
 }
 
-/** By so many traces that it is no identity. */
+/**
+ * One instrumentation of one service tells the same of one call each time. Where it gives one id to spans with other
+ * counts, the id is a constant (of a test server, a gateway), and they are two calls.
+ */
+function mayShareAnId(one: Observation, other: Observation): boolean {
+  const isOneView =
+    one.scopeName === other.scopeName &&
+    one.service === other.service &&
+    one.dialect === other.dialect &&
+    one.spanKind === other.spanKind;
+  return !isOneView || !haveOtherCounts(one.usage, other.usage);
+}
+
+function haveOtherCounts(one: ObservedUsage | null, other: ObservedUsage | null): boolean {
+  if (!isExact(one) || !isExact(other)) return false;
+  const [mine, theirs] = [one?.tokens ?? null, other?.tokens ?? null];
+  if (mine === null || theirs === null) return false;
+  return inputTokens(mine) !== inputTokens(theirs) || outputTokens(mine) !== outputTokens(theirs);
+}
+
+/** By so many traces that it is no likeness of one call. */
 function isShared(spans: readonly Node[]): boolean {
   if (spans.length <= MAX_TRACES_OF_A_LINK) return false;
   return new Set(spans.map(({ observation }) => observation.traceId)).size > MAX_TRACES_OF_A_LINK;

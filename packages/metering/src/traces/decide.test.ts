@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aSpan, MINUTE_MICROS, NOON_MICROS, SETTLED, spanIdOf, type TreeSpan } from '../../test/builders.ts';
+import {
+  aSpan,
+  MINUTE_MICROS,
+  NOON_MICROS,
+  SETTLED,
+  type SpanParts,
+  spanIdOf,
+  type TreeSpan,
+} from '../../test/builders.ts';
 import {
   agent,
   billed,
@@ -664,6 +672,7 @@ describe('an id of more traces than see one call', () => {
     const trace = (index: number): Span =>
       aSpan({
         traceId: (index + 1).toString(16).padStart(32, '0'),
+        scopeName: `instrumentation ${index}`,
         attributes: chat(50, 5, { 'gen_ai.response.id': 'chatcmpl-constant' }),
       });
     const traces = (count: number) => Array.from({ length: count }, (_, index) => trace(index));
@@ -671,6 +680,34 @@ describe('an id of more traces than see one call', () => {
       recordsOf(spans).filter(({ billingRole }) => billingRole === 'billed').length;
     expect(bills(traces(MAX_TRACES_OF_A_LINK))).toBe(1);
     expect(bills(traces(MAX_TRACES_OF_A_LINK + 1))).toBe(MAX_TRACES_OF_A_LINK + 1);
+  });
+});
+
+describe('an id that one instrumentation gives to several spans at one time', () => {
+  const call = (more: Omit<SpanParts, 'attributes'>, input = 50) =>
+    aSpan({ ...more, attributes: chat(input, 5, { 'gen_ai.response.id': 'chatcmpl-constant' }) });
+  const billsOf = (...spans: readonly Span[]) =>
+    recordsOf(spans).filter(({ billingRole }) => billingRole === 'billed').length;
+
+  it.each([{ traceId: 'b'.repeat(32) }, { spanId: 'b'.repeat(16) }])(
+    'is a constant where they count other tokens, and an identity where they count the same: %o',
+    (elsewhere) => {
+      expect(billsOf(call({}), call(elsewhere, 60))).toBe(2);
+      expect(billsOf(call({}), call(elsewhere))).toBe(1);
+    },
+  );
+
+  it('is an identity where another one counts otherwise', () => {
+    expect(
+      billsOf(call({}), call({ traceId: 'b'.repeat(32), scopeName: 'another instrumentation' }, 60)),
+    ).toBe(1);
+  });
+
+  it('is a constant where more spans of a trace have it than see one call', () => {
+    const spans = Array.from({ length: 17 }, (_, n) =>
+      call({ spanId: (n + 1).toString(16).padStart(16, '0') }),
+    );
+    expect(billsOf(...spans)).toBe(17);
   });
 });
 
