@@ -136,7 +136,6 @@ export class Ledger {
   private batch = emptyBatch();
   /** Settled and not committed. */
   private counts = NO_COUNTS;
-  private isCommitting = false;
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
@@ -341,9 +340,9 @@ export class Ledger {
     return this.readUpTo !== null && (covered === null || comparePositions(this.readUpTo, covered) > 0);
   }
 
-  /** Often enough that what waits stays small, but not while a commit runs: the store takes nothing then. */
+  /** Often enough that what waits stays small. */
   private isSettlingDue(): boolean {
-    return !this.isCommitting && this.batch.arrivals >= this.parts.limits.settleSpans;
+    return this.batch.arrivals >= this.parts.limits.settleSpans;
   }
 
   /** Decides what belongs together, and hands everything that was read to the store. */
@@ -381,9 +380,7 @@ export class Ledger {
     if (position === null) return;
     this.counts = NO_COUNTS;
     this.inCommit = position;
-    this.isCommitting = true;
     await store.commit(position, counts, this.lastCommitStartMillis);
-    this.isCommitting = false;
     this.lastCommitMillis = nowMillis();
     this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
     const { notModelCalls: _, ...committed } = counts;

@@ -179,7 +179,7 @@ class Batch {
     for (;;) {
       const absent = new Set<OpenTrace>();
       for (const trace of this.#changed) {
-        if (this.#isAlone(trace)) continue;
+        if (this.#parts.window.isAlone(trace)) continue;
         for (const member of this.#groupOf(trace)) if (!member.isLoaded) absent.add(member);
       }
       for (const trace of await this.#findLinked()) if (!trace.isLoaded) absent.add(trace);
@@ -216,18 +216,11 @@ class Batch {
     let groups = 0;
     for (const trace of this.#changed) {
       if (decided.has(trace)) continue;
-      const group = this.#isAlone(trace) ? [trace] : this.#groupOf(trace);
+      const group = this.#parts.window.isAlone(trace) ? [trace] : this.#groupOf(trace);
       for (const member of group) decided.add(member);
       this.#decideGroup(group);
       if (++groups % GROUPS_PER_TURN === 0) await nextTurn();
     }
-  }
-
-  /** Nothing links it to another trace: nearly every trace. */
-  #isAlone(trace: OpenTrace): boolean {
-    if (trace.partners !== null) return false;
-    for (const _ of this.#parts.window.linkedTo(trace)) return false;
-    return true;
   }
 
   /** The trace and all that are linked to it, directly or through others; some may not be loaded. */

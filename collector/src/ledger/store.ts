@@ -121,8 +121,8 @@ export interface DueTrace extends TraceKey {
 
 /**
  * What the ledger holds. `keep`, `post` and the other additions collect an open batch; `commit` writes it and the
- * journal position in one transaction. Nothing is added while a commit runs. After a failed commit the store is done
- * for. Two implementations pass one contract suite: DuckDB and memory.
+ * journal position in one transaction. What is added while a commit runs belongs to the next batch; one commit runs at
+ * a time. After a failed commit the store is done for. Two implementations pass one contract suite: DuckDB and memory.
  */
 export interface LedgerStore extends LedgerMemory {
   /** Up to where the journal has been posted; null for an empty ledger. */

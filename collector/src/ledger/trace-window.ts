@@ -253,6 +253,13 @@ export class TraceWindow {
     this.#commonLinks = 1;
   }
 
+  /** Nothing links it to another trace: nearly every trace. */
+  isAlone(trace: OpenTrace): boolean {
+    if (trace.partners !== null) return false;
+    for (const link of trace.links) if (this.#links.get(link) instanceof Set) return false;
+    return true;
+  }
+
   /** The traces in memory that share a link with this one. */
   *linkedTo(trace: OpenTrace): Generator<OpenTrace> {
     for (const link of trace.links) {

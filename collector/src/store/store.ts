@@ -63,7 +63,9 @@ export class DuckDbStore implements LedgerStore {
   private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
   private due = new Map<string, TraceRow>();
   private damages: Damage[] = [];
-  private isCommitting = false;
+  /** While a commit runs: what is added to the next batch, which the connection cannot take yet. */
+  private late: (() => void)[] | null = null;
+  private committing: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
     instance: DuckDBInstance;
@@ -121,12 +123,15 @@ export class DuckDbStore implements LedgerStore {
   }
 
   keep(span: KeptSpan): void {
-    this.assertOpen();
-    this.tables.spans.append(span);
+    if (this.late === null) this.tables.spans.append(span);
+    else this.late.push(() => this.keep(span));
   }
 
   post(posting: Posting): void {
-    this.assertOpen();
+    if (this.late !== null) {
+      this.late.push(() => this.post(posting));
+      return;
+    }
     const { tenant, transfers, replaces } = posting;
     this.tables.usage.append(posting);
     for (const transfer of transfers) this.tables.transfers.append({ posting, transfer });
@@ -136,31 +141,46 @@ export class DuckDbStore implements LedgerStore {
     }
   }
 
-  setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
-    this.assertOpen();
-    this.due.set(`${tenant}/${traceId}`, { tenant, traceId, dueAtMicros });
+  setDue(trace: TraceKey, dueAtMicros: number | null): void {
+    const { tenant, traceId } = trace;
+    if (this.late === null) this.due.set(`${tenant}/${traceId}`, { tenant, traceId, dueAtMicros });
+    else this.late.push(() => this.setDue({ tenant, traceId }, dueAtMicros));
   }
 
   reject(rejection: Rejection): void {
-    this.assertOpen();
+    if (this.late !== null) {
+      this.late.push(() => this.reject(rejection));
+      return;
+    }
     this.tables.rejections.append(rejection);
     this.rejected++;
   }
 
   quarantine(span: Quarantined): void {
-    this.assertOpen();
+    if (this.late !== null) {
+      this.late.push(() => this.quarantine(span));
+      return;
+    }
     this.tables.quarantined.append(span);
     this.quarantinedOutright++;
   }
 
   damage(range: Damage): void {
-    this.assertOpen();
-    this.damages.push(range);
+    if (this.late === null) this.damages.push(range);
+    else this.late.push(() => this.damage(range));
   }
 
   async commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void> {
-    this.assertOpen();
-    this.isCommitting = true;
+    assert(this.late === null, 'one commit runs at a time');
+    this.committing = this.write(position, counts, nowMillis);
+    // Whoever waits for it only to read must not report the failure a second time.
+    this.committing.catch(() => {});
+    await this.committing;
+  }
+
+  private async write(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void> {
+    const late: (() => void)[] = [];
+    this.late = late;
     try {
       this.flush();
       await this.moveReplaced(nowMillis);
@@ -177,7 +197,8 @@ export class DuckDbStore implements LedgerStore {
       this.replaced = [];
       this.due = new Map();
       this.damages = [];
-      this.isCommitting = false;
+      this.late = null;
+      for (const add of late) add();
     } catch (error) {
       throw new SpanledgerError(
         'SL_STORE_COMMIT_FAILED',
@@ -196,6 +217,7 @@ export class DuckDbStore implements LedgerStore {
   }
 
   async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
+    await this.committing;
     this.flush();
     const keys = traces.map(({ tenant, traceId }) => ({ tenant, traceId, dueAtMicros: null }));
     return await this.withKeys(traceLayout(this.words), keys, () =>
@@ -205,6 +227,7 @@ export class DuckDbStore implements LedgerStore {
 
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
     if (queries.length === 0) return [];
+    await this.committing;
     this.flush();
     return await this.withKeys(linkLayout(this.words), queries, async () => {
       const from = Math.min(...queries.map(({ startTimeMicros }) => startTimeMicros));
@@ -252,10 +275,6 @@ export class DuckDbStore implements LedgerStore {
   private flush(): void {
     for (const shape of this.shapes.takeNew()) this.tables.shapes.append(shape);
     for (const table of Object.values(this.tables)) table.flush();
-  }
-
-  private assertOpen(): void {
-    assert(!this.isCommitting, 'nothing is added while a commit runs');
   }
 
   /** Runs `work` while a temporary table holds the keys. */

@@ -2,8 +2,10 @@ import { Hash53 } from '../hash.ts';
 import type { AttributionSource, UsageRecord } from './usage.ts';
 
 /**
- * A number that stands for everything a usage record says, so that a decision can be compared with an earlier one
- * that is no longer in memory: equal records have equal digests, and others practically never.
+ * A number that stands for what a usage record says of its span and what may change with its trace, so that a decision
+ * can be compared with an earlier one that is no longer in memory: equal records have equal digests, and others
+ * practically never. What the span alone says for ever (its parent, service, dialect, …) need not be in it; its times
+ * are, because a fuller copy may take the place of a span.
  */
 export function digest(usage: UsageRecord): number {
   const hash = new Hash53()
@@ -13,20 +15,16 @@ export function digest(usage: UsageRecord): number {
     .number(usage.eventTimeMicros)
     .number(usage.durationMicros)
     .number(usage.timeToFirstTokenMicros)
-    .text(usage.parentSpanId)
-    .text(usage.actionId)
+    .text(usage.actionId === usage.traceId ? null : usage.actionId)
     .text(usage.customer)
     .text(usage.feature)
     .text(usage.userId)
     .text(usage.sessionId)
     .text(usage.usageClass)
-    .text(usage.environment)
-    .text(usage.service)
     .text(usage.provider)
     .text(usage.gateway)
     .text(usage.requestModel)
     .text(usage.responseModel)
-    .text(usage.operation)
     .text(usage.responseId)
     .text(usage.requestId)
     .text(usage.reportedCostUsd)
@@ -34,8 +32,6 @@ export function digest(usage: UsageRecord): number {
     .text(usage.usageReason)
     .text(usage.cacheSemantics)
     .text(usage.reasoningSemantics)
-    .text(usage.dialect)
-    .text(usage.dialectEvidence)
     .text(usage.status);
   const { tokens, modalities, sources } = usage;
   if (tokens !== null) {

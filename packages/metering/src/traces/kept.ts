@@ -87,7 +87,7 @@ export function keep(observation: Observation): KeptObservation {
     startTimeMicros,
     endTimeMicros,
     shape: shapeTextOf(observation),
-    detail: JSON.stringify(detailOf(observation)),
+    detail: detailTextOf(observation),
   };
 }
 
@@ -221,7 +221,10 @@ export function recall(kept: KeptObservation): Observation {
 /** The link keys of an observation (`linkKeys`) as numbers, each tenant's for itself. */
 export function linkHashes(tenant: string, observation: Observation): readonly number[] {
   const keys = linkKeys(observation);
-  return keys.length === 0 ? NO_LINKS : keys.map((key) => new Hash53().text(tenant).text(key).finish());
+  if (keys.length === 0) return NO_LINKS;
+  const links: number[] = [];
+  for (const key of keys) links.push(new Hash53().text(tenant).text(key).finish());
+  return links;
 }
 
 const NO_LINKS: readonly number[] = [];
@@ -282,38 +285,43 @@ function shapeOf(observation: Observation): ShapeValues {
   ];
 }
 
-function detailOf(observation: Observation): DetailValues {
+/** A `DetailValues` as JSON. Put together by hand, which takes a third of the time of `JSON.stringify`. */
+function detailTextOf(observation: Observation): string {
   const { name, labels, called, usage, responseId, requestId, answer } = observation;
-  const values: string[] = [];
+  let values = '';
   for (const field of LABEL_FIELDS) {
     const label = labels[field];
-    if (label !== undefined) values.push(label.value);
+    if (label !== undefined) values += values === '' ? textJson(label.value) : `,${textJson(label.value)}`;
   }
-  if (observation.kind === 'plain') return values.length === 0 ? [name] : [name, values];
-  return [
-    name,
-    values,
-    called.timeToFirstTokenMicros,
-    called.reportedCostUsd,
-    responseId,
-    requestId,
-    answer,
-    usage?.reason ?? null,
-    usage === null ? null : countsOf(usage),
-  ];
+  if (observation.kind === 'plain') {
+    return values === '' ? `[${textJson(name)}]` : `[${textJson(name)},[${values}]]`;
+  }
+  const ttft = called.timeToFirstTokenMicros;
+  const ids = `${textJson(responseId)},${textJson(requestId)},${textJson(answer)}`;
+  const counts = usage === null ? 'null' : `[${countsOf(usage).join(',')}]`;
+  return `[${textJson(name)},[${values}],${ttft},${textJson(called.reportedCostUsd)},${ids},${textJson(usage?.reason ?? null)},${counts}]`;
 }
 
-function countsOf({ tokens, cacheWrite5m, cacheWrite1h, modalities }: ObservedUsage): (number | null)[] {
-  const counts: (number | null)[] =
+/** Everything that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function textJson(text: string | null): string {
+  if (text === null) return 'null';
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** Numbers and nulls; `join` writes a null as nothing, so it is a text here. */
+function countsOf({ tokens, cacheWrite5m, cacheWrite1h, modalities }: ObservedUsage): (number | 'null')[] {
+  const counts: (number | 'null')[] =
     tokens === null
-      ? [null, null, null, null, null]
+      ? ['null', 'null', 'null', 'null', 'null']
       : [tokens.uncachedInput, tokens.cacheRead, tokens.cacheWrite, tokens.visibleOutput, tokens.reasoning];
   if (cacheWrite5m !== null || cacheWrite1h !== null || modalities !== null) {
-    counts.push(cacheWrite5m, cacheWrite1h);
+    counts.push(cacheWrite5m ?? 'null', cacheWrite1h ?? 'null');
   }
   if (modalities !== null) {
     const { audioInput, audioOutput, imageInput, imageOutput } = modalities;
-    counts.push(audioInput, audioOutput, imageInput, imageOutput);
+    counts.push(audioInput ?? 'null', audioOutput ?? 'null', imageInput ?? 'null', imageOutput ?? 'null');
   }
   return counts;
 }
