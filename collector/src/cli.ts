@@ -222,7 +222,7 @@ function sayWhereItIs({ stdout }: Surroundings, config: Config, { otlpPort, apiP
   stdout.write(
     [
       'Spanledger is running.',
-      `  OTLP    http://${host}:${otlpPort}/v1/traces   send spans here`,
+      `  OTLP    http://${host}:${otlpPort}/v1/traces   send spans here; log events to /v1/logs`,
       `  API     http://${host}:${apiPort}/api/query   also /healthz, /readyz, /metrics`,
       `  data    ${config.data_dir}`,
       '',

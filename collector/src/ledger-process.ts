@@ -100,7 +100,10 @@ export async function runLedgerProcess(
       lagBytes: receiver?.journalLagBytes ?? 0,
       lastCommitAt,
     }),
-    metrics: () => metrics.render(),
+    metrics: () => {
+      metrics.recordOpenTraces(ledger.openTraces);
+      return metrics.render();
+    },
     onSurprise: (error) => log.error({ err: error }, 'a request failed in a way that it should not'),
   });
   const apiPort = await listen(

@@ -34,6 +34,7 @@ export interface ReceiverState {
   readonly requests: number;
   readonly spans: number;
   readonly rejectedSpans: number;
+  readonly logRecords: number;
   readonly bodyBytes: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly journalLagBytes: number;

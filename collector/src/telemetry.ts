@@ -19,6 +19,10 @@ export class Metrics {
     spans: this.counter('spanledger_spans_total', 'Spans read from the journal.'),
     bodies: this.counter('spanledger_bodies_total', 'Request bodies read from the journal.'),
     duplicates: this.counter('spanledger_duplicate_spans_total', 'Repeated spans ignored.'),
+    corrections: this.counter(
+      'spanledger_corrections_total',
+      'Usage records that took the place of earlier ones, because more was known of their trace.',
+    ),
     conflicts: this.counter(
       'spanledger_conflicting_spans_total',
       'Repeated spans with other content, quarantined.',
@@ -44,6 +48,10 @@ export class Metrics {
       'spanledger_rejected_spans',
       'Malformed spans set aside since the receiver started.',
     ),
+    logRecords: this.gauge(
+      'spanledger_received_log_records',
+      'Log records acknowledged since the receiver started, also those that say nothing of model calls.',
+    ),
     bodyBytes: this.gauge('spanledger_received_bytes', 'Body bytes acknowledged since the receiver started.'),
     journalLagBytes: this.gauge('spanledger_journal_lag_bytes', 'Journal bytes not yet in the ledger.'),
     journalKeptBytes: this.gauge('spanledger_journal_kept_bytes', 'Journal bytes on disk.'),
@@ -51,6 +59,8 @@ export class Metrics {
     residentBytes: this.gauge('spanledger_receiver_resident_bytes', 'Resident memory of the receiver.'),
     ledgerRestarts: this.gauge('spanledger_ledger_restarts', 'Restarts of the ledger process.'),
   };
+  private readonly openTraces = this.gauge('spanledger_open_traces', 'Traces in memory.');
+  private readonly openSpans = this.gauge('spanledger_open_spans', 'Spans of the traces in memory.');
   private readonly residentBytes = this.gauge(
     'spanledger_ledger_resident_bytes',
     'Resident memory of the ledger.',
@@ -61,6 +71,7 @@ export class Metrics {
     this.committed.spans.inc(commit.spans);
     this.committed.bodies.inc(commit.bodies);
     this.committed.duplicates.inc(commit.duplicates);
+    this.committed.corrections.inc(commit.corrected);
     this.committed.conflicts.inc(commit.conflicts);
     this.committed.commits.inc();
     this.commitSeconds.observe(commit.durationMs / 1000);
@@ -70,6 +81,7 @@ export class Metrics {
     this.receiver.requests.set(state.requests);
     this.receiver.spans.set(state.spans);
     this.receiver.rejectedSpans.set(state.rejectedSpans);
+    this.receiver.logRecords.set(state.logRecords);
     this.receiver.bodyBytes.set(state.bodyBytes);
     this.receiver.journalLagBytes.set(state.journalLagBytes);
     this.receiver.journalKeptBytes.set(state.journalKeptBytes);
@@ -77,6 +89,11 @@ export class Metrics {
     this.receiver.residentBytes.set(state.residentBytes);
     this.receiver.ledgerRestarts.set(state.ledgerRestarts);
     for (const [code, count] of Object.entries(state.refused)) this.refused.set({ code }, count);
+  }
+
+  recordOpenTraces({ traces, spans }: { readonly traces: number; readonly spans: number }): void {
+    this.openTraces.set(traces);
+    this.openSpans.set(spans);
   }
 
   render(): Promise<string> {

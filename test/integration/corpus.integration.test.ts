@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util';
+import { inputTokens, outputTokens } from '@spanledger/metering/traces';
+import { describe, expect, it } from 'vitest';
+import type { TracesRequest } from '../../collector/src/otlp/testing/bodies.ts';
+import { CAPTURES, onePerRequest, requestsOf } from '../captures.ts';
+import { aDataDirectory } from '../data-directory.ts';
+import { type Encoding, post } from '../otlp-client.ts';
+import { expectedRecords } from '../schedule.ts';
+import { type RunningService, startServiceProcess } from '../service.ts';
+import { until } from '../until.ts';
+
+/**
+ * The captures through the whole service: HTTP, journal, ledger process, DuckDB, SQL. What is fair to expect of them
+ * stands in `test/corpus.test.ts`; here the service must say the same, however they are sent.
+ */
+const ROWS = `
+  SELECT usage_id, billing_role, role_reason, superseded_by, customer, feature, user_id, usage_status,
+    uncached_input_tokens, cache_read_tokens, cache_write_tokens, input_tokens, output_tokens, reasoning_tokens
+  FROM usage ORDER BY usage_id`;
+
+const text = (value: number | undefined | null) =>
+  value === undefined || value === null ? null : String(value);
+
+const expected = expectedRecords(CAPTURES)
+  .map(({ tokens, ...usage }) => ({
+    usage_id: usage.traceId + usage.spanId,
+    billing_role: usage.billingRole,
+    role_reason: usage.roleReason,
+    superseded_by: usage.supersededBy?.replace('/', '') ?? null,
+    customer: usage.customer,
+    feature: usage.feature,
+    user_id: usage.userId,
+    usage_status: usage.usageStatus,
+    uncached_input_tokens: text(tokens?.uncachedInput),
+    cache_read_tokens: text(tokens?.cacheRead),
+    cache_write_tokens: text(tokens?.cacheWrite),
+    input_tokens: tokens === null ? null : text(inputTokens(tokens)),
+    output_tokens: tokens === null ? null : text(outputTokens(tokens)),
+    reasoning_tokens: text(tokens?.reasoning),
+  }))
+  .sort((one, other) => (one.usage_id < other.usage_id ? -1 : 1));
+
+const captured = CAPTURES.flatMap(requestsOf);
+const singles = onePerRequest(captured);
+
+const ORDERS: Readonly<Record<string, readonly TracesRequest[]>> = {
+  'as captured': captured,
+  backwards: [...captured].reverse(),
+  'span by span': singles,
+  'span by span, backwards': [...singles].reverse(),
+  'each body twice': captured.flatMap((request) => [request, request]),
+};
+
+/** The vendors' paths are as good as our own. */
+const PATHS = ['/v1/traces', '/otel/v1/traces', '/api/public/otel/v1/traces'];
+
+async function postAll(
+  service: RunningService,
+  requests: readonly TracesRequest[],
+  encoding: Encoding,
+): Promise<void> {
+  for (const [index, request] of requests.entries()) {
+    const url = new URL(PATHS[index % PATHS.length] ?? '', service.otlpUrl).href;
+    expect((await post(url, request, encoding)).status).toBe(200);
+  }
+}
+
+describe('the service, given the captures of real emitters', () => {
+  for (const encoding of ['protobuf+gzip', 'json'] as const) {
+    it.each(Object.keys(ORDERS))(`in ${encoding}, %s, has each call once`, async (order) => {
+      const dataDir = await aDataDirectory('spanledger-corpus-');
+      const requests = ORDERS[order] ?? [];
+      let service = await startServiceProcess({ dataDir });
+      const middle = Math.floor(requests.length / 2);
+      await postAll(service, requests.slice(0, middle), encoding);
+      if (requests.length > captured.length * 2) {
+        // Most traces are in pieces now. What was acknowledged survives, whether it was settled or not.
+        await service.kill();
+        service = await startServiceProcess({ dataDir });
+      }
+      await postAll(service, requests.slice(middle), encoding);
+      let rows: unknown;
+      await until('the ledger says what is expected', 20_000, async () => {
+        rows = await service.query(ROWS);
+        return isDeepStrictEqual(rows, expected);
+      }).catch(() => expect(rows).toEqual(expected));
+      expect(await service.query('SELECT sum(quarantined) AS n FROM ingest_health')).toEqual([{ n: '0' }]);
+      expect(await service.stop()).toBe(0);
+    });
+  }
+});
