@@ -155,7 +155,7 @@ export const ConfigSchema = Type.Object(
           minimum: 1000,
           default: 300_000,
           description:
-            'Spans of recent traces in memory, about 0.6 kB each; what is older is read back from the ledger file when a late span comes.',
+            'Spans of recent traces in memory, 0.7 to 1.2 kB each; what is older is read back from the ledger file when a late span comes.',
         }),
       },
       'How spans of one trace are put together.',
@@ -229,7 +229,8 @@ export const ConfigSchema = Type.Object(
         max_identities: Type.Integer({
           minimum: 1,
           default: 60_000_000,
-          description: 'Spans whose identity is kept in memory, 5.3 bytes each; older ones are looked up.',
+          description:
+            'Traces, and as many links between them, that are known to be in the file, 5.3 bytes each; older ones are looked up.',
         }),
         max_rss_bytes: bytes(6144, 'The ledger process is restarted when it grows past this.'),
       },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { JOURNAL_FOLDER } from './data-folder.ts';
-import { JournalWriter } from './journal/index.ts';
+import { JOURNAL_DEFAULTS, JournalWriter } from './journal/index.ts';
 import { LedgerChild } from './ledger-child.ts';
 import { listen } from './listen.ts';
 import type { ReceiverState } from './messages.ts';
@@ -84,6 +84,7 @@ async function openJournal(config: Config, log: Logger): Promise<JournalWriter> 
     maxPendingBytes: config.journal.max_pending_bytes,
     maxBytes: config.journal.max_lag_bytes,
     minFreeBytes: await freeSpaceToKeep(config),
+    freeBytesPerLagByte: JOURNAL_DEFAULTS.freeBytesPerLagByte,
     retention: { maxAgeMs: config.journal.retention_ms, maxBytes: config.journal.retention_bytes },
     nowMillis: Date.now,
   });

@@ -213,6 +213,19 @@ describe('a bound', () => {
     await expect(writer.append(anEntry())).rejects.toMatchObject({ code: 'SL_JOURNAL_FULL' });
   });
 
+  it('on free disk keeps room for what the ledger has still to post', async () => {
+    const files = watchedFiles(
+      () => undefined,
+      () => 10_000,
+    );
+    const writer = await aWriter(await aFolder(), { files, minFreeBytes: 9000, freeBytesPerLagByte: 5 });
+    await writer.append(anEntry());
+    await expect(async () => {
+      for (let n = 0; n < 3; n++) await writer.append(anEntry());
+    }).rejects.toMatchObject({ code: 'SL_JOURNAL_FULL', message: expect.stringContaining('still to post') });
+    expect(writer.counters.records).toBeLessThan(4);
+  });
+
   it('on free disk is free again as soon as committed segments are removed', async () => {
     const directory = await aFolder();
     let free = 1000;

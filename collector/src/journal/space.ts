@@ -11,30 +11,45 @@ export interface FreeSpace {
   released(): void;
 }
 
-/** Keeps `minFreeBytes` of the directory's file system free, for the ledger's own file lives there too. */
+/** What must stay free on the file system. */
+export interface Reserve {
+  readonly bytes: number;
+  /** And so many for each byte that the ledger has not posted yet. */
+  readonly bytesPerLagByte: number;
+}
+
+/**
+ * Keeps free what the ledger needs, whose file lives on the same file system: what was acknowledged must find its
+ * place, whatever is refused for that.
+ */
 export function freeSpace(
   files: JournalFiles,
   directory: string,
-  minFreeBytes: number,
+  reserve: Reserve,
   nowMillis: () => number,
+  lagBytes: () => number,
 ): FreeSpace {
   let checkedAtMillis = Number.NEGATIVE_INFINITY;
   let freeBytes = 0;
+  /** Unposted when the free space was looked at: whatever of it was posted since has taken space that was not seen. */
+  let lagBefore = 0;
   let taken = 0;
   return {
     async claim(bytes, fresh) {
       const now = nowMillis();
       // A clock that was set back must not stop the checks.
       if (fresh || now - checkedAtMillis >= CHECK_EVERY_MS || now < checkedAtMillis) {
+        lagBefore = lagBytes();
         freeBytes = await files.freeBytes(directory);
         checkedAtMillis = now;
         taken = 0;
       }
-      if (freeBytes - taken - bytes < minFreeBytes) {
+      const kept = reserve.bytes + reserve.bytesPerLagByte * (lagBefore + taken + bytes);
+      if (freeBytes - taken - bytes < kept) {
         throw new SpanledgerError(
           'SL_JOURNAL_FULL',
-          `The disk of ${directory} has ${freeBytes - taken} bytes free and ${minFreeBytes} must stay free. ` +
-            'Free space, or lower the minimum.',
+          `The disk of ${directory} has ${freeBytes - taken} bytes free and ${kept} must stay free ` +
+            `(${reserve.bytes}, and room for what the ledger has still to post). Free space, or lower the minimum.`,
         );
       }
       taken += bytes;

@@ -13,7 +13,7 @@ export interface StoreOptions {
    * of ours, so that the last row group would be rewritten over and over; 256 MB measured more than twice as fast.
    */
   readonly checkpointAtWal: string;
-  /** Identities kept in memory, about 5.3 bytes each; beyond that the database is asked for old event times. */
+  /** Traces, and links between them, kept in memory at about 5.3 bytes each; beyond that the database is asked for old event times. */
   readonly maxIdentities: number;
 }
 

@@ -31,6 +31,7 @@ export async function aWriter(
 ): Promise<JournalWriter> {
   const writer = await JournalWriter.open({
     ...JOURNAL_DEFAULTS,
+    freeBytesPerLagByte: 0,
     minFreeBytes: 0,
     directory,
     node: 'node-1',
