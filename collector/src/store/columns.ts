@@ -63,7 +63,7 @@ export class IntegerColumn extends Column {
     }
     // Two 32-bit words instead of a BigInt: the high word is a floor, so that negative numbers come out right.
     this.words[row * 2] = value | 0;
-    this.words[row * 2 + 1] = Math.floor(value / 0x1_0000_0000);
+    this.words[row * 2 + 1] = value >= 0 && value <= 0x7fff_ffff ? 0 : Math.floor(value / 0x1_0000_0000);
   }
 
   fits(type: DuckDBType): boolean {
@@ -254,6 +254,9 @@ export class CodeColumn extends Column {
 export class WordColumn extends Column {
   private readonly words: Words;
   private readonly codes = new CodeColumn();
+  /** Most columns say the same word many times in a row. */
+  private lastWord: string | null = null;
+  private lastCode = 0;
 
   constructor(words: Words) {
     super();
@@ -261,7 +264,11 @@ export class WordColumn extends Column {
   }
 
   set(row: number, word: string | null): void {
-    this.codes.set(row, word === null ? 0 : this.words.codeOf(word));
+    if (word !== this.lastWord) {
+      this.lastCode = word === null ? 0 : this.words.codeOf(word);
+      this.lastWord = word;
+    }
+    this.codes.set(row, this.lastCode);
   }
 
   fits(type: DuckDBType): boolean {
