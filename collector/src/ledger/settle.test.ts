@@ -478,7 +478,7 @@ describe('a trace of very many spans', () => {
     expect(bench.store.postings).toHaveLength(MANY);
   });
 
-  it('decides the newest ten thousand again when it grows, and leaves of the others what was posted', async () => {
+  it('decides the newest ten thousand again when it grows, and half a minute later the others', async () => {
     const bench = aBench();
     for (let from = 0; from < MANY; from += 6000) await bench.receive(...chats.slice(from, from + 6000));
     const settled = await bench.receive(
@@ -486,7 +486,14 @@ describe('a trace of very many spans', () => {
     );
     // Itself is one of the ten thousand.
     expect(settled).toMatchObject({ posted: 0, corrected: 9999 });
+    // A copy meanwhile changes nothing about that.
+    await bench.receiveAt(NOON + 20_000, chats[0] ?? aSpan({ span: 1 }));
+    expect(await bench.receiveAt(NOON + 29_999)).toMatchObject({ corrected: 0 });
+    expect(await bench.receiveAt(NOON + 30_000, chats[0] ?? aSpan({ span: 1 }))).toMatchObject({
+      corrected: MANY - 9999,
+    });
     expect(bench.store.current).toHaveLength(MANY);
+    expect(await bench.receiveAt(NOON + 90_000)).toMatchObject({ corrected: 0 });
   });
 });
 

@@ -43,10 +43,14 @@ export interface Settled {
 }
 
 /**
- * More spans than this are not decided together: the newest are, and for the others stays what was posted. The bound
- * keeps a trace that never ends from costing more with every span.
+ * Of more spans than this the newest are decided as they come, so that a trace that never ends does not cost more with
+ * every span. All of them are decided together a while later.
  */
-const MAX_SPANS_TOGETHER = 10_000;
+const MAX_SPANS_AT_ONCE = 10_000;
+const WHOLE_AFTER_MICROS = 30_000_000;
+
+/** Of even more, the newest are decided, and for the others stays what was posted: some seconds of work. */
+const MAX_SPANS_TOGETHER = 200_000;
 
 /** Groups decided between two turns of the event loop, so that queries are answered meanwhile. */
 const GROUPS_PER_TURN = 256;
@@ -100,8 +104,8 @@ class Batch {
   admit(trace: OpenTrace): void {
     const { arrivals } = trace;
     trace.arrivals = [];
-    // A wait has ended: nothing new, but to be decided.
-    if (arrivals.length === 0) this.#changed.add(trace);
+    // Nothing new perhaps, but to be decided.
+    if (trace.isDue) this.#changed.add(trace);
     for (const arrival of arrivals) {
       try {
         this.#admitSpan(trace, arrival);
@@ -246,10 +250,14 @@ class Batch {
   #decideGroup(group: readonly OpenTrace[]): void {
     const { deadline, attribution } = this.#parts;
     const recordedAtMillis = newestArrivalMillis(group) ?? Math.floor(deadline.nowMicros / 1000);
+    const hasWaited = group.some(({ isDue }) => isDue);
+    const atMost = hasWaited ? MAX_SPANS_TOGETHER : MAX_SPANS_AT_ONCE;
+    const isWhole = group.reduce((sum, { spans }) => sum + spans.length, 0) <= atMost;
+    const wholeAtMicros = isWhole || hasWaited ? null : deadline.nowMicros + WHOLE_AFTER_MICROS;
     try {
-      const decisions = decide(observationsOf(group), deadline, attribution);
+      const decisions = decide(observationsOf(group, atMost), deadline, attribution);
       for (const decision of decisions) this.#post(group, decision, recordedAtMillis);
-      for (const trace of group) this.#setDue(trace, decisions);
+      for (const trace of group) this.#setDue(trace, decisions, wholeAtMicros);
     } catch (cause) {
       for (const trace of group) {
         for (const { observation, held } of trace.spans) {
@@ -257,7 +265,10 @@ class Batch {
         }
       }
     }
-    for (const trace of group) for (const span of trace.spans) span.observation = null;
+    for (const trace of group) {
+      trace.isDue = false;
+      for (const span of trace.spans) span.observation = null;
+    }
   }
 
   #post(group: readonly OpenTrace[], { usage }: Decision, recordedAtMillis: number): void {
@@ -307,13 +318,16 @@ class Batch {
     else this.counts.corrected++;
   }
 
-  #setDue(trace: OpenTrace, decisions: readonly Decision[]): void {
-    let first: number | null = null;
+  #setDue(trace: OpenTrace, decisions: readonly Decision[], wholeAtMicros: number | null): void {
+    const { window, store } = this.#parts;
+    let first = wholeAtMicros;
+    // A trace that keeps growing must not put it off for ever.
+    const before = trace.isDue ? null : window.dueOf(trace);
+    if (first !== null && before !== null && before < first) first = before;
     for (const { usage, dueAtMicros } of decisions) {
       if (dueAtMicros === null || usage.traceId !== trace.traceId) continue;
       if (first === null || dueAtMicros < first) first = dueAtMicros;
     }
-    const { window, store } = this.#parts;
     if (window.setDue(trace, first)) store.setDue(trace, first);
   }
 
@@ -346,10 +360,10 @@ function newestArrivalMillis(group: readonly OpenTrace[]): number | null {
  * Whatever has just arrived; then the newest spans of the trace that has changed, and with them those of the linked
  * traces while there is room.
  */
-function observationsOf(group: readonly OpenTrace[]): readonly Observation[] {
+function observationsOf(group: readonly OpenTrace[], atMost: number): readonly Observation[] {
   const observations: Observation[] = [];
   for (const { spans } of group) {
-    const first = spans.length - (MAX_SPANS_TOGETHER - observations.length);
+    const first = spans.length - (atMost - observations.length);
     for (const [index, span] of spans.entries()) {
       if (index >= first || span.observation !== null) observations.push(observationOf(span));
     }

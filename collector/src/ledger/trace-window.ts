@@ -25,6 +25,8 @@ export class OpenTrace implements TraceKey {
   /** False: the ledger may hold spans of it that are not here yet. */
   isLoaded: boolean;
   arrivals: Arrival[] = [];
+  /** It has waited for its time, and that has come. */
+  isDue = false;
   /** Link keys of its calls. */
   links: number[] = NONE;
   /** Traces that share a link with this one and have left the memory; null: none. */
@@ -194,13 +196,21 @@ export class TraceWindow {
     if (this.#nextDueMicros !== null && this.#nextDueMicros <= nowMicros) {
       this.#nextDueMicros = null;
       for (const due of this.#due.values()) {
-        if (due.dueAtMicros <= nowMicros) this.touch(this.find(due) ?? this.open(due, false));
-        else this.#expect(due.dueAtMicros);
+        if (due.dueAtMicros > nowMicros) this.#expect(due.dueAtMicros);
+        else {
+          const trace = this.find(due) ?? this.open(due, false);
+          trace.isDue = true;
+          this.touch(trace);
+        }
       }
     }
     const touched = this.#touched;
     this.#touched = new Set();
     return touched;
+  }
+
+  dueOf(trace: TraceKey): number | null {
+    return this.#due.get(traceKey(trace))?.dueAtMicros ?? null;
   }
 
   /** When the trace has to be decided again at the latest. True: that is new. */
