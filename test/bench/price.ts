@@ -1,11 +1,13 @@
-import { creditRules, meter, normalise, price, type Span, type UsageRecord } from '@spanledger/metering';
+import { type Book, creditRules, price, rate, type Span } from '@spanledger/metering';
+import { decide, observe, type UsageRecord } from '@spanledger/metering/traces';
 import { defaultCatalogue } from '../../collector/src/catalogue/catalogue.ts';
 
-/** What one core does, in calls per second. */
+/** What one core does. `observe` and `decide` have a bench of their own, with traces of many spans. */
 export interface PriceBench {
   readonly spans: number;
-  readonly normalisePerSecond: number;
   readonly pricePerSecond: number;
+  readonly ratePerSecond: number;
+  /** The whole life of a span, each in a trace of its own: observed, decided, rated. */
   readonly meterPerSecond: number;
 }
 
@@ -28,43 +30,63 @@ export async function benchPrice(): Promise<PriceBench> {
     default: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.001', increment: '0.01' } },
   });
   if (parsed.kind === 'problems') throw new Error('the rules of this bench are wrong');
-  const book = { catalogue: defaultCatalogue(), rules: parsed.rules };
+  const book: Book = { catalogue: defaultCatalogue(), rules: parsed.rules };
 
   const result = {
     spans: SPANS,
-    normalisePerSecond: callsPerSecond(chatSpan, (span) => normalise(span) !== null),
-    pricePerSecond: callsPerSecond(chatUsage, (usage) => price(usage, book.catalogue).kind === 'priced'),
-    meterPerSecond: callsPerSecond(chatSpan, (span) => meter(span, book)?.transfer != null),
+    pricePerSecond: perSecond(usagesOf, (usages) =>
+      count(usages, (usage) => price(usage, book.catalogue).kind === 'priced'),
+    ),
+    ratePerSecond: perSecond(usagesOf, (usages) =>
+      count(usages, (usage) => rate(usage, book).transfer !== null),
+    ),
+    meterPerSecond: perSecond(
+      (spans) => spans,
+      (spans) => count(usagesOf(spans), (usage) => rate(usage, book).transfer !== null),
+    ),
   };
   console.table([result]);
   return result;
 }
 
-/** Only the calls are timed, not the making of their inputs. Every call must succeed: failing fast is no speed. */
-function callsPerSecond<Input>(make: (index: number) => Input, call: (input: Input) => boolean): number {
+/**
+ * Only the work is timed, not the making of its inputs. Every span must come out with what it cost: failing fast is no
+ * speed.
+ */
+function perSecond<Input>(
+  make: (spans: readonly Span[]) => readonly Input[],
+  work: (inputs: readonly Input[]) => number,
+): number {
   let fastestMs = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     let roundMs = 0;
     let succeeded = 0;
     for (let first = 0; first < SPANS; first += BATCH) {
-      const inputs = Array.from({ length: Math.min(BATCH, SPANS - first) }, (_, index) =>
-        make(first + index),
-      );
+      const length = Math.min(BATCH, SPANS - first);
+      const inputs = make(Array.from({ length }, (_, index) => chatSpan(first + index)));
       const startMs = performance.now();
-      for (const input of inputs) if (call(input)) succeeded++;
+      succeeded += work(inputs);
       roundMs += performance.now() - startMs;
     }
-    if (succeeded !== SPANS) throw new Error(`${SPANS - succeeded} calls did not succeed`);
+    if (succeeded !== SPANS) throw new Error(`${SPANS - succeeded} spans did not succeed`);
     fastestMs = Math.min(fastestMs, roundMs);
   }
   return Math.round(SPANS / (fastestMs / 1000));
 }
 
-function chatUsage(index: number): UsageRecord {
-  const usage = normalise(chatSpan(index));
-  if (usage === null) throw new Error('the spans of this bench are wrong');
-  return usage;
+function count<Input>(inputs: readonly Input[], succeeds: (input: Input) => boolean): number {
+  let succeeded = 0;
+  for (const input of inputs) if (succeeds(input)) succeeded++;
+  return succeeded;
 }
+
+function usagesOf(spans: readonly Span[]): UsageRecord[] {
+  const observations = spans.flatMap((span) => observe(span) ?? []);
+  return decide(observations, SETTLED).map(({ usage }) => usage);
+}
+
+/** Long after all spans ended. */
+const SETTLED = { nowMicros: Date.UTC(2026, 0, 16) * 1000, graceMicros: 0 };
 
 const RESOURCE = new Map([
   ['service.name', 'shop'],

@@ -49,8 +49,7 @@ export {
 } from './credits/rule.ts';
 export { fingerprint } from './fingerprint.ts';
 export { Hash53 } from './hash.ts';
-export { type Book, type Metered, meter, rate } from './meter.ts';
-export { ATTRIBUTES_READ, normalise } from './normalise.ts';
+export { type Book, type Metered, rate } from './meter.ts';
 export { type CostLine, explainCost, price, type Rating } from './price.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {

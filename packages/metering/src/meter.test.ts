@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aCard, aChat, aSpan, rates } from '../test/builders.ts';
+import { aCard, aChat, aSpan, NOON_MICROS, rates, spanIdOf, type TreeSpan } from '../test/builders.ts';
+import { agent, chat, recordsOf, tree } from '../test/traces.ts';
 import type { Catalogue } from './catalogue.ts';
 import { creditRules } from './credits/rule.ts';
-import { type Book, meter } from './meter.ts';
+import { type Book, type Metered, rate } from './meter.ts';
+import type { Span } from './span.ts';
 
 const catalogue: Catalogue = {
   find: ({ model }) =>
@@ -24,27 +26,107 @@ function aBook(): Book {
   return { catalogue, rules: parsed.rules };
 }
 
-describe('a metered span', () => {
-  it('tells what was used, what it cost, what it burned and who pays', () => {
-    const metered = meter(aChat(), aBook());
-    expect(metered?.usage.tokens).toMatchObject({ uncachedInput: 1000, visibleOutput: 100 });
-    // 1000 × 3 + 100 × 15 = 4,500 USD per million = 0.0045 USD; ÷ 0.5 ÷ 0.001 = 9 credits
-    expect(metered?.rating).toMatchObject({ kind: 'priced', cost: 4_500_000_000_000n });
-    expect(metered?.charge).toMatchObject({ kind: 'charged', credits: 9_000_000n });
-    expect(metered?.transfer).toMatchObject({ customer: 'acme', amount: 9_000_000n });
+/** What is held of some spans in the end: each gen-ai span of them, metered. */
+function metered(...spans: readonly Span[]): Metered[] {
+  const book = aBook();
+  return recordsOf(spans).map((usage) => rate(usage, book));
+}
+
+function meteredAlone(span: Span): Metered {
+  const [only, ...others] = metered(span);
+  if (only === undefined || others.length > 0) throw new Error('the span of this test is one model call');
+  return only;
+}
+
+describe('a span', () => {
+  it('becomes a usage record', () => {
+    const span = aChat(
+      {
+        'gen_ai.response.model': 'gpt-4o-2024-08-06',
+        'gen_ai.response.id': 'chatcmpl-1',
+        'gen_ai.response.time_to_first_chunk': 0.25,
+        'gen_ai.usage.cache_read.input_tokens': 400,
+        'gen_ai.usage.reasoning.output_tokens': 30,
+        'gen_ai.conversation.id': 'thread-7',
+        'user.id': 'u-1',
+      },
+      { parentSpanId: '1111111111111111', resource: { 'service.name': 'shop' } },
+    );
+    expect(recordsOf([span])).toEqual([
+      {
+        traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+        spanId: '00f067aa0ba902b7',
+        parentSpanId: '1111111111111111',
+        actionId: '4bf92f3577b34da6a3ce929d0e0e4736',
+        eventTimeMicros: NOON_MICROS,
+        durationMicros: 1_500_000,
+        timeToFirstTokenMicros: 250_000,
+        customer: 'acme',
+        feature: 'support-chat',
+        userId: 'u-1',
+        sessionId: 'thread-7',
+        usageClass: 'customer',
+        environment: null,
+        service: 'shop',
+        sources: {
+          customer: { level: 'span', key: 'spanledger.customer.id' },
+          feature: { level: 'span', key: 'spanledger.feature.name' },
+          userId: { level: 'span', key: 'user.id' },
+          sessionId: { level: 'span', key: 'gen_ai.conversation.id' },
+          usageClass: null,
+        },
+        provider: 'openai',
+        gateway: null,
+        requestModel: 'gpt-4o',
+        responseModel: 'gpt-4o-2024-08-06',
+        operation: 'chat',
+        responseId: 'chatcmpl-1',
+        requestId: null,
+        reportedCostUsd: null,
+        tokens: { uncachedInput: 600, cacheRead: 400, cacheWrite: 0, visibleOutput: 70, reasoning: 30 },
+        usageStatus: 'reported',
+        usageReason: null,
+        cacheSemantics: 'assumed',
+        reasoningSemantics: 'assumed',
+        cacheWrite5m: null,
+        cacheWrite1h: null,
+        modalities: null,
+        billingRole: 'billed',
+        roleReason: 'chat is a model call',
+        supersededBy: null,
+        dialect: 'opentelemetry',
+        dialectEvidence: 'gen_ai.operation.name',
+        status: 'ok',
+      },
+    ]);
   });
 
-  it('is nothing when the span is no model call', () => {
-    expect(meter(aSpan(), aBook())).toBeNull();
+  it('has no negative duration when the clock was set back', () => {
+    expect(meteredAlone(aChat({}, { startTimeMicros: NOON_MICROS + 5 })).usage.durationMicros).toBe(0);
+  });
+
+  it('is nothing to meter when it is no model call', () => {
+    expect(metered(aSpan())).toEqual([]);
+  });
+});
+
+describe('a metered call', () => {
+  it('tells what was used, what it cost, what it burned and who pays', () => {
+    const { usage, rating, charge, transfer } = meteredAlone(aChat());
+    expect(usage.tokens).toMatchObject({ uncachedInput: 1000, visibleOutput: 100 });
+    // 1000 × 3 + 100 × 15 = 4,500 USD per million = 0.0045 USD; ÷ 0.5 ÷ 0.001 = 9 credits
+    expect(rating).toMatchObject({ kind: 'priced', cost: 4_500_000_000_000n });
+    expect(charge).toMatchObject({ kind: 'charged', credits: 9_000_000n });
+    expect(transfer).toMatchObject({ customer: 'acme', amount: 9_000_000n });
   });
 
   it('is the same however often it is delivered', () => {
     const counts = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
-      fc.property(counts, counts, (input, output) => {
+      fc.property(counts, counts, fc.integer({ min: 2, max: 4 }), (input, output, times) => {
         const span = () =>
           aChat({ 'gen_ai.usage.input_tokens': input, 'gen_ai.usage.output_tokens': output });
-        expect(meter(span(), aBook())).toEqual(meter(span(), aBook()));
+        expect(metered(...Array.from({ length: times }, span))).toEqual([meteredAlone(span())]);
       }),
     );
   });
@@ -54,31 +136,39 @@ describe('a metered span', () => {
       fc.property(
         fc.string().filter((model) => model !== 'gpt-4o'),
         (model) => {
-          const metered = meter(aChat({ 'gen_ai.request.model': model }), aBook());
-          expect(metered?.rating).toEqual({
+          const { rating, charge, transfer } = meteredAlone(aChat({ 'gen_ai.request.model': model }));
+          expect(rating).toEqual({
             kind: 'unpriced',
             status: 'unpriced:unknown_model',
             reason: 'unknown_model',
           });
-          expect(metered?.charge).toEqual({ kind: 'pending', reason: 'unpriced' });
-          expect(metered?.transfer).toBeNull();
+          expect(charge).toEqual({ kind: 'pending', reason: 'unpriced' });
+          expect(transfer).toBeNull();
         },
       ),
     );
   });
 
-  it('costs and burns nothing when it only repeats its children', () => {
-    const metered = meter(aChat({ 'gen_ai.operation.name': 'invoke_agent' }), aBook());
-    expect(metered).toMatchObject({
+  it('costs and burns nothing where it only repeats its children, so a trace costs what its leaves cost (I14)', () => {
+    const labels = { 'spanledger.customer.id': 'acme' };
+    const below: TreeSpan[] = [
+      { id: 'one', attributes: chat(1000, 100) },
+      { id: 'other', attributes: chat(2000, 200) },
+    ];
+    const root = { ...agent(3000, 300), ...labels };
+    const all = metered(...tree({ id: 'root', attributes: root, below }));
+    expect(all.find(({ usage }) => usage.spanId === spanIdOf('root'))).toMatchObject({
+      usage: { billingRole: 'container', tokens: { uncachedInput: 3000 } },
       rating: { kind: 'not_billed' },
       charge: { kind: 'not_charged', reason: 'not_billed' },
       transfer: null,
     });
+    const costs = all.flatMap(({ rating }) => (rating.kind === 'priced' ? [rating.cost] : []));
+    expect(costs).toEqual([4_500_000_000_000n, 9_000_000_000_000n]);
   });
 
   it('of internal usage has its cost and touches no account', () => {
-    const metered = meter(aChat({ 'spanledger.usage.class': 'internal' }), aBook());
-    expect(metered).toMatchObject({
+    expect(meteredAlone(aChat({ 'spanledger.usage.class': 'internal' }))).toMatchObject({
       rating: { cost: 4_500_000_000_000n },
       charge: { kind: 'not_charged', reason: 'internal' },
       transfer: null,

@@ -2,12 +2,10 @@ import type { Catalogue } from './catalogue.ts';
 import { post, type Transfer } from './credits/ledger.ts';
 import { type Charge, charge } from './credits/rate.ts';
 import type { CreditRules } from './credits/rule.ts';
-import { normalise } from './normalise.ts';
 import { price, type Rating } from './price.ts';
-import type { Span } from './span.ts';
 import type { UsageRecord } from './usage.ts';
 
-/** Everything outside the span that decides the result: prices and credit rules, each in a named version. */
+/** Everything outside the spans that decides the result: prices and credit rules, each in a named version. */
 export interface Book {
   readonly catalogue: Catalogue;
   readonly rules: CreditRules;
@@ -23,17 +21,19 @@ export interface Metered<Usage extends UsageRecord = UsageRecord> {
 }
 
 /**
- * The life of a span: what was used, what it cost, what it burns, and who pays. Pure: the same span under the
- * same book always gives the same result, which is what makes replay after a crash safe.
+ * What a usage cost, what it burns, and who pays: the last step in the life of a span.
  *
- * Returns null when the span is no model call.
+ * 1. `observe` (and `observeLog`, for tools that tell of their calls in log events): what one span says in its
+ *    emitter's words, as an observation. Nothing is billed yet, because spans around a call repeat its numbers.
+ * 2. `keep` and `recall`: the observation as it is stored until its trace is quiet, and back.
+ * 3. `decide`: all observations of a trace, and of traces linked to it, become usage records: who bills, which
+ *    tokens, for which customer, and why. When a later span changes the answer, it is decided again.
+ * 4. `rate`: the price of the tokens, the credits of the price, and the transfer that books them. When a decision has
+ *    changed, `difference` gives the transfers that correct what was booked.
+ *
+ * All of it is pure: the same spans under the same book give the same result, in whatever order and however often they
+ * come, which is what makes replay after a crash safe.
  */
-export function meter(span: Span, book: Book): Metered | null {
-  const usage = normalise(span);
-  return usage === null ? null : rate(usage, book);
-}
-
-/** What a usage cost, what it burns, and who pays. Pure, like all of metering. */
 export function rate<Usage extends UsageRecord>(usage: Usage, book: Book): Metered<Usage> {
   const rating = price(usage, book.catalogue);
   const charged = charge(usage, rating, book.rules);

@@ -78,6 +78,41 @@ describe('labels', () => {
     });
   });
 
+  it('of the process count for a field that the span leaves blank or out', () => {
+    const resource = {
+      'spanledger.customer.id': 'process',
+      'enduser.id': 'r',
+      'spanledger.usage.class': 'demo',
+    };
+    const given = (customer: string) =>
+      tree({ id: 'x', resource, attributes: chat(5, 1, { 'spanledger.customer.id': customer }) });
+    expect(recordOf('x', given('span'))).toMatchObject({ customer: 'span', userId: 'r', usageClass: 'demo' });
+    expect(recordOf('x', given(' ')).customer).toBe('process');
+  });
+
+  it('name action, session, user and environment by the newest attribute that is there', () => {
+    const resource = { 'deployment.environment': 'old', 'deployment.environment.name': 'production' };
+    const named = (more: Given) => recordOf('x', tree({ id: 'x', resource, attributes: chat(5, 1, more) }));
+    const older = { 'session.id': 's', 'enduser.id': 'e' };
+    const newer = { 'gen_ai.conversation.id': 'thread-7', 'user.id': 'u', 'spanledger.action.id': 'a-1' };
+    expect(named(older)).toMatchObject({ sessionId: 's', userId: 'e', environment: 'production' });
+    expect(named(older).actionId).toBe(named(older).traceId);
+    expect(named({ ...older, ...newer })).toMatchObject({
+      actionId: 'a-1',
+      sessionId: 'thread-7',
+      userId: 'u',
+    });
+  });
+
+  it('keep two customers with very long names apart', () => {
+    const [one, other] = ['1', '2'].map(
+      (end) =>
+        recordOf('x', tree({ id: 'x', attributes: chat(5, 1, labelled('c'.repeat(1500) + end)) })).customer,
+    );
+    expect(one).not.toBeNull();
+    expect(one).not.toBe(other);
+  });
+
   it.each<[string, AttributeValue, string]>([
     ['traceloop.association.properties.customer_id', 'acme', 'traceloop.association.properties.customer_id'],
     ['ai.settings.context.customerId', 'acme', 'ai.settings.context.customerId'],
@@ -210,5 +245,15 @@ describe('the usage class', () => {
     expect(classOf(inEnvironment('staging'), rules)).toEqual([['internal', 'rule']]);
     expect(classOf(inEnvironment('demo'))).toEqual([['demo', 'environment']]);
     expect(classOf(inEnvironment('staging'))).toEqual([['customer', undefined]]);
+  });
+
+  it.each([
+    ['trial', 'trial'],
+    [' Internal ', 'internal'],
+    ['intrenal', 'customer'],
+    ['', 'customer'],
+  ])('of the label %j is %s', (sent, usageClass) => {
+    const spans = tree({ id: 'x', attributes: chat(5, 1, { 'spanledger.usage.class': sent }) });
+    expect(recordOf('x', spans).usageClass).toBe(usageClass);
   });
 });

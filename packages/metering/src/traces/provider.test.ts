@@ -3,6 +3,19 @@ import { canonicalProvider, readProvider } from './provider.ts';
 
 describe('a provider', () => {
   it.each([
+    ['openai', 'openai'],
+    ['OpenAI', 'openai'],
+    ['vertex_ai', 'gcp.vertex_ai'],
+    ['gemini', 'gcp.gemini'],
+    ['az.ai.openai', 'azure.ai.openai'],
+    ['az.ai.inference', 'azure.ai.inference'],
+    ['xai', 'x_ai'],
+    ['My-Gateway', 'My-Gateway'],
+  ])('stated as %s is %s', (stated, canonical) => {
+    expect(canonicalProvider(stated)).toBe(canonical);
+  });
+
+  it.each([
     ['openai.responses', 'openai'],
     ['anthropic.messages', 'anthropic'],
     ['google.generative-ai', 'gcp.gemini'],
