@@ -10,7 +10,7 @@ import {
   outputTokens,
   recall,
   type UsageRecord,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ComparedLabel, compare, expectedCalls } from '../collector/src/doctor/compare.ts';

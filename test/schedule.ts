@@ -1,6 +1,7 @@
-import { type Book, creditRules } from '@spanledger/metering';
 import {
   ATTRIBUTES_READ,
+  type Book,
+  creditRules,
   DEFAULT_OBSERVE_SETTINGS,
   decide,
   LOG_ATTRIBUTES_READ,
@@ -8,7 +9,7 @@ import {
   NO_ATTRIBUTION_SETTINGS,
   observe,
   type UsageRecord,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import { defaultCatalogue } from '../collector/src/catalogue/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../collector/src/ledger/ledger.ts';
 import type { LedgerStore } from '../collector/src/ledger/store.ts';

@@ -1,4 +1,4 @@
-import { observeSettings } from '@spanledger/metering/traces';
+import { observeSettings } from '@spanledger/metering';
 import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';

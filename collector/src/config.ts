@@ -1,6 +1,11 @@
 import { resolve } from 'node:path';
-import { type CreditRules, creditRules } from '@spanledger/metering';
-import type { AttributionSettings, LabelSettings, Labels } from '@spanledger/metering/traces';
+import {
+  type AttributionSettings,
+  type CreditRules,
+  creditRules,
+  type LabelSettings,
+  type Labels,
+} from '@spanledger/metering';
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { Settings as TypeBoxSettings } from 'typebox/system';
 import { Value } from 'typebox/value';

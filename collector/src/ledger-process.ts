@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Book } from '@spanledger/metering';
-import { attributesRead, logAttributesRead, observeSettings } from '@spanledger/metering/traces';
+import { attributesRead, type Book, logAttributesRead, observeSettings } from '@spanledger/metering';
 import { buildApi } from './api/api.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';

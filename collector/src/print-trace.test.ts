@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { decide } from '@spanledger/metering/traces';
+import { decide } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { NOON_MICROS, SETTLED } from '../../packages/metering/test/builders.ts';
 import { agent, chat, type Given, observed, tree } from '../../packages/metering/test/traces.ts';

@@ -1,4 +1,4 @@
-import { ATTRIBUTES_READ, decide, type Observation, observe } from '@spanledger/metering/traces';
+import { ATTRIBUTES_READ, decide, type Observation, observe } from '@spanledger/metering';
 import { readTraces, SCAN_LIMITS, WantedAttributes } from '../../collector/src/otlp/index.ts';
 import {
   aRequest,

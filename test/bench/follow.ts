@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { creditRules } from '@spanledger/metering';
 import {
   ATTRIBUTES_READ,
+  creditRules,
   DEFAULT_OBSERVE_SETTINGS,
   LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
 import { JOURNAL_DEFAULTS, JournalReader, JournalWriter } from '../../collector/src/journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../../collector/src/ledger/ledger.ts';

@@ -1,5 +1,13 @@
-import { type Book, creditRules, price, rate, type Span } from '@spanledger/metering';
-import { decide, observe, type UsageRecord } from '@spanledger/metering/traces';
+import {
+  type Book,
+  creditRules,
+  decide,
+  observe,
+  price,
+  rate,
+  type Span,
+  type UsageRecord,
+} from '@spanledger/metering';
 import { defaultCatalogue } from '../../collector/src/catalogue/catalogue.ts';
 
 /** What one core does. `observe` and `decide` have a bench of their own, with traces of many spans. */

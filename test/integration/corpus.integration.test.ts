@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { inputTokens, outputTokens } from '@spanledger/metering/traces';
+import { inputTokens, outputTokens } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import type { TracesRequest } from '../../collector/src/otlp/testing/bodies.ts';
 import { CAPTURES, onePerRequest, requestsOf } from '../captures.ts';

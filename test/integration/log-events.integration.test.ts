@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_OBSERVE_SETTINGS, LOG_ATTRIBUTES_READ, observeLog } from '@spanledger/metering/traces';
+import { DEFAULT_OBSERVE_SETTINGS, LOG_ATTRIBUTES_READ, observeLog } from '@spanledger/metering';
 import { expect, it, onTestFinished } from 'vitest';
 import type { JournalEntry } from '../../collector/src/journal/index.ts';
 import { inflate, readLogs, SCAN_LIMITS, WantedAttributes } from '../../collector/src/otlp/index.ts';

@@ -1,6 +1,5 @@
 import type { DuckDBInstance, Json } from '@duckdb/node-api';
-import { rate } from '@spanledger/metering';
-import { inputTokens, outputTokens, type UsageRecord } from '@spanledger/metering/traces';
+import { inputTokens, outputTokens, rate, type UsageRecord } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { afterCrash, aStore, read, readOne } from '../../collector/src/store/testing/stores.ts';
 import { CAPTURES } from '../captures.ts';

@@ -1,4 +1,4 @@
-import { decide, type Observation } from '@spanledger/metering/traces';
+import { decide, type Observation } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { NOON_MICROS, SETTLED, spanIdOf } from '../../../packages/metering/test/builders.ts';
 import { agent, chat, observed, shortId, tree } from '../../../packages/metering/test/traces.ts';

@@ -1,5 +1,11 @@
-import { CREDIT_SCALE, formatDecimal, parseDecimal, USD_SCALE } from '@spanledger/metering';
-import { keyOf, type Observation } from '@spanledger/metering/traces';
+import {
+  CREDIT_SCALE,
+  formatDecimal,
+  keyOf,
+  type Observation,
+  parseDecimal,
+  USD_SCALE,
+} from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
 import { inTreeOrder, type Placed } from './tree.ts';
 import type { UsageRow } from './usage-row.ts';

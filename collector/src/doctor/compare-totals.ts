@@ -1,4 +1,4 @@
-import type { UsageRecord } from '@spanledger/metering/traces';
+import type { UsageRecord } from '@spanledger/metering';
 import type { ExpectedTotals } from './corpus.ts';
 import {
   COMPARED_CLASSES,

@@ -1,4 +1,4 @@
-import { inputTokens, outputTokens, type UsageRecord } from '@spanledger/metering/traces';
+import { inputTokens, outputTokens, type UsageRecord } from '@spanledger/metering';
 import { compareTotals } from './compare-totals.ts';
 import type { ServedCall, ServedCounts, Truth } from './corpus.ts';
 import {

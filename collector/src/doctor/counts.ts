@@ -1,4 +1,4 @@
-import { inputTokens, outputTokens, type UsageRecord } from '@spanledger/metering/traces';
+import { inputTokens, outputTokens, type UsageRecord } from '@spanledger/metering';
 import type { ServedCounts } from './corpus.ts';
 
 /** What was made of a capture beside what was served. */

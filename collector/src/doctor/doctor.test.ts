@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_OBSERVE_SETTINGS } from '@spanledger/metering/traces';
+import { DEFAULT_OBSERVE_SETTINGS } from '@spanledger/metering';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Arrangement, ORDERS } from './arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed, type MeteringSettings } from './doctor.ts';

@@ -10,7 +10,7 @@ import {
   type ObserveSettings,
   observe,
   type UsageRecord,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import { readTraces, SCAN_LIMITS, WantedAttributes } from '../otlp/index.ts';
 import { type Arrangement, arranged } from './arrange.ts';
 import { compare } from './compare.ts';

@@ -2,13 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Book, type CreditRules, creditRules, type RateCard } from '@spanledger/metering';
 import {
   ATTRIBUTES_READ,
+  type Book,
+  type CreditRules,
+  creditRules,
   DEFAULT_OBSERVE_SETTINGS,
   LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
-} from '@spanledger/metering/traces';
+  type RateCard,
+} from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { JOURNAL_DEFAULTS, JOURNAL_START, JournalReader, JournalWriter } from '../journal/index.ts';

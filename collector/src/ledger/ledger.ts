@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Book } from '@spanledger/metering';
 import {
   type AttributionSettings,
+  type Book,
   type Observation,
   type ObserveSettings,
   observe,
   observeLog,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import {
   comparePositions,
   type JournalItem,

@@ -1,5 +1,11 @@
-import { type Book, creditRules, type RateCard } from '@spanledger/metering';
-import { type AttributionSettings, NO_ATTRIBUTION_SETTINGS, observe } from '@spanledger/metering/traces';
+import {
+  type AttributionSettings,
+  type Book,
+  creditRules,
+  NO_ATTRIBUTION_SETTINGS,
+  observe,
+  type RateCard,
+} from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
 import { anOldLedger } from '../store/testing/old-ledger.ts';

@@ -1,18 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Book, difference, type Metered, rate } from '@spanledger/metering';
 import {
   type AttributionSettings,
+  type Book,
   type Deadline,
   type Decision,
   decide,
+  difference,
   digest,
   keep,
   linkHashes,
   MAX_TRACES_OF_A_LINK,
+  type Metered,
   type Observation,
+  rate,
   tellTheSame,
-  type UsageRecord,
-} from '@spanledger/metering/traces';
+} from '@spanledger/metering';
 import type { HeldRecord, LedgerStore, LinkQuery, TraceKey } from './store.ts';
 import {
   type Arrival,
@@ -283,7 +285,7 @@ class Batch {
 
     const { store, book, bookVersion } = this.#parts;
     const { receivedAtMillis } = span.held;
-    let metered: Metered<UsageRecord>;
+    let metered: Metered;
     try {
       metered = rate(usage, book);
     } catch (cause) {

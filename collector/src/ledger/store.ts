@@ -1,5 +1,4 @@
-import type { Booked, Metered, Transfer } from '@spanledger/metering';
-import type { KeptObservation, UsageRecord } from '@spanledger/metering/traces';
+import type { Booked, KeptObservation, Metered, Transfer } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
 import type { RejectedSpan } from '../otlp/index.ts';
 
@@ -17,7 +16,7 @@ export interface Posting {
   readonly tenant: string;
   /** When the span itself was received. */
   readonly receivedAtMillis: number;
-  readonly metered: Metered<UsageRecord>;
+  readonly metered: Metered;
   /** The price book and credit rules that metered it. */
   readonly bookVersion: string;
   readonly rulesVersion: string;

@@ -1,4 +1,4 @@
-import { keep, MAX_TRACES_OF_A_LINK, observe } from '@spanledger/metering/traces';
+import { keep, MAX_TRACES_OF_A_LINK, observe } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isFuller, OpenTrace, observationOf, type TraceSpan, TraceWindow, traceKey } from './trace-window.ts';

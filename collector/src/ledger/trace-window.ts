@@ -1,4 +1,4 @@
-import { completeness, MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering/traces';
+import { completeness, MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering';
 import type { DueTrace, HeldRecord, HeldSpan, HeldTrace, TraceKey } from './store.ts';
 
 /** A span of an open trace. */

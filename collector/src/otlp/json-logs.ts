@@ -1,5 +1,4 @@
-import type { AttributeValue } from '@spanledger/metering';
-import type { LogRecord } from '@spanledger/metering/traces';
+import type { AttributeValue, LogRecord } from '@spanledger/metering';
 import { isId, type JsonObject, JsonWalk, type SignalNames, SPAN_ID, TRACE_ID, walkJson } from './json.ts';
 import type { ScanLimits } from './limits.ts';
 import { timeOrNull } from './times.ts';

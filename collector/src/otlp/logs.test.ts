@@ -1,5 +1,4 @@
-import type { AttributeValue } from '@spanledger/metering';
-import type { LogRecord } from '@spanledger/metering/traces';
+import type { AttributeValue, LogRecord } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SpanledgerError } from '../errors.ts';

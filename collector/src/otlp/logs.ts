@@ -1,4 +1,4 @@
-import type { LogRecord } from '@spanledger/metering/traces';
+import type { LogRecord } from '@spanledger/metering';
 import type { BodyType } from './content.ts';
 import { walkJsonLogs } from './json-logs.ts';
 import type { ScanLimits } from './limits.ts';

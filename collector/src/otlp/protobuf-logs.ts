@@ -1,4 +1,4 @@
-import type { LogRecord } from '@spanledger/metering/traces';
+import type { LogRecord } from '@spanledger/metering';
 import type { ScanLimits } from './limits.ts';
 import { type Growing, ProtobufWalk, type SignalShapes, SPAN_ID_BYTES, TRACE_ID_BYTES } from './protobuf.ts';
 import { microsOfWords, TIME_MISSING, timeOrNull } from './times.ts';

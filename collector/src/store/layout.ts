@@ -1,5 +1,4 @@
-import type { Metered, Transfer } from '@spanledger/metering';
-import type { AttributionSource, SpanKey } from '@spanledger/metering/traces';
+import type { AttributionSource, Metered, SpanKey, Transfer } from '@spanledger/metering';
 import type { KeptSpan, LinkQuery, Posting, Quarantined, Rejection, TraceKey } from '../ledger/store.ts';
 import {
   CodeColumn,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
-import { MAX_TRACES_OF_A_LINK } from '@spanledger/metering/traces';
+import { MAX_TRACES_OF_A_LINK } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
 import {

@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering/traces';
+import { MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering';
 import { LINK_WINDOW_MICROS } from '../ledger/store.ts';
 
 /** More spans than anybody reads, and what a report of them may cost. */

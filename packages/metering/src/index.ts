@@ -1,4 +1,4 @@
-/** The pure core of Spanledger. Read `meter.ts` first. */
+/** The pure core of Spanledger. Read `meter.ts` first: it tells the life of a span, and which file has which part. */
 export {
   CREDIT_SCALE,
   ceilToMultiple,
@@ -47,18 +47,46 @@ export {
   type RuleProblem,
   type RulesConfiguration,
 } from './credits/rule.ts';
+export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
+export { digest } from './digest.ts';
 export { fingerprint } from './fingerprint.ts';
 export { Hash53 } from './hash.ts';
+export { type KeptObservation, keep, linkHashes, recall, tellTheSame } from './kept.ts';
+export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
+export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';
+export type { LogRecord } from './logs/record.ts';
 export { type Book, type Metered, rate } from './meter.ts';
+export { completeness, keyOf, type Observation, type ObservedUsage } from './observation.ts';
+export {
+  ATTRIBUTES_READ,
+  attributesRead,
+  DEFAULT_OBSERVE_SETTINGS,
+  type ObserveSettings,
+  observe,
+  observeSettings,
+} from './observe.ts';
 export { type CostLine, explainCost, price, type Rating } from './price.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {
+  type AttributionSettings,
+  NO_ATTRIBUTION_SETTINGS,
+  type UsageClassRule,
+} from './trace/attribution.ts';
+export { linkedGroups, linkKeys, MAX_TRACES_OF_A_LINK } from './trace/linked.ts';
+export type { Deadline } from './trace/roles.ts';
+export {
+  type AttributionLevel,
+  type AttributionSource,
+  type AttributionSources,
   type BillingRole,
   billedModel,
   type CallStatus,
   inputTokens,
+  type ModalityTokens,
   type Operation,
   outputTokens,
+  type SemanticsLevel,
+  type SpanKey,
   TOKEN_CLASSES,
   type TokenClass,
   type TokenClasses,

@@ -12,8 +12,8 @@ export interface Book {
 }
 
 /** A model call, metered: the fact, what it cost, what it burned, and the transfer that books it. */
-export interface Metered<Usage extends UsageRecord = UsageRecord> {
-  readonly usage: Usage;
+export interface Metered {
+  readonly usage: UsageRecord;
   readonly rating: Rating;
   readonly charge: Charge;
   /** Null when nothing is booked: no rule, a failed call, internal usage, no customer, or a charge of zero. */
@@ -34,7 +34,7 @@ export interface Metered<Usage extends UsageRecord = UsageRecord> {
  * All of it is pure: the same spans under the same book give the same result, in whatever order and however often they
  * come, which is what makes replay after a crash safe.
  */
-export function rate<Usage extends UsageRecord>(usage: Usage, book: Book): Metered<Usage> {
+export function rate(usage: UsageRecord, book: Book): Metered {
   const rating = price(usage, book.catalogue);
   const charged = charge(usage, rating, book.rules);
   return { usage, rating, charge: charged, transfer: post(usage, charged) };

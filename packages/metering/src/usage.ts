@@ -1,5 +1,7 @@
 /**
- * The usage record: what one model call consumed, who caused it and which model answered. An immutable fact.
+ * The usage record: what one gen-ai span stands for among all spans of its call. What was consumed, who caused it and
+ * which model answered; whether it bills, and why. A decision can be taken again when more spans are known: then the
+ * new record takes the place of the old one, and the difference is booked.
  */
 export interface UsageRecord {
   readonly traceId: string;
@@ -20,25 +22,49 @@ export interface UsageRecord {
   readonly usageClass: UsageClass;
   readonly environment: string | null;
   readonly service: string | null;
+  /** Where each label came from; null where there is none. */
+  readonly sources: AttributionSources;
 
-  /** Canonical provider name (`gen_ai.provider.name` values); an unknown name as sent; null when the span names none. */
+  /** Canonical provider name (`gen_ai.provider.name` values); an unknown one as sent; null where neither a name nor the model tells. */
   readonly provider: string | null;
+  /** What stood between the app and the provider (a router, a framework), where a span named it as the provider. */
+  readonly gateway: string | null;
   readonly requestModel: string | null;
   readonly responseModel: string | null;
   readonly operation: Operation;
   readonly responseId: string | null;
+  /** The provider's own id of the HTTP request. */
+  readonly requestId: string | null;
+  /** What the emitter or gateway says the call cost in USD, as sent; never used for rating. */
+  readonly reportedCostUsd: string | null;
 
   /** Disjoint token classes; null when the span carries no usable counts (`usageStatus` missing). */
   readonly tokens: TokenClasses | null;
   readonly usageStatus: UsageStatus;
   /** What was unusual about the counts (a proof, a contradiction, a missing half), for people; null when nothing was. */
   readonly usageReason: string | null;
+  /** How it was decided whether input contains the cached parts; null when none were reported. */
+  readonly cacheSemantics: SemanticsLevel | null;
+  readonly reasoningSemantics: SemanticsLevel | null;
+  /** Parts of the cache writes by how long they are kept, where the emitter tells them apart. */
+  readonly cacheWrite5m: number | null;
+  readonly cacheWrite1h: number | null;
+  /** Parts of input and output by kind of content. For information: the classes already contain them. */
+  readonly modalities: ModalityTokens | null;
+
   readonly billingRole: BillingRole;
   /** Why the role was given, in a few words for people. */
   readonly roleReason: string;
+  /** The other record that this one repeats, or that has the usage below it; null when there is none. */
+  readonly supersededBy: SpanKey | null;
   readonly dialect: string;
+  /** What on the span gave the dialect away. */
+  readonly dialectEvidence: string;
   readonly status: CallStatus;
 }
+
+/** The identity of a span across all traces: trace id, a slash, span id. */
+export type SpanKey = `${string}/${string}`;
 
 /** Each token is in exactly one class. Counts are safe integers ≥ 0. */
 export interface TokenClasses {
@@ -69,6 +95,19 @@ export function inputTokens(tokens: TokenClasses): number {
 /** Everything generated, reasoning included. */
 export function outputTokens(tokens: TokenClasses): number {
   return tokens.visibleOutput + tokens.reasoning;
+}
+
+/**
+ * How the overlap of two counts was decided, best first: the span says so; the numbers allow nothing else; this
+ * emitter in this version is known to; nothing is known and the conventions are taken as followed.
+ */
+export type SemanticsLevel = 'declared' | 'proved' | 'table' | 'assumed';
+
+export interface ModalityTokens {
+  readonly audioInput: number | null;
+  readonly audioOutput: number | null;
+  readonly imageInput: number | null;
+  readonly imageOutput: number | null;
 }
 
 /** What was asked of the model, in one word per meaning however the emitter spelt it. */
@@ -103,6 +142,32 @@ export type CallStatus = 'ok' | 'error';
 
 /** Conventions C18: only `customer` and `trial` touch credits; all classes have cost. */
 export type UsageClass = 'customer' | 'trial' | 'internal' | 'test' | 'demo' | 'admin';
+
+/** Where a label stood, nearest first. `duplicate` is another span of the same call. */
+export type AttributionLevel =
+  | 'span'
+  | 'duplicate'
+  | 'ancestor'
+  | 'root'
+  | 'trace'
+  | 'resource'
+  | 'environment'
+  | 'rule'
+  | 'default';
+
+export interface AttributionSource {
+  readonly level: AttributionLevel;
+  /** The attribute, with the name inside it after a slash where it held several. */
+  readonly key: string;
+}
+
+export interface AttributionSources {
+  readonly customer: AttributionSource | null;
+  readonly feature: AttributionSource | null;
+  readonly userId: AttributionSource | null;
+  readonly sessionId: AttributionSource | null;
+  readonly usageClass: AttributionSource | null;
+}
 
 /** The model that is priced and shown: what answered, else what was asked for. */
 export function billedModel(usage: UsageRecord): string | null {

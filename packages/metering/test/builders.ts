@@ -60,7 +60,7 @@ export const NO_TOKENS: TokenClasses = {
   reasoning: 0,
 };
 
-/** A billed call of customer acme, as `normalise` would have made it. */
+/** A billed call of customer acme, as `decide` makes it. */
 export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
   return {
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
@@ -77,17 +77,28 @@ export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
     usageClass: 'customer',
     environment: null,
     service: null,
+    sources: { customer: null, feature: null, userId: null, sessionId: null, usageClass: null },
     provider: 'openai',
+    gateway: null,
     requestModel: 'gpt-4o',
     responseModel: null,
     operation: 'chat',
     responseId: null,
+    requestId: null,
+    reportedCostUsd: null,
     tokens: { ...NO_TOKENS, uncachedInput: 1000, visibleOutput: 100 },
     usageStatus: 'reported',
     usageReason: null,
+    cacheSemantics: null,
+    reasoningSemantics: null,
+    cacheWrite5m: null,
+    cacheWrite1h: null,
+    modalities: null,
     billingRole: 'billed',
     roleReason: 'chat is a model call',
+    supersededBy: null,
     dialect: 'opentelemetry',
+    dialectEvidence: 'gen_ai.operation.name',
     status: 'ok',
     ...parts,
   };

@@ -1,10 +1,10 @@
-import type { AttributeValue } from '../src/index.ts';
 import {
+  type AttributeValue,
   DEFAULT_OBSERVE_SETTINGS,
   type LogRecord,
   type Observation,
   observeLog,
-} from '../src/traces/index.ts';
+} from '../src/index.ts';
 import { NOON_MICROS } from './builders.ts';
 import type { Given } from './traces.ts';
 

@@ -1,5 +1,5 @@
-import type { AttributeValue, Span } from '../src/index.ts';
 import {
+  type AttributeValue,
   type AttributionSettings,
   type Deadline,
   decide,
@@ -8,8 +8,9 @@ import {
   type Observation,
   observe,
   outputTokens,
+  type Span,
   type UsageRecord,
-} from '../src/traces/index.ts';
+} from '../src/index.ts';
 import { aTree, SETTLED, spanIdOf, type TreeSpan } from './builders.ts';
 
 export type Given = Record<string, AttributeValue>;

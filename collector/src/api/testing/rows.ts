@@ -1,4 +1,4 @@
-import { outputTokens, type UsageRecord } from '@spanledger/metering/traces';
+import { outputTokens, type UsageRecord } from '@spanledger/metering';
 import type { UsageRow } from '../usage-row.ts';
 
 /** The row that the ledger holds of a record, with the amounts given; decimals as `/api/query` writes them. */

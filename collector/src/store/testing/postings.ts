@@ -1,5 +1,4 @@
-import { difference, type Metered } from '@spanledger/metering';
-import { digest, keep, observe, type UsageRecord } from '@spanledger/metering/traces';
+import { difference, digest, keep, type Metered, observe, type UsageRecord } from '@spanledger/metering';
 import type { KeptSpan, Posting } from '../../ledger/store.ts';
 
 /** 2026-11-22T12:00:00Z. */
@@ -201,6 +200,6 @@ export function spanId(number: number): string {
   return number.toString(16).padStart(16, '0');
 }
 
-function meteredAs(posting: Posting, changes: Partial<Metered<UsageRecord>>): Posting {
+function meteredAs(posting: Posting, changes: Partial<Metered>): Posting {
   return withTransfers({ ...posting, metered: { ...posting.metered, ...changes } });
 }

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { spanIdOf } from '../test/builders.ts';
+import { agent, chat, observed, tree } from '../test/traces.ts';
+import { keep, linkHashes, recall, tellTheSame } from './kept.ts';
+import type { Observation } from './observation.ts';
+
+function observationOf(attributes: Parameters<typeof chat>[2] = {}): Observation {
+  const [observation] = observed(tree({ id: 'x', attributes: chat(100, 20, attributes) }));
+  if (observation === undefined) throw new Error('a chat is observed');
+  return observation;
+}
+
+describe('an observation that is kept', () => {
+  it.each([
+    ['a chat', observationOf()],
+    [
+      'labels of every kind',
+      observationOf({ 'user.id': 'u"1\n', 'customer.id': 'é', 'tag.tags': ['feature:a'] }),
+    ],
+    ['parts of the cache writes', observationOf({ 'gen_ai.usage.cache_creation.input_tokens': 7 })],
+    ['half a count', observationOf({ 'gen_ai.usage.output_tokens': 'None' })],
+    ['an agent', observed(tree({ id: 'x', attributes: agent(3, 4) }))[0]],
+    ['a plain span', observed(tree({ id: 'x', attributes: { 'http.route': '/' } }))[0]],
+    ['a plain span with a label', observed(tree({ id: 'x', attributes: { 'customer.id': 'cus_1' } }))[0]],
+  ])('is recalled as it was: %s', (_name, observation) => {
+    if (observation === undefined) throw new Error('everything here is observed');
+    expect(recall(keep(observation))).toEqual(observation);
+  });
+
+  it('shares its shape with the next of its kind, whoever it is for and whatever it used', () => {
+    const one = keep(observationOf({ 'customer.id': 'cus_1', 'gen_ai.response.id': 'resp_1' }));
+    const other = keep(observationOf({ 'customer.id': 'cus_2', 'gen_ai.usage.input_tokens': 5 }));
+    expect(other.shape).toBe(one.shape);
+    expect(other.detail).not.toBe(one.detail);
+  });
+
+  it('has another shape for each of the things a shape tells', () => {
+    const shapes = [
+      {},
+      { 'gen_ai.request.model': 'other' },
+      { 'gen_ai.response.model': 'other' },
+      { 'error.type': 'timeout' },
+      { 'user.id': 'u' },
+      { 'enduser.id': 'u' },
+      { 'gen_ai.usage.input_tokens': 'NaN' },
+      { 'gen_ai.provider.name': 'anthropic' },
+    ].map((attributes) => keep(observationOf(attributes)).shape);
+    expect(new Set(shapes).size).toBe(shapes.length);
+  });
+
+  it('is refused when a newer version has written it', () => {
+    const kept = keep(observationOf());
+    expect(() => recall({ ...kept, shape: kept.shape.replace('[1,', '[2,') })).toThrow('version 2');
+  });
+});
+
+describe('two copies of a span', () => {
+  it('tell the same in any order of labels, and whatever our reading says of them', () => {
+    const one = observationOf({ 'user.id': 'u', 'customer.id': 'c' });
+    const other = {
+      ...one,
+      labels: { customer: one.labels.customer, userId: one.labels.userId },
+      why: 'other',
+    };
+    expect(
+      tellTheSame(one, { ...other, labels: Object.fromEntries(Object.entries(other.labels).reverse()) }),
+    ).toBe(true);
+  });
+
+  it.each([
+    { 'gen_ai.usage.output_tokens': 21 },
+    { 'gen_ai.response.id': 'resp_2' },
+    { 'customer.id': 'cus_2' },
+    { 'gen_ai.usage.cache_read.input_tokens': 1 },
+  ])('differ by %o', (attributes) => {
+    expect(tellTheSame(observationOf(), observationOf(attributes))).toBe(false);
+  });
+});
+
+describe('the hashes of link keys', () => {
+  it('are one for each key, each tenant apart, and none for spans that cannot be a call', () => {
+    const call = observationOf({ 'gen_ai.response.id': 'resp_12345' });
+    expect(linkHashes('one', call)).toHaveLength(1);
+    expect(linkHashes('one', call)).toEqual(linkHashes('one', { ...call, spanId: spanIdOf('y') }));
+    expect(linkHashes('other', call)).not.toEqual(linkHashes('one', call));
+    expect(linkHashes('one', { ...call, kind: 'tool' })).toEqual([]);
+    expect(linkHashes('one', call).every(Number.isSafeInteger)).toBe(true);
+  });
+});

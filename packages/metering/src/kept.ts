@@ -1,0 +1,371 @@
+import { Hash53 } from './hash.ts';
+import type { Label, LabelField, Labels } from './labels.ts';
+import type { Called, Observation, ObservedUsage } from './observation.ts';
+import { linkKeys } from './trace/linked.ts';
+
+/**
+ * An observation as it is stored: two short texts beside its place and times. What recurs among many spans is one
+ * text, stored once for all of them; what is the span's own is the other.
+ */
+export interface KeptObservation {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | null;
+  readonly startTimeMicros: number;
+  readonly endTimeMicros: number;
+  /** Emitter, model, part, names of labels, …: JSON. */
+  readonly shape: string;
+  /** Name, counts, ids, values of labels: JSON. */
+  readonly detail: string;
+}
+
+/** Raised when the order or the meaning of the values below changes; older versions stay readable. */
+const VERSION = 1;
+
+/** In a fixed order, so that equal labels give equal texts whatever order they came in. */
+const LABEL_FIELDS: readonly LabelField[] = [
+  'customer',
+  'feature',
+  'userId',
+  'sessionId',
+  'usageClass',
+  'actionId',
+  'customerStandIn',
+  'featureStandIn',
+];
+
+type ShapeValues = readonly [
+  version: typeof VERSION,
+  spanKind: number,
+  status: Observation['status'],
+  service: string | null,
+  environment: string | null,
+  scopeName: string,
+  kind: Observation['kind'],
+  why: string,
+  operation: Observation['operation'],
+  isCumulative: boolean,
+  dialect: string | null,
+  dialectEvidence: string,
+  provider: string | null,
+  gateway: string | null,
+  requestModel: string | null,
+  responseModel: string | null,
+  failedUnanswered: boolean,
+  usage: UsageShape | null,
+  labelKeys: readonly (string | null)[],
+  resourceLabels: Labels,
+];
+
+type UsageShape = readonly [
+  status: ObservedUsage['status'],
+  hasCounts: boolean,
+  cacheSemantics: ObservedUsage['cacheSemantics'],
+  reasoningSemantics: ObservedUsage['reasoningSemantics'],
+  detail: number,
+];
+
+type DetailValues = readonly [
+  name: string,
+  labelValues?: readonly string[],
+  timeToFirstTokenMicros?: number | null,
+  reportedCostUsd?: string | null,
+  responseId?: string | null,
+  requestId?: string | null,
+  answer?: string | null,
+  usageReason?: string | null,
+  /** The five classes, then the parts that only some emitters tell. */
+  counts?: readonly (number | null)[] | null,
+];
+
+export function keep(observation: Observation): KeptObservation {
+  const { traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros } = observation;
+  return {
+    traceId,
+    spanId,
+    parentSpanId,
+    startTimeMicros,
+    endTimeMicros,
+    shape: shapeTextOf(observation),
+    detail: detailTextOf(observation),
+  };
+}
+
+/** A shape that was written out before. */
+interface KnownShape {
+  readonly observation: Observation;
+  readonly text: string;
+}
+
+/**
+ * The shapes met last, so that the same few are not written out for every span: comparing takes a tenth of the time.
+ * The names are what spans of a service differ in most; the bounds keep a sender of random names from filling it.
+ */
+const knownShapes = new Map<string, KnownShape[]>();
+const MAX_NAMES = 2048;
+const SHAPES_PER_NAME = 8;
+
+function shapeTextOf(observation: Observation): string {
+  const name = observation.called.requestModel ?? observation.scopeName;
+  let shapes = knownShapes.get(name);
+  if (shapes === undefined) {
+    if (knownShapes.size >= MAX_NAMES) knownShapes.clear();
+    shapes = [];
+    knownShapes.set(name, shapes);
+  }
+  for (const shape of shapes) if (hasShapeOf(observation, shape.observation)) return shape.text;
+  const text = JSON.stringify(shapeOf(observation));
+  if (shapes.length >= SHAPES_PER_NAME) shapes.shift();
+  shapes.push({ observation, text });
+  return text;
+}
+
+/** Whether all that `shapeOf` writes is equal. */
+function hasShapeOf(one: Observation, other: Observation): boolean {
+  return (
+    one.why === other.why &&
+    one.kind === other.kind &&
+    one.operation === other.operation &&
+    one.spanKind === other.spanKind &&
+    one.status === other.status &&
+    one.scopeName === other.scopeName &&
+    one.service === other.service &&
+    one.environment === other.environment &&
+    one.isCumulative === other.isCumulative &&
+    one.failedUnanswered === other.failedUnanswered &&
+    one.dialect === other.dialect &&
+    one.dialectEvidence === other.dialectEvidence &&
+    one.called.provider === other.called.provider &&
+    one.called.gateway === other.called.gateway &&
+    one.called.requestModel === other.called.requestModel &&
+    one.called.responseModel === other.called.responseModel &&
+    hasUsageShapeOf(one.usage, other.usage) &&
+    LABEL_FIELDS.every((field) => one.labels[field]?.key === other.labels[field]?.key) &&
+    areEqualLabels(one.resourceLabels, other.resourceLabels)
+  );
+}
+
+function hasUsageShapeOf(one: ObservedUsage | null, other: ObservedUsage | null): boolean {
+  if (one === null || other === null) return one === other;
+  return (
+    one.status === other.status &&
+    one.hasCounts === other.hasCounts &&
+    one.cacheSemantics === other.cacheSemantics &&
+    one.reasoningSemantics === other.reasoningSemantics &&
+    one.detail === other.detail
+  );
+}
+
+function areEqualLabels(one: Labels, other: Labels): boolean {
+  return (
+    one === other ||
+    LABEL_FIELDS.every(
+      (field) => one[field]?.key === other[field]?.key && one[field]?.value === other[field]?.value,
+    )
+  );
+}
+
+/** What `keep` was given. */
+export function recall(kept: KeptObservation): Observation {
+  const { traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros } = kept;
+  // Our own writing: `keep` is the only one that makes these texts.
+  const shape = JSON.parse(kept.shape) as ShapeValues;
+  const detail = JSON.parse(kept.detail) as DetailValues;
+  const [version, spanKind, status, service, environment, scopeName, kind, why, operation, isCumulative] =
+    shape;
+  if (version !== VERSION)
+    throw new Error(`an observation of version ${String(version)}; known is ${VERSION}`);
+  const [, , , , , , , , , , dialect, dialectEvidence, provider, gateway, requestModel, responseModel] =
+    shape;
+  const [, , , , , , , , , , , , , , , , failedUnanswered, usage, labelKeys, resourceLabels] = shape;
+  const [name, labelValues = [], timeToFirstTokenMicros = null, reportedCostUsd = null, responseId = null] =
+    detail;
+  const [, , , , , requestId = null, answer = null, usageReason = null, counts = null] = detail;
+  const called: Called = {
+    provider,
+    gateway,
+    requestModel,
+    responseModel,
+    timeToFirstTokenMicros,
+    reportedCostUsd,
+  };
+  return {
+    traceId,
+    spanId,
+    parentSpanId,
+    name,
+    startTimeMicros,
+    endTimeMicros,
+    spanKind,
+    service,
+    environment,
+    scopeName,
+    labels: labelsOf(labelKeys, labelValues),
+    resourceLabels,
+    status,
+    kind,
+    why,
+    operation,
+    isCumulative,
+    dialect,
+    dialectEvidence,
+    called,
+    usage: usage === null ? null : usageOf(usage, usageReason, counts),
+    failedUnanswered,
+    responseId,
+    requestId,
+    answer,
+  };
+}
+
+/** The link keys of an observation (`linkKeys`) as numbers, each tenant's for itself. */
+export function linkHashes(tenant: string, observation: Observation): readonly number[] {
+  const keys = linkKeys(observation);
+  if (keys.length === 0) return NO_LINKS;
+  const links: number[] = [];
+  for (const key of keys) links.push(new Hash53().text(tenant).text(key).finish());
+  return links;
+}
+
+const NO_LINKS: readonly number[] = [];
+
+/**
+ * Whether two copies of one span tell the same. What our reading adds (reasons, evidence, how sure it is) does not
+ * count: a newer version may put it otherwise.
+ */
+export function tellTheSame(one: Observation, other: Observation): boolean {
+  return facts(one) === facts(other);
+}
+
+function facts({ why, dialect, dialectEvidence, usage, ...facts }: Observation): string {
+  const { tokens, cacheWrite5m, cacheWrite1h, modalities } = usage ?? NO_USAGE;
+  const { labels, resourceLabels, ...rest } = facts;
+  return JSON.stringify(
+    [rest, inOrder(labels), inOrder(resourceLabels), tokens, cacheWrite5m, cacheWrite1h, modalities],
+    sortedKeys,
+  );
+}
+
+const NO_USAGE = { tokens: null, cacheWrite5m: null, cacheWrite1h: null, modalities: null };
+
+function inOrder(labels: Labels): readonly (Label | null)[] {
+  return LABEL_FIELDS.map((field) => labels[field] ?? null);
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function shapeOf(observation: Observation): ShapeValues {
+  const { called, usage, labels } = observation;
+  return [
+    VERSION,
+    observation.spanKind,
+    observation.status,
+    observation.service,
+    observation.environment,
+    observation.scopeName,
+    observation.kind,
+    observation.why,
+    observation.operation,
+    observation.isCumulative,
+    observation.dialect,
+    observation.dialectEvidence,
+    called.provider,
+    called.gateway,
+    called.requestModel,
+    called.responseModel,
+    observation.failedUnanswered,
+    usage === null
+      ? null
+      : [usage.status, usage.hasCounts, usage.cacheSemantics, usage.reasoningSemantics, usage.detail],
+    LABEL_FIELDS.map((field) => labels[field]?.key ?? null),
+    observation.resourceLabels,
+  ];
+}
+
+/** A `DetailValues` as JSON. Put together by hand, which takes a third of the time of `JSON.stringify`. */
+function detailTextOf(observation: Observation): string {
+  const { name, labels, called, usage, responseId, requestId, answer } = observation;
+  let values = '';
+  for (const field of LABEL_FIELDS) {
+    const label = labels[field];
+    if (label !== undefined) values += values === '' ? textJson(label.value) : `,${textJson(label.value)}`;
+  }
+  if (observation.kind === 'plain') {
+    return values === '' ? `[${textJson(name)}]` : `[${textJson(name)},[${values}]]`;
+  }
+  const ttft = called.timeToFirstTokenMicros;
+  const ids = `${textJson(responseId)},${textJson(requestId)},${textJson(answer)}`;
+  const counts = usage === null ? 'null' : `[${countsOf(usage).join(',')}]`;
+  return `[${textJson(name)},[${values}],${ttft},${textJson(called.reportedCostUsd)},${ids},${textJson(usage?.reason ?? null)},${counts}]`;
+}
+
+/** Everything that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function textJson(text: string | null): string {
+  if (text === null) return 'null';
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** Numbers and nulls; `join` writes a null as nothing, so it is a text here. */
+function countsOf({ tokens, cacheWrite5m, cacheWrite1h, modalities }: ObservedUsage): (number | 'null')[] {
+  const counts: (number | 'null')[] =
+    tokens === null
+      ? ['null', 'null', 'null', 'null', 'null']
+      : [tokens.uncachedInput, tokens.cacheRead, tokens.cacheWrite, tokens.visibleOutput, tokens.reasoning];
+  if (cacheWrite5m !== null || cacheWrite1h !== null || modalities !== null) {
+    counts.push(cacheWrite5m ?? 'null', cacheWrite1h ?? 'null');
+  }
+  if (modalities !== null) {
+    const { audioInput, audioOutput, imageInput, imageOutput } = modalities;
+    counts.push(audioInput ?? 'null', audioOutput ?? 'null', imageInput ?? 'null', imageOutput ?? 'null');
+  }
+  return counts;
+}
+
+function usageOf(
+  [status, hasCounts, cacheSemantics, reasoningSemantics, detail]: UsageShape,
+  reason: string | null,
+  counts: readonly (number | null)[] | null,
+): ObservedUsage {
+  const [uncachedInput = null, cacheRead = null, cacheWrite = null, visibleOutput = null, reasoning = null] =
+    counts ?? [];
+  const [, , , , , cacheWrite5m = null, cacheWrite1h = null] = counts ?? [];
+  const [, , , , , , , audioInput = null, audioOutput = null, imageInput = null, imageOutput = null] =
+    counts ?? [];
+  const hasModalities = counts !== null && counts.length > 7;
+  return {
+    status,
+    reason,
+    tokens:
+      uncachedInput === null
+        ? null
+        : {
+            uncachedInput,
+            cacheRead: cacheRead ?? 0,
+            cacheWrite: cacheWrite ?? 0,
+            visibleOutput: visibleOutput ?? 0,
+            reasoning: reasoning ?? 0,
+          },
+    hasCounts,
+    cacheSemantics,
+    reasoningSemantics,
+    cacheWrite5m,
+    cacheWrite1h,
+    modalities: hasModalities ? { audioInput, audioOutput, imageInput, imageOutput } : null,
+    detail,
+  };
+}
+
+function labelsOf(keys: readonly (string | null)[], values: readonly string[]): Labels {
+  const labels: { [Field in LabelField]?: Label } = {};
+  let next = 0;
+  LABEL_FIELDS.forEach((field, index) => {
+    const key = keys[index] ?? null;
+    if (key !== null) labels[field] = { value: values[next++] ?? '', key };
+  });
+  return labels;
+}

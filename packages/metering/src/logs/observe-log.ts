@@ -1,0 +1,124 @@
+import { SERVICE_NAME } from '@spanledger/semconv';
+import { firstLabel, label } from '../label.ts';
+import { ENVIRONMENT_KEYS, type Labels } from '../labels.ts';
+import { look } from '../meaning.ts';
+import type { Observation, ObservedUsage } from '../observation.ts';
+import { DEFAULT_OBSERVE_SETTINGS, type ObserveSettings } from '../observe.ts';
+import { resolveTokens } from '../tokens.ts';
+import { type CallEvent, EVENT_NAME, type LogDialect } from './dialect.ts';
+import { EVENT_KEYS, identityOf } from './identity.ts';
+import type { LogRecord } from './record.ts';
+import { LOG_DIALECTS } from './table.ts';
+
+/** Every attribute key that observing log records reads under these settings; codecs skip all others. */
+export function logAttributesRead(settings: ObserveSettings): readonly string[] {
+  return [
+    ...new Set([
+      EVENT_NAME,
+      ...EVENT_KEYS,
+      ...LOG_DIALECTS.flatMap(({ attributes }) => attributes),
+      ...settings.labels.attributes,
+    ]),
+  ];
+}
+
+/** The same under the settings that nobody has extended. */
+export const LOG_ATTRIBUTES_READ: readonly string[] = logAttributesRead(DEFAULT_OBSERVE_SETTINGS);
+
+/**
+ * A log event that tells of a model call, as the observation that a span of that call would be: from here on nothing
+ * tells them apart, and where both came, they are decided to be one call. Its time is the record's, which is the end of
+ * the call; without any, `receivedAtMicros` stands for it (microseconds since the Unix epoch).
+ *
+ * Null for every other record. Some of those carry usage too: `gen_ai.client.inference.operation.details` repeats what
+ * its span says, for any emitter; errors and the steps of a session (`api_error`, `tool_result`, …) repeat or foretell
+ * a call that has its own event. To bill those as well would bill twice.
+ */
+export function observeLog(
+  record: LogRecord,
+  settings: ObserveSettings,
+  receivedAtMicros: number,
+): Observation | null {
+  for (const dialect of LOG_DIALECTS) {
+    const event = dialect.read(record);
+    if (event !== null) return observationOf(record, dialect, event, settings, receivedAtMicros);
+  }
+  return null;
+}
+
+function observationOf(
+  record: LogRecord,
+  dialect: LogDialect,
+  event: CallEvent,
+  settings: ObserveSettings,
+  receivedAtMicros: number,
+): Observation {
+  const endTimeMicros = record.timeMicros ?? record.observedTimeMicros ?? receivedAtMicros;
+  const resourceLabels = look(record.resource, settings.meanings, settings.labels).labels;
+  return {
+    ...identityOf(record, dialect, event.name),
+    name: event.name,
+    startTimeMicros: Math.max(0, endTimeMicros - (event.durationMicros ?? 0)),
+    endTimeMicros,
+    spanKind: UNSPECIFIED_KIND,
+    status: event.hasFailed ? 'error' : 'ok',
+    service: label(record.resource.get(SERVICE_NAME)),
+    environment: firstLabel(record.resource, ENVIRONMENT_KEYS),
+    // Events and spans of one library are two accounts of its calls, as those of two libraries are.
+    scopeName: `${record.scopeName} log events`,
+    kind: 'call',
+    why: `${event.name} tells of a model call`,
+    operation: 'chat',
+    isCumulative: false,
+    dialect: dialect.name,
+    dialectEvidence: `log event ${event.name}`,
+    called: {
+      provider: event.provider,
+      gateway: null,
+      requestModel: event.model,
+      responseModel: null,
+      timeToFirstTokenMicros: null,
+      reportedCostUsd: event.reportedCostUsd,
+    },
+    usage: usageOf(event),
+    // The event is written when an answer has come; what failed without one has another event.
+    failedUnanswered: false,
+    responseId: event.responseId,
+    requestId: event.requestId,
+    answer: null,
+    labels: labelsOf(record, resourceLabels, settings),
+    resourceLabels,
+  };
+}
+
+const UNSPECIFIED_KIND = 0;
+
+function usageOf({ counts, placements }: CallEvent): ObservedUsage {
+  const told = {
+    hasCounts: counts.input !== null || counts.output !== null,
+    cacheWrite5m: null,
+    cacheWrite1h: null,
+    modalities: null,
+    detail: [counts.cacheRead, counts.cacheWrite, counts.reasoning].filter((part) => part !== null).length,
+  };
+  const resolved = resolveTokens(counts, false, () => ({ declaredInclusive: false, ...placements }));
+  return {
+    ...told,
+    status: resolved.status,
+    reason: resolved.reason,
+    tokens: resolved.tokens,
+    cacheSemantics: resolved.status === 'reported' ? resolved.semantics.cache : null,
+    reasoningSemantics: resolved.status === 'reported' ? resolved.semantics.reasoning : null,
+  };
+}
+
+/**
+ * Tools put the account they are signed in with on every event (`organization.id`), which may stand in for the customer.
+ * Their users cannot label a call, only the process (`OTEL_RESOURCE_ATTRIBUTES`): where they did, that is what they mean.
+ */
+function labelsOf(record: LogRecord, resourceLabels: Labels, settings: ObserveSettings): Labels {
+  const { labels } = look(record.attributes, settings.meanings, settings.labels);
+  if (resourceLabels.customer === undefined && resourceLabels.customerStandIn === undefined) return labels;
+  const { customerStandIn: _account, ...others } = labels;
+  return others;
+}
