@@ -39,7 +39,7 @@ export interface ObserveSettings {
   readonly resources: WeakMap<Attributes, ObservedResource>;
 }
 
-interface ObservedResource {
+export interface ObservedResource {
   readonly service: string | null;
   readonly environment: string | null;
   readonly labels: Labels;
@@ -78,7 +78,7 @@ export function observe(
   const seen = look(span.attributes, settings.meanings, settings.labels);
   const said = saidBy(span, seen);
   if (said.kind === 'pending_twin' && seen.labels === NO_LABELS) return null;
-  const resource = resourceOf(span, settings);
+  const resource = observedResource(span.resource, settings);
   // The only place where observations are made, field by field: all of one shape are faster for whoever reads them.
   return {
     traceId: span.traceId,
@@ -248,7 +248,11 @@ function isUnanswered(usage: ObservedUsage | null, called: Called, responseId: s
   return usage?.hasCounts !== true && responseId === null && called.timeToFirstTokenMicros === null;
 }
 
-function resourceOf({ resource }: Span, { labels, meanings, resources }: ObserveSettings): ObservedResource {
+/** What a process says of itself. */
+export function observedResource(
+  resource: Attributes,
+  { labels, meanings, resources }: ObserveSettings,
+): ObservedResource {
   const before = resources.get(resource);
   if (before !== undefined) return before;
   const read = {

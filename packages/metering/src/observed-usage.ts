@@ -5,12 +5,11 @@ import {
   type SpanCounts,
   usageSource,
 } from './dialects/common.ts';
-import { type Called as CalledBy, type Dialect, type Part, UNKNOWN_PLACEMENTS } from './dialects/dialect.ts';
+import { type CalledModel, type Dialect, type Part, UNKNOWN_PLACEMENTS } from './dialects/dialect.ts';
 import type { Called, ObservedUsage } from './observation.ts';
 import { answersWithoutOutput } from './operation.ts';
 import type { Span } from './span.ts';
-import { resolveTokens, type Semantics } from './tokens.ts';
-import type { TokenClasses, UsageStatus } from './usage.ts';
+import { type ResolvedTokens, resolveTokens, type Semantics } from './tokens.ts';
 
 /** The usage of one span, resolved into classes, with how sure that is. Never a zero where there was no number. */
 export function usageOf(
@@ -22,54 +21,39 @@ export function usageOf(
 ): ObservedUsage {
   const counts = countsOf(span, readable, dialect);
   const declared = usageSource(readable);
-  if (declared === 'missing') return unresolved('missing', 'declared missing', counts, false);
+  // Zeros that stand beside this word are no counts.
+  if (declared === 'missing')
+    return { ...observedUsage(missing('declared missing'), counts), hasCounts: false };
 
-  const called: CalledBy = {
+  const called: CalledModel = {
     operation: part.operation,
     provider,
     model: (answered ?? asked)?.toLowerCase() ?? null,
   };
   const guess = dialect.guess?.(span, called, counts) ?? null;
-  const known = hasCounts(counts);
-  if (guess?.status === 'missing') return unresolved('missing', guess.reason, counts, known);
+  if (guess?.status === 'missing') return observedUsage(missing(guess.reason), counts);
 
   const resolved = resolveTokens(counts, answersWithoutOutput(part.operation), () => {
     const { cached, reasoning } = dialect.placements?.(span, called) ?? UNKNOWN_PLACEMENTS;
     return { declaredInclusive: isDeclaredInclusive(readable), cached, reasoning };
   });
-  if (resolved.status !== 'reported') return unresolved(resolved.status, resolved.reason, counts, known);
-  const status = declared === 'estimated' || guess !== null ? 'estimated' : 'reported';
-  return usage(status, guess?.reason ?? resolved.reason, resolved, counts, known);
+  const usage = observedUsage(resolved, counts);
+  const isEstimated = usage.status === 'reported' && (declared === 'estimated' || guess !== null);
+  return isEstimated ? { ...usage, status: 'estimated', reason: guess?.reason ?? usage.reason } : usage;
 }
 
-interface Resolved {
-  readonly tokens: TokenClasses | null;
-  readonly semantics: Semantics;
+function missing(reason: string): ResolvedTokens {
+  return { status: 'missing', tokens: null, reason };
 }
 
-const NOTHING: Resolved = { tokens: null, semantics: { cache: null, reasoning: null } };
-
-function unresolved(
-  status: UsageStatus,
-  reason: string,
-  counts: SpanCounts,
-  hasCounts: boolean,
-): ObservedUsage {
-  return usage(status, reason, NOTHING, counts, hasCounts);
-}
-
-function usage(
-  status: UsageStatus,
-  reason: string | null,
-  { tokens, semantics }: Resolved,
-  counts: SpanCounts,
-  hasCounts: boolean,
-): ObservedUsage {
+/** What counts were resolved into, and what else they tell. */
+export function observedUsage(resolved: ResolvedTokens, counts: SpanCounts): ObservedUsage {
+  const semantics = resolved.status === 'reported' ? resolved.semantics : NO_SEMANTICS;
   return {
-    status,
-    reason,
-    tokens,
-    hasCounts,
+    status: resolved.status,
+    reason: resolved.reason,
+    tokens: resolved.tokens,
+    hasCounts: counts.input !== null || counts.output !== null,
     cacheSemantics: semantics.cache,
     reasoningSemantics: semantics.reasoning,
     cacheWrite5m: counts.cacheWrite5m,
@@ -79,9 +63,7 @@ function usage(
   };
 }
 
-function hasCounts({ input, output }: SpanCounts): boolean {
-  return input !== null || output !== null;
-}
+const NO_SEMANTICS: Semantics = { cache: null, reasoning: null };
 
 /** What the dialect knows better, over what all share. */
 function countsOf(span: Span, readable: Readable, dialect: Dialect): SpanCounts {

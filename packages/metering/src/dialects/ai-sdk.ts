@@ -9,7 +9,7 @@ import { call, container, type Dialect, type Part, tool } from './dialect.ts';
 
 const OPERATION_ID = 'ai.operationId';
 const OPERATION_NAME = 'operation.name';
-export const PROVIDER_METADATA = 'ai.response.providerMetadata';
+const PROVIDER_METADATA = 'ai.response.providerMetadata';
 /** The two places where the SDK's own version reaches a span. */
 const SDK_VERSION = 'ai.sdk.version';
 const USER_AGENT = 'ai.request.headers.user-agent';
@@ -80,7 +80,7 @@ function metadataWith(word: string, attributes: Attributes): JsonObject | null {
  * What the SDK passes on from the provider. Anthropic's input stands there without its cached parts by definition, so
  * it is a statement, not a guess. Also read where newer versions put the same text on conventional spans.
  */
-export function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts> | null {
+function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts> | null {
   if (metadata === null) return null;
   const anthropic = metadata.anthropic ?? metadata.vertex;
   const openai = metadata.openai ?? metadata.azure;

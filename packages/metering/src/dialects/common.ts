@@ -17,8 +17,9 @@ import {
   GEN_AI_USAGE_REASONING_TOKENS,
   SPANLEDGER_USAGE_SOURCE,
 } from '@spanledger/semconv';
+import { MICROS_PER_MILLI, MICROS_PER_SECOND, microsOf } from '../duration.ts';
 import { firstLabel } from '../label.ts';
-import type { Attributes, AttributeValue } from '../span.ts';
+import type { Attributes } from '../span.ts';
 import { firstCount, type ReportedCounts } from '../tokens.ts';
 import type { ModalityTokens } from '../usage.ts';
 
@@ -174,14 +175,14 @@ const COST = reading(
   'ai.total_cost',
 );
 
-export const SEMANTICS_KEY = 'gen_ai.token.semantics';
-
 const DECLARED_SEMANTICS = reading('gen_ai.token.semantics');
 const USAGE_SOURCE = reading(SPANLEDGER_USAGE_SOURCE);
 const ERROR = reading(ERROR_TYPE);
 
 /** All of the above, and nothing else. */
 export const READINGS: readonly Reading[] = ALL;
+
+if (READINGS.length > 32) throw new Error('a set of readings has no more bits');
 
 /** Counts of one span, with the parts that are only informational. */
 export interface SpanCounts extends ReportedCounts {
@@ -236,7 +237,10 @@ export const usageSource = (from: Readable) => labelOf(from, USAGE_SOURCE);
 export const isDeclaredInclusive = (from: Readable) => labelOf(from, DECLARED_SEMANTICS) === 'inclusive';
 
 export function timeToFirstTokenMicros(from: Readable): number | null {
-  return durationOf(from, FIRST_CHUNK_SECONDS, 1_000_000) ?? durationOf(from, FIRST_CHUNK_MILLIS, 1000);
+  return (
+    durationOf(from, FIRST_CHUNK_SECONDS, MICROS_PER_SECOND) ??
+    durationOf(from, FIRST_CHUNK_MILLIS, MICROS_PER_MILLI)
+  );
 }
 
 function countOf({ attributes, readings }: Readable, { bit, keys }: Reading): number | null {
@@ -258,12 +262,4 @@ function durationOf(
     if (micros !== null) return micros;
   }
   return null;
-}
-
-/** A duration as sent (a double, sometimes as text) in whole microseconds. */
-function microsOf(value: AttributeValue | undefined, microsPerUnit: number): number | null {
-  const amount = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof amount !== 'number' || !(amount >= 0)) return null;
-  const micros = Math.round(amount * microsPerUnit);
-  return Number.isSafeInteger(micros) ? micros : null;
 }

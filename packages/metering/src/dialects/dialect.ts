@@ -27,9 +27,9 @@ export interface Dialect {
   /** Counts that stand elsewhere or are more precise than the common names. They win over those. */
   counts?(span: Span): Partial<SpanCounts> | null;
   /** What this emitter is known to do with the parts of input and output. */
-  placements?(span: Span, called: Called): Placements;
+  placements?(span: Span, called: CalledModel): Placements;
   /** Non-null when the counts are known to be a guess of the emitter. */
-  guess?(span: Span, called: Called, counts: SpanCounts): Guess | null;
+  guess?(span: Span, called: CalledModel, counts: SpanCounts): Guess | null;
   responseId?(span: Span): string | null;
   requestModel?(span: Span): string | null;
   provider?(span: Span): string | null;
@@ -42,7 +42,7 @@ export interface Dialect {
 }
 
 /** Which model of which provider, as far as the span tells; the model in lower case. */
-export interface Called {
+export interface CalledModel {
   readonly operation: Operation;
   readonly provider: string | null;
   readonly model: string | null;

@@ -1,6 +1,6 @@
 import type { Span } from '../span.ts';
 import type { SpanCounts } from './common.ts';
-import type { Called, Guess } from './dialect.ts';
+import type { CalledModel, Guess } from './dialect.ts';
 
 /**
  * OpenAI counts the frame of a chat with its text: three tokens for each message, one for its role, three for the
@@ -15,7 +15,7 @@ const SMALLEST_CHAT_INPUT = 7;
  */
 export function guessOfText(
   _span: Span,
-  { operation, provider, model }: Called,
+  { operation, provider, model }: CalledModel,
   counts: SpanCounts,
 ): Guess | null {
   const { input, output, cacheRead } = counts;

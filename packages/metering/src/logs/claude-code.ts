@@ -1,10 +1,11 @@
 import { SERVICE_NAME } from '@spanledger/semconv';
 import { formatDecimal, parseDecimal } from '../amount.ts';
+import { MICROS_PER_MILLI, microsOf } from '../duration.ts';
 import { label } from '../label.ts';
 import { providerOfModel } from '../provider.ts';
 import type { Attributes } from '../span.ts';
 import { count, NO_COUNTS } from '../tokens.ts';
-import { EVENT_NAME, isEvent, type LogDialect, microsOfMillis } from './dialect.ts';
+import { EVENT_NAME, isEvent, type LogDialect } from './dialect.ts';
 import type { LogRecord } from './record.ts';
 
 const EVENT = 'claude_code.api_request';
@@ -50,7 +51,7 @@ export const claudeCode: LogDialect = {
       placements: { cached: 'beside', reasoning: 'inside' },
       responseId: requestId,
       requestId: requestId ?? label(attributes.get('client_request_id')),
-      durationMicros: microsOfMillis(attributes.get('duration_ms')),
+      durationMicros: microsOf(attributes.get('duration_ms'), MICROS_PER_MILLI),
       reportedCostUsd: costUsd(attributes),
       hasFailed: false,
     };

@@ -1,6 +1,5 @@
 import type { Placements } from '../dialects/dialect.ts';
 import { label } from '../label.ts';
-import type { AttributeValue } from '../span.ts';
 import type { ReportedCounts } from '../tokens.ts';
 import type { LogRecord } from './record.ts';
 
@@ -42,11 +41,4 @@ export const EVENT_NAME = 'event.name';
 /** Whether a record is the event of that name: emitters put it into an attribute, the field for it, or the body. */
 export function isEvent({ attributes, eventName, body }: LogRecord, name: string): boolean {
   return label(attributes.get(EVENT_NAME)) === name || eventName === name || body === name;
-}
-
-/** A duration as these tools send it (milliseconds, a number or its text) in whole microseconds; null where it is none. */
-export function microsOfMillis(value: AttributeValue | undefined): number | null {
-  const sent = label(value);
-  const micros = sent === null ? Number.NaN : Math.round(Number(sent) * 1000);
-  return Number.isSafeInteger(micros) && micros >= 0 ? micros : null;
 }

@@ -1,8 +1,9 @@
+import { MICROS_PER_MILLI, microsOf } from '../duration.ts';
 import { label } from '../label.ts';
 import { providerOfModel } from '../provider.ts';
 import type { Attributes } from '../span.ts';
 import { count, NO_COUNTS, type ReportedCounts } from '../tokens.ts';
-import { isEvent, type LogDialect, microsOfMillis } from './dialect.ts';
+import { isEvent, type LogDialect } from './dialect.ts';
 
 const EVENT = 'gemini_cli.api_response';
 
@@ -40,7 +41,7 @@ export const geminiCli: LogDialect = {
       placements: { cached: 'inside', reasoning: 'beside' },
       responseId: null,
       requestId: null,
-      durationMicros: microsOfMillis(attributes.get('duration_ms')),
+      durationMicros: microsOf(attributes.get('duration_ms'), MICROS_PER_MILLI),
       reportedCostUsd: null,
       hasFailed: false,
     };

@@ -1,9 +1,8 @@
-import { SERVICE_NAME } from '@spanledger/semconv';
-import { firstLabel, label } from '../label.ts';
-import { ENVIRONMENT_KEYS, type Labels } from '../labels.ts';
+import type { Labels } from '../labels.ts';
 import { look } from '../meaning.ts';
 import type { Observation, ObservedUsage } from '../observation.ts';
-import { DEFAULT_OBSERVE_SETTINGS, type ObserveSettings } from '../observe.ts';
+import { DEFAULT_OBSERVE_SETTINGS, type ObserveSettings, observedResource } from '../observe.ts';
+import { observedUsage } from '../observed-usage.ts';
 import { resolveTokens } from '../tokens.ts';
 import { type CallEvent, EVENT_NAME, type LogDialect } from './dialect.ts';
 import { EVENT_KEYS, identityOf } from './identity.ts';
@@ -54,7 +53,7 @@ function observationOf(
   receivedAtMicros: number,
 ): Observation {
   const endTimeMicros = record.timeMicros ?? record.observedTimeMicros ?? receivedAtMicros;
-  const resourceLabels = look(record.resource, settings.meanings, settings.labels).labels;
+  const resource = observedResource(record.resource, settings);
   return {
     ...identityOf(record, dialect, event.name),
     name: event.name,
@@ -62,8 +61,8 @@ function observationOf(
     endTimeMicros,
     spanKind: UNSPECIFIED_KIND,
     status: event.hasFailed ? 'error' : 'ok',
-    service: label(record.resource.get(SERVICE_NAME)),
-    environment: firstLabel(record.resource, ENVIRONMENT_KEYS),
+    service: resource.service,
+    environment: resource.environment,
     // Events and spans of one library are two accounts of its calls, as those of two libraries are.
     scopeName: `${record.scopeName} log events`,
     kind: 'call',
@@ -86,30 +85,16 @@ function observationOf(
     responseId: event.responseId,
     requestId: event.requestId,
     answer: null,
-    labels: labelsOf(record, resourceLabels, settings),
-    resourceLabels,
+    labels: labelsOf(record, resource.labels, settings),
+    resourceLabels: resource.labels,
   };
 }
 
 const UNSPECIFIED_KIND = 0;
 
 function usageOf({ counts, placements }: CallEvent): ObservedUsage {
-  const told = {
-    hasCounts: counts.input !== null || counts.output !== null,
-    cacheWrite5m: null,
-    cacheWrite1h: null,
-    modalities: null,
-    detail: [counts.cacheRead, counts.cacheWrite, counts.reasoning].filter((part) => part !== null).length,
-  };
   const resolved = resolveTokens(counts, false, () => ({ declaredInclusive: false, ...placements }));
-  return {
-    ...told,
-    status: resolved.status,
-    reason: resolved.reason,
-    tokens: resolved.tokens,
-    cacheSemantics: resolved.status === 'reported' ? resolved.semantics.cache : null,
-    reasoningSemantics: resolved.status === 'reported' ? resolved.semantics.reasoning : null,
-  };
+  return observedUsage(resolved, { ...counts, cacheWrite5m: null, cacheWrite1h: null, modalities: null });
 }
 
 /**

@@ -4,8 +4,10 @@ import type { Attribution } from './attribution.ts';
 import type { Node } from './forest.ts';
 import type { Role } from './roles.ts';
 
-/** The row of one span: its identity and time, the role it has, the best account of the call, and who pays. */
-/** `others` are the other spans of the call that it bills: what its own span does not know, they may. */
+/**
+ * The row of one span: its identity and time, the role it has, the best account of the call, and who pays. `others`
+ * are the other spans of the call that it bills: what its own span does not know, they may.
+ */
 export function usageRecord(
   node: Node,
   others: readonly Node[],

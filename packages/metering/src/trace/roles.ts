@@ -48,14 +48,16 @@ export function assignRoles(forest: Forest, deadline: Deadline): readonly (Role 
         : roleOfCall(node, call, strays, pathTo);
     if (role !== null) roles[index] = role;
     const billsItself =
-      call === undefined ? role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null : bears(call);
+      call === undefined
+        ? role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null
+        : wasAnswered(call);
     if (node.parent !== null && (billsBelow || billsItself)) bills[node.parent.index] = true;
   }
   return roles;
 }
 
 /** A call that failed is no reason for a container not to bill; one that is billed anywhere is. */
-function bears(call: Call): boolean {
+function wasAnswered(call: Call): boolean {
   return call.state !== 'failed';
 }
 
@@ -161,7 +163,7 @@ function straysOf({ nodes }: Forest, calls: readonly (Call | undefined)[]): Stra
   let strays: Set<Node> | null = null;
   for (const node of nodes) {
     const call = calls[node.index];
-    if (call === undefined || !bears(call) || !node.top.isOrphan) continue;
+    if (call === undefined || !wasAnswered(call) || !node.top.isOrphan) continue;
     strays ??= new Set();
     strays.add(node.top);
   }
