@@ -20,7 +20,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|price
   journal    own segment files against node:sqlite
   appender   rows into DuckDB
   follow     the ledger process alone, working off a full journal
-  price      normalising, pricing, metering
+  price      pricing, rating, and all of metering
 
   --seconds  how long each load of ingest lasts (default 15)
 `;

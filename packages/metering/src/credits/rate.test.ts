@@ -133,7 +133,7 @@ describe('cost-plus credits', () => {
 });
 
 describe('a transfer', () => {
-  it('moves what was charged from available to used, at the time of the call', () => {
+  it('moves what was charged from overdraft to used, at the time of the call', () => {
     const usage = aUsage();
     expect(post(usage, charge(usage, costing('0.033'), marginHalf))).toEqual({
       customer: 'acme',
