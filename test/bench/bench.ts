@@ -7,12 +7,13 @@ import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
 import { benchPrice } from './price.ts';
 import { benchScan } from './scan.ts';
+import { benchLateParents, benchOpenTraces } from './traces.ts';
 
 /**
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|price]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -20,6 +21,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|price
   journal    own segment files against node:sqlite
   appender   rows into DuckDB
   follow     the ledger process alone, working off a full journal
+  traces     memory of a million open traces; late spans of traces that have left the memory
   price      pricing, rating, and all of metering
 
   --seconds  how long each load of ingest lasts (default 15)
@@ -44,6 +46,10 @@ const benches: Record<string, () => Promise<void>> = {
   decide: async () => show('Observing and deciding', await benchDecide()),
   journal: async () => show('Journal', await benchJournal()),
   appender: async () => show('DuckDB appender', await benchAppender()),
+  async traces() {
+    show('A million open traces', await benchOpenTraces());
+    show('Late parents of old traces', [await benchLateParents()]);
+  },
   follow: async () => show('The ledger working off a backlog', [await benchFollow()]),
   price: async () => show('Pricing', [await benchPrice()]),
 };

@@ -70,9 +70,9 @@ export interface BatchCounts {
   readonly posted: number;
   /** Usage records that took the place of earlier ones. */
   readonly corrected: number;
-  /** Copies with equal content: ignored (convention C15). */
+  /** Copies that tell the same or less: ignored (convention C15). A copy that tells more takes the place of the span. */
   readonly duplicates: number;
-  /** Copies with other content: quarantined, the first stays (convention C15). */
+  /** Copies that tell as much, but other things: quarantined, the first stays (convention C15). */
   readonly conflicts: number;
 }
 

@@ -289,6 +289,19 @@ for (const [name, open] of [
       ]);
     });
 
+    it('answers more queries at once than a call takes arguments', async () => {
+      const store = await open();
+      store.keep(aKeptSpan({ links: [200_000] }));
+      await commitAt(store, 1);
+      const queries = Array.from({ length: 200_000 }, (_, n) => ({
+        tenant: 'default',
+        link: n + 1,
+        startTimeMicros: NOON_MICROS,
+        endTimeMicros: NOON_MICROS,
+      }));
+      expect(await store.findLinked(queries)).toMatchObject([{ link: 200_000 }]);
+    });
+
     it('finds linked traces of the tenant that asks only', async () => {
       const store = await open();
       store.keep(aKeptSpan({ tenant: 'acme', traceId: traceId(1), links: [5] }));

@@ -230,8 +230,8 @@ export class DuckDbStore implements LedgerStore {
     await this.committing;
     this.flush();
     return await this.withKeys(linkLayout(this.words), queries, async () => {
-      const from = Math.min(...queries.map(({ startTimeMicros }) => startTimeMicros));
-      const to = Math.max(...queries.map(({ endTimeMicros }) => endTimeMicros));
+      const from = earliest(queries.map(({ startTimeMicros }) => startTimeMicros));
+      const to = latest(queries.map(({ endTimeMicros }) => endTimeMicros));
       const side = (column: string) =>
         `SELECT DISTINCT q.link, q.tenant, s.trace_id
          FROM temp.link q JOIN ledger.span s ON s.${column} = q.link AND s.tenant = q.tenant
@@ -300,10 +300,11 @@ export class DuckDbStore implements LedgerStore {
   private async moveReplaced(nowMillis: number): Promise<void> {
     const { replaced } = this;
     if (replaced.length === 0) return;
+    const times = replaced.map(({ eventTimeMicros }) => eventTimeMicros);
     await this.withKeys(replacedLayout(this.words), replaced, async () => {
       const isReplaced = `u.span_id = r.span_id AND u.trace_id = r.trace_id AND u.tenant = r.tenant
         AND u.revision = r.revision
-        AND u.event_time BETWEEN make_timestamptz(${earliest(replaced)}) AND make_timestamptz(${latest(replaced)})`;
+        AND u.event_time BETWEEN make_timestamptz(${earliest(times)}) AND make_timestamptz(${latest(times)})`;
       await this.writer.run(
         `INSERT INTO ledger.superseded_usage
          SELECT u.*, make_timestamptz($1::BIGINT * 1000)
@@ -405,22 +406,13 @@ const MAX_LINKED_TRACES = MAX_TRACES_OF_A_LINK + 1;
 /** Calls that take longer are found only by those that ended at about their time. */
 const LONGEST_CALL_MICROS = 2 * 3600 * 1_000_000;
 
-interface Timed {
-  readonly eventTimeMicros: number;
+/** Not `Math.min(...)`: there may be more of them than a call takes arguments. */
+function earliest(micros: readonly number[]): number {
+  return micros.reduce((first, each) => Math.min(first, each), Number.MAX_SAFE_INTEGER);
 }
 
-function earliest(timed: readonly Timed[]): number {
-  return timed.reduce(
-    (first, { eventTimeMicros }) => Math.min(first, eventTimeMicros),
-    Number.MAX_SAFE_INTEGER,
-  );
-}
-
-function latest(timed: readonly Timed[]): number {
-  return timed.reduce(
-    (last, { eventTimeMicros }) => Math.max(last, eventTimeMicros),
-    Number.MIN_SAFE_INTEGER,
-  );
+function latest(micros: readonly number[]): number {
+  return micros.reduce((last, each) => Math.max(last, each), Number.MIN_SAFE_INTEGER);
 }
 
 async function readPosition(connection: DuckDBConnection): Promise<JournalPosition | null> {
