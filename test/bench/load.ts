@@ -23,12 +23,17 @@ export interface LoadResult {
 const SPANS = 512;
 const TEMPLATES = 8;
 
+const RESPONSE_ID = /chatcmpl-[0-9a-f]{24}/g;
+const RESPONSE_ID_HEX = 24;
+
 /** A body whose ids can be replaced in place: encoding anew would cost more than everything that is measured. */
 interface Template {
   readonly body: Buffer;
   /** Where trace ids stand, with the number of the id, and span and parent ids alike. */
   readonly traceIds: readonly (readonly [offset: number, id: number])[];
   readonly spanIds: readonly (readonly [offset: number, id: number])[];
+  /** Where the digits of response ids stand: two calls with one id would be taken for one. */
+  readonly responseIds: readonly number[];
 }
 
 function template(seed: number): Template {
@@ -50,14 +55,22 @@ function template(seed: number): Template {
         places.push([at, number(hex)]);
     }
   }
-  return { body, traceIds, spanIds };
+  const responseIds = [...body.toString('latin1').matchAll(RESPONSE_ID)].map(
+    ({ index }) => index + 'chatcmpl-'.length,
+  );
+  return { body, traceIds, spanIds, responseIds };
 }
 
-function withFreshIds({ body, traceIds, spanIds }: Template): Buffer {
+function withFreshIds({ body, traceIds, spanIds, responseIds }: Template): Buffer {
   const fresh = Buffer.from(body);
   const random = randomFillSync(Buffer.allocUnsafe(SPANS * 2 * 16));
   for (const [offset, id] of traceIds) random.copy(fresh, offset, id * 16, id * 16 + 16);
   for (const [offset, id] of spanIds) random.copy(fresh, offset, id * 16, id * 16 + 8);
+  const digits = randomFillSync(Buffer.allocUnsafe(RESPONSE_ID_HEX / 2)).toString('hex');
+  for (const [index, offset] of responseIds.entries()) {
+    fresh.write(digits, offset, 'latin1');
+    fresh.write(index.toString(16).padStart(4, '0'), offset, 'latin1');
+  }
   return fresh;
 }
 
