@@ -1,5 +1,5 @@
 import { Hash53 } from './hash.ts';
-import type { Label, LabelField, Labels } from './labels.ts';
+import { LABEL_FIELDS, type Label, type LabelField, type Labels } from './labels.ts';
 import type { Called, Observation, ObservedUsage } from './observation.ts';
 import { linkKeys } from './trace/linked.ts';
 
@@ -21,18 +21,6 @@ export interface KeptObservation {
 
 /** Raised when the order or the meaning of the values below changes; older versions stay readable. */
 const VERSION = 1;
-
-/** In a fixed order, so that equal labels give equal texts whatever order they came in. */
-const LABEL_FIELDS: readonly LabelField[] = [
-  'customer',
-  'feature',
-  'userId',
-  'sessionId',
-  'usageClass',
-  'actionId',
-  'customerStandIn',
-  'featureStandIn',
-];
 
 type ShapeValues = readonly [
   version: typeof VERSION,

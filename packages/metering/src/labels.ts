@@ -190,7 +190,7 @@ export const NO_LABEL_SETTINGS: LabelSettings = {
 
 interface Place {
   readonly field: LabelField;
-  /** Of the field in `FIELDS`. */
+  /** Of the field in `LABEL_FIELDS`. */
   readonly index: number;
   /** Smaller wins. */
   readonly rank: number;
@@ -220,7 +220,7 @@ export function labelTable(settings: LabelSettings = NO_LABEL_SETTINGS): LabelTa
     const places = map.get(key) ?? [];
     if (!places.some(({ field }) => field === place.field)) map.set(key, [...places, place]);
   };
-  FIELDS.forEach((field, index) => {
+  LABEL_FIELDS.forEach((field, index) => {
     const [own, ...rest] = KEY_ORDER[field];
     const order = [...(own === undefined ? [] : [own]), ...configured(field, settings), ...rest];
     order.forEach((key, step) => {
@@ -255,7 +255,8 @@ function holdingOf(key: string): LabelMeaning['holds'] {
 }
 
 /** In the order in which `LabelReading` writes them down. */
-const FIELDS: readonly LabelField[] = [
+/** Labels are stored in this order (`kept.ts`): new fields come last. */
+export const LABEL_FIELDS: readonly LabelField[] = [
   'customer',
   'feature',
   'userId',
