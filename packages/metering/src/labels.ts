@@ -254,8 +254,7 @@ function holdingOf(key: string): LabelMeaning['holds'] {
   return TAG_KEYS.includes(key) ? 'tags' : 'one';
 }
 
-/** In the order in which `LabelReading` writes them down. */
-/** Labels are stored in this order (`kept.ts`): new fields come last. */
+/** In the order in which `LabelReading` writes them down, and in which they are stored (`kept.ts`): new ones come last. */
 export const LABEL_FIELDS: readonly LabelField[] = [
   'customer',
   'feature',
