@@ -84,7 +84,7 @@ export async function runLedgerProcess(
   const api = buildApi({
     query: (sql, params) => queries.query(sql, params),
     trace: async (traceId) => {
-      const observations = await readObservations(store.instance, traceId);
+      const observations = await readObservations((sql) => queries.query(sql), traceId);
       const traceIds = [...new Set([traceId, ...observations.map((observation) => observation.traceId)])];
       const places = traceIds.map((_, index) => `$${index + 1}`).join(', ');
       const columns = USAGE_ROW_COLUMNS.join(', ');

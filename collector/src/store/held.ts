@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Booked } from '@spanledger/metering';
 import type { HeldRecord, HeldSpan, HeldTrace } from '../ledger/store.ts';
+import { KEPT_COLUMN_COUNT, KEPT_COLUMNS, keptOf } from './kept-span.ts';
 
 /**
  * What the ledger holds of the traces whose keys are in `temp.trace`. The ids are random, so that nothing tells where
@@ -29,30 +30,16 @@ export async function readHeldTraces(
 
   // In the order of arrival, which is that of the rows: of two copies that say equally much the first counts.
   const spans = await connection.runAndReadAll(
-    `SELECT s.tenant, format('{:032x}', s.trace_id), format('{:016x}', s.span_id),
-       CASE WHEN s.parent_span_id IS NOT NULL THEN format('{:016x}', s.parent_span_id) END,
-       epoch_us(s.event_time), s.duration_us, epoch_ms(s.received_at), shape.content, s.detail
+    `SELECT ${KEPT_COLUMNS}, s.tenant, epoch_ms(s.received_at)
      FROM ledger.span s
      JOIN temp.trace t ON s.trace_id = t.trace_id AND s.tenant = t.tenant
      JOIN ledger.span_shape shape ON shape.code = s.shape
      ORDER BY s.rowid`,
   );
   for (const row of spans.getRows()) {
-    const [tenant, trace, span, parent, eventTime, duration, receivedAt, shape, detail] = row;
-    const traceId = String(trace);
-    const endTimeMicros = Number(eventTime);
-    traceOf(tenant, traceId).spans.push({
-      receivedAtMillis: Number(receivedAt),
-      kept: {
-        traceId,
-        spanId: String(span),
-        parentSpanId: parent === null ? null : String(parent),
-        startTimeMicros: endTimeMicros - Number(duration),
-        endTimeMicros,
-        shape: String(shape),
-        detail: String(detail),
-      },
-    });
+    const kept = keptOf(row);
+    const [tenant, receivedAt] = row.slice(KEPT_COLUMN_COUNT);
+    traceOf(tenant, kept.traceId).spans.push({ receivedAtMillis: Number(receivedAt), kept });
   }
 
   const records = await connection.runAndReadAll(

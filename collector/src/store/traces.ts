@@ -1,6 +1,6 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { MAX_TRACES_OF_A_LINK, type Observation, recall } from '@spanledger/metering';
 import { LINK_WINDOW_MICROS } from '../ledger/store.ts';
+import { KEPT_COLUMN_COUNT, KEPT_COLUMNS, keptOf } from './kept-span.ts';
 
 /** More spans than anybody reads, and what a report of them may cost. */
 const MAX_SPANS = 20_000;
@@ -10,63 +10,47 @@ interface Seen {
   readonly links: readonly string[];
 }
 
+/** Runs one SELECT within the bounds of queries: whoever looks at traces must not hold up the writer. */
+export type RunQuery = (sql: string) => Promise<{ readonly rows: readonly (readonly unknown[])[] }>;
+
 /** What the ledger keeps of the spans of a trace, and of the traces that its link keys join to it; none if unknown. */
-export async function readObservations(
-  instance: DuckDBInstance,
-  traceId: string,
-): Promise<readonly Observation[]> {
-  const connection = await instance.connect();
-  try {
-    const known = new Set<string>();
-    const seen: Seen[] = [];
-    let next: readonly string[] = [traceId];
-    while (next.length > 0 && known.size < MAX_TRACES_OF_A_LINK && seen.length < MAX_SPANS) {
-      for (const id of next) known.add(id);
-      const spans = await readSpans(connection, next);
-      seen.push(...spans);
-      const linked = await linkedTraces(connection, spans);
-      next = linked.filter((id) => !known.has(id));
-    }
-    return seen.map(({ observation }) => observation);
-  } finally {
-    connection.closeSync();
+export async function readObservations(query: RunQuery, traceId: string): Promise<readonly Observation[]> {
+  const known = new Set<string>();
+  const seen: Seen[] = [];
+  let next: readonly string[] = [traceId];
+  while (next.length > 0 && known.size < MAX_TRACES_OF_A_LINK && seen.length < MAX_SPANS) {
+    for (const id of next) known.add(id);
+    const spans = await readSpans(query, next);
+    for (const span of spans) seen.push(span);
+    const linked = await linkedTraces(query, spans);
+    next = linked.filter((id) => !known.has(id));
   }
+  return seen.map(({ observation }) => observation);
 }
 
-async function readSpans(connection: DuckDBConnection, traceIds: readonly string[]): Promise<Seen[]> {
-  const rows = await connection.runAndReadAll(
-    `SELECT format('{:032x}', s.trace_id), format('{:016x}', s.span_id),
-       CASE WHEN s.parent_span_id IS NOT NULL THEN format('{:016x}', s.parent_span_id) END,
-       epoch_us(s.event_time), s.duration_us, shape.content, s.detail, s.link_1, s.link_2, s.link_3
+async function readSpans(query: RunQuery, traceIds: readonly string[]): Promise<Seen[]> {
+  const { rows } = await query(
+    `SELECT ${KEPT_COLUMNS}, s.link_1, s.link_2, s.link_3
      FROM ledger.span s JOIN ledger.span_shape shape ON shape.code = s.shape
      WHERE s.trace_id IN (${traceIds.map(decimal).join(', ')})
      ORDER BY s.rowid
      LIMIT ${MAX_SPANS}`,
   );
-  return rows.getRows().map((row) => {
-    const [trace, span, parent, eventTime, duration, shape, detail, ...links] = row;
-    const endTimeMicros = Number(eventTime);
-    return {
-      observation: recall({
-        traceId: String(trace),
-        spanId: String(span),
-        parentSpanId: parent === null ? null : String(parent),
-        startTimeMicros: endTimeMicros - Number(duration),
-        endTimeMicros,
-        shape: String(shape),
-        detail: String(detail),
-      }),
-      links: links.filter((link) => link !== null).map(String),
-    };
-  });
+  return rows.map((row) => ({
+    observation: recall(keptOf(row)),
+    links: row
+      .slice(KEPT_COLUMN_COUNT)
+      .filter((link) => link !== null)
+      .map(String),
+  }));
 }
 
-async function linkedTraces(connection: DuckDBConnection, spans: readonly Seen[]): Promise<string[]> {
+async function linkedTraces(query: RunQuery, spans: readonly Seen[]): Promise<string[]> {
   const links = spans.flatMap(({ observation, links }) =>
     links.map((link) => `(${link}, ${observation.endTimeMicros})`),
   );
   if (links.length === 0) return [];
-  const rows = await connection.runAndReadAll(
+  const { rows } = await query(
     `WITH
        q(link, micros) AS (VALUES ${links.join(', ')}),
        s AS (
@@ -83,7 +67,7 @@ async function linkedTraces(connection: DuckDBConnection, spans: readonly Seen[]
      SELECT DISTINCT format('{:032x}', unnest(trace_ids)) FROM linked
      WHERE len(trace_ids) <= ${MAX_TRACES_OF_A_LINK}`,
   );
-  return rows.getRows().map(([id]) => String(id));
+  return rows.map(([id]) => String(id));
 }
 
 /** The id as the database writes such a number. Ids are 32 hex digits: whoever asks has checked that. */
