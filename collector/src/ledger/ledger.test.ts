@@ -10,7 +10,6 @@ import {
   DEFAULT_OBSERVE_SETTINGS,
   LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
-  type RateCard,
 } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -35,20 +34,7 @@ import {
 } from './ledger.ts';
 import type { BatchCounts, LedgerStore, Posting } from './store.ts';
 import { ITEM_BYTES, MemoryJournal, NOON } from './testing/journal.ts';
-
-const GPT_4O: RateCard = {
-  id: 'openai/gpt-4o',
-  provider: 'openai',
-  model: 'gpt-4o',
-  rates: {
-    uncachedInput: 2_500_000_000n,
-    cacheRead: 1_250_000_000n,
-    cacheWrite: null,
-    visibleOutput: 10_000_000_000n,
-    reasoning: null,
-  },
-  tiers: [],
-};
+import { GPT_4O } from './testing/rate-card.ts';
 
 const BOOK: Book = {
   catalogue: { find: () => ({ kind: 'found', card: GPT_4O, matchKind: 'exact' }) },

@@ -4,7 +4,6 @@ import {
   creditRules,
   NO_ATTRIBUTION_SETTINGS,
   observe,
-  type RateCard,
 } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
@@ -13,26 +12,13 @@ import { aStore, readOne } from '../store/testing/stores.ts';
 import { type Settled, settle } from './settle.ts';
 import type { LedgerStore, Posting } from './store.ts';
 import { NOON } from './testing/journal.ts';
+import { GPT_4O } from './testing/rate-card.ts';
 import { TraceWindow } from './trace-window.ts';
 
 const NOON_MICROS = NOON * 1000;
 const SECOND_MICROS = 1_000_000;
 const GRACE_MICROS = 60 * SECOND_MICROS;
 const EVERYTHING = 1_000_000;
-
-const GPT_4O: RateCard = {
-  id: 'openai/gpt-4o',
-  provider: 'openai',
-  model: 'gpt-4o',
-  rates: {
-    uncachedInput: 2_500_000_000n,
-    cacheRead: 1_250_000_000n,
-    cacheWrite: null,
-    visibleOutput: 10_000_000_000n,
-    reasoning: null,
-  },
-  tiers: [],
-};
 
 /** 1000 tokens in and 100 out cost 0.0035 USD; at half margin and a hundredth of a cent a credit these are 70 credits. */
 const BOOK: Book = {
