@@ -79,7 +79,7 @@ describe('the view usage', () => {
       reportedCostUsd: '0.00227',
       cacheWrite5m: 11,
       cacheWrite1h: 12,
-      modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16 },
+      modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16, cacheReadAudio: null },
       supersededBy: '000000000000000000000000000000fe/00000000000000dc',
       cacheSemantics: 'declared',
       reasoningSemantics: 'table',

@@ -81,6 +81,7 @@ export {
   type BillingRole,
   billedModel,
   type CallStatus,
+  type ConsumedUnits,
   inputTokens,
   type ModalityTokens,
   type Operation,

@@ -343,7 +343,9 @@ function usageOf(
     reasoningSemantics,
     cacheWrite5m,
     cacheWrite1h,
-    modalities: hasModalities ? { audioInput, audioOutput, imageInput, imageOutput } : null,
+    modalities: hasModalities
+      ? { audioInput, audioOutput, imageInput, imageOutput, cacheReadAudio: null }
+      : null,
     detail,
   };
 }

@@ -31,6 +31,12 @@ export interface UsageRecord {
   readonly gateway: string | null;
   readonly requestModel: string | null;
   readonly responseModel: string | null;
+  /** Which service tier the provider served the call in, as it says; else the one that was asked for, as sent. */
+  readonly serviceTier: string | null;
+  /** Where the provider served the call, as far as the span says (`eu`, `us-east5`, `global`): never where the app ran. */
+  readonly region: string | null;
+  /** Anthropic's word for where the model ran (`us`), which has a price of its own. */
+  readonly inferenceGeo: string | null;
   readonly operation: Operation;
   readonly responseId: string | null;
   /** The provider's own id of the HTTP request. */
@@ -49,8 +55,11 @@ export interface UsageRecord {
   /** Parts of the cache writes by how long they are kept, where the emitter tells them apart. */
   readonly cacheWrite5m: number | null;
   readonly cacheWrite1h: number | null;
-  /** Parts of input and output by kind of content. For information: the classes already contain them. */
+  readonly cacheWrite12h: number | null;
+  /** Parts of input and output by kind of content; the classes already contain them. */
   readonly modalities: ModalityTokens | null;
+  /** What was counted beside tokens; null when nothing was. */
+  readonly units: ConsumedUnits | null;
 
   readonly billingRole: BillingRole;
   /** Why the role was given, in a few words for people. */
@@ -108,6 +117,18 @@ export interface ModalityTokens {
   readonly audioOutput: number | null;
   readonly imageInput: number | null;
   readonly imageOutput: number | null;
+  /** Part of the cache reads. */
+  readonly cacheReadAudio: number | null;
+}
+
+/** What providers charge for by the piece, beside tokens or instead of them. Safe integers ≥ 0; null where not told. */
+export interface ConsumedUnits {
+  readonly requests: number | null;
+  readonly webSearches: number | null;
+  readonly images: number | null;
+  /** Of audio or video, taken in or made. */
+  readonly milliseconds: number | null;
+  readonly pages: number | null;
 }
 
 /** What was asked of the model, in one word per meaning however the emitter spelt it. */

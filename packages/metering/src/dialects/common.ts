@@ -221,6 +221,7 @@ function modalities(from: Readable): ModalityTokens | null {
     audioOutput: countOf(from, AUDIO_OUTPUT),
     imageInput: countOf(from, IMAGE_INPUT),
     imageOutput: countOf(from, IMAGE_OUTPUT),
+    cacheReadAudio: null,
   };
   return Object.values(found).some((value) => value !== null) ? found : null;
 }

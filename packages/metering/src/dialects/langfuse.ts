@@ -79,6 +79,7 @@ function usageDetails(details: JsonObject): Partial<SpanCounts> {
       audioOutput: count(scalar(details.output_audio_tokens)),
       imageInput: count(scalar(details.input_image_tokens)),
       imageOutput: count(scalar(details.output_image_tokens)),
+      cacheReadAudio: null,
     },
   };
 }
