@@ -33,7 +33,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'collector/src/catalogue': [
     'packages/metering/src',
     'collector/src/errors.ts',
+    'collector/src/settings-file.ts',
     '@pydantic/genai-prices',
+    'typebox',
+    'yaml',
     'node:',
   ],
   'collector/src/store': [

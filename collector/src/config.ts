@@ -6,11 +6,19 @@ import {
   type LabelSettings,
   type Labels,
 } from '@spanledger/metering';
-import { type Static, type TObject, type TSchema, Type } from 'typebox';
-import { Settings as TypeBoxSettings } from 'typebox/system';
+import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { parseDocument } from 'yaml';
+import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
+import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { SpanledgerError } from './errors.ts';
+import {
+  collectProblems,
+  isMap,
+  parseYaml,
+  type SettingProblem,
+  shown,
+  withScalars,
+} from './settings-file.ts';
 
 /**
  * The configuration, declared once: the type, the check, the JSON Schema (`spanledger.schema.json`) and the defaults
@@ -18,10 +26,6 @@ import { SpanledgerError } from './errors.ts';
  */
 
 const MIB = 1024 * 1024;
-
-/** TypeBox stops at 8, and all problems are to be seen at once; nobody reads more than this. */
-const MAX_PROBLEMS = 1000;
-TypeBoxSettings.Set({ maxErrors: MAX_PROBLEMS });
 
 function bytes(megabytes: number, description: string) {
   return Type.Integer({ minimum: 1024, default: megabytes * MIB, description: `${description} Bytes.` });
@@ -125,6 +129,34 @@ export const ConfigSchema = Type.Object(
         default: Type.Optional(Rule),
       },
       'How calls become credits. Without a rule a call has cost and burns no credits.',
+    ),
+    prices: section(
+      {
+        version: Type.Integer({ minimum: 1, maximum: 1, default: 1, description: 'Of this format.' }),
+        aliases: Type.Array(AliasEntry, {
+          default: [],
+          description: 'What names mean that only you know, such as Azure deployments.',
+        }),
+        cards: Type.Array(CardEntry, {
+          default: [],
+          description: 'Own models and contracts. They win over every list.',
+        }),
+        currencies: Type.Record(
+          Type.String({ pattern: '^[A-Z]{3}$' }),
+          Type.Array(CurrencyRate, { minItems: 1 }),
+          {
+            default: {},
+            description:
+              'The fixed rate of each period, by currency (ISO 4217), for cards that are not in USD.',
+          },
+        ),
+        similar_models: Type.Enum(['unpriced', 'estimate'], {
+          default: 'unpriced',
+          description:
+            'A model that is only similar to one that is known has no price, or that of the other as an estimate.',
+        }),
+      },
+      'What models cost, over the built-in price list.',
     ),
     attribution: section(
       {
@@ -277,19 +309,17 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'credits' | 'attribution'> {
+export interface Config extends Omit<Settings, 'credits' | 'attribution' | 'prices'> {
   readonly rules: CreditRules;
+  readonly prices: {
+    readonly layer: PriceLayer;
+    readonly similarModels: Settings['prices']['similar_models'];
+  };
   readonly labels: LabelSettings;
   readonly attribution: AttributionSettings;
 }
 
-export interface ConfigProblem {
-  /** Where: a path in the file. */
-  readonly path: string;
-  /** What it must be, as a clause: `must be integer`. */
-  readonly expected: string;
-  readonly value: string;
-}
+const FILE = 'spanledger.yaml';
 
 /** The few operational settings that the environment may override. */
 const ENVIRONMENT: Readonly<Record<string, readonly [section: keyof Settings, key?: string]>> = {
@@ -308,8 +338,8 @@ export function readConfig(
   text: string | null,
   environment: Readonly<Record<string, string | undefined>>,
 ): Config {
-  const problems: ConfigProblem[] = [];
-  const tree = parseYaml(text, problems);
+  const problems: SettingProblem[] = [];
+  const tree = parseYaml(text, FILE, problems);
   for (const [name, [top, key]] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
     if (value === undefined || value === '') continue;
@@ -318,11 +348,15 @@ export function readConfig(
     // A section that is no map stays as it is, so that it is reported and not hidden.
     else if (isMap(section)) tree[top] = { ...section, [key]: value };
   }
-  const converted = withIntegers(ConfigSchema, Value.Default(ConfigSchema, tree));
-  collectProblems(ConfigSchema, converted, problems);
+  const converted = withScalars(ConfigSchema, Value.Default(ConfigSchema, tree));
+  collectProblems(ConfigSchema, converted, FILE, problems);
   if (problems.length === 0 && Value.Check(ConfigSchema, converted)) {
-    const { credits, ...settings } = converted;
+    const { credits, prices, ...settings } = converted;
     const rules = creditRules(credits);
+    const overrides = readPriceFile(prices, 'override');
+    if (overrides.kind === 'problems') {
+      problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
+    }
     if (settings.data_dir.includes('\0')) {
       problems.push({
         path: 'data_dir',
@@ -352,12 +386,13 @@ export function readConfig(
           expected: `must be ${p.expected}`,
         })),
       );
-    else if (problems.length === 0) {
+    else if (problems.length === 0 && overrides.kind === 'layer') {
       const { attribution, ...rest } = settings;
       return {
         ...rest,
         data_dir: resolve(settings.data_dir),
         rules: rules.rules,
+        prices: { layer: overrides.layer, similarModels: prices.similar_models },
         labels: { ...attribution, usageClass: attribution.usage_class },
         attribution: {
           usageClassRules: attribution.usage_class_rules.map(({ class: usageClass, ...conditions }) => ({
@@ -390,131 +425,6 @@ function defaultLabels(defaults: Settings['attribution']['defaults']): Labels {
     if (value !== undefined) labels[DEFAULT_FIELDS[name]] = { value, key: `attribution.defaults.${name}` };
   }
   return labels;
-}
-
-/** Every scalar stays the text that was written: `0.10` is not a float, and `no` is not false. */
-function parseYaml(text: string | null, problems: ConfigProblem[]): Record<string, unknown> {
-  if (text === null || text.trim() === '') return {};
-  const document = parseDocument(text, { schema: 'failsafe', uniqueKeys: true });
-  for (const error of document.errors) {
-    const [position] = error.linePos ?? [];
-    problems.push({
-      path: position === undefined ? 'spanledger.yaml' : `line ${position.line}, column ${position.col}`,
-      expected: 'must be valid YAML',
-      value: error.message.split('\n')[0] ?? error.code,
-    });
-  }
-  if (problems.length > 0) return {};
-  let tree: unknown;
-  try {
-    tree = document.toJS();
-  } catch (error) {
-    // An alias without its anchor, or more aliases than any configuration needs.
-    problems.push({ path: 'spanledger.yaml', expected: 'must be valid YAML', value: String(error) });
-    return {};
-  }
-  if (tree === null || tree === '') return {};
-  if (isMap(tree)) return tree;
-  problems.push({
-    path: 'spanledger.yaml',
-    expected: 'must be a map of settings',
-    value: JSON.stringify(tree),
-  });
-  return {};
-}
-
-/**
- * Whole numbers written in digits become numbers where the schema has an integer. Nothing else is bent into shape:
- * `4.5`, `true` and an empty text are no ports.
- */
-function withIntegers(schema: TSchema, value: unknown): unknown {
-  if (Type.IsInteger(schema)) {
-    return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
-  }
-  if (!Type.IsObject(schema) || !isMap(value)) return value;
-  const { properties } = schema;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => {
-      const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
-      return [key, property === undefined ? inner : withIntegers(property, inner)];
-    }),
-  );
-}
-
-type Mistake = ReturnType<typeof Value.Errors>[number];
-
-/** One problem for each place, in the words for people. */
-function collectProblems(schema: TObject, value: unknown, problems: ConfigProblem[]): void {
-  const seen = new Set<string>();
-  for (const mistake of meantMistakes(Value.Errors(schema, value))) {
-    // A key that is not in the schema is reported as `false` at its own place, and once more at its parent.
-    if (mistake.keyword === 'additionalProperties') continue;
-    const keys = keysOf(mistake);
-    const path = keys.length === 0 ? 'spanledger.yaml' : keys.join('.');
-    if (seen.has(path)) continue;
-    seen.add(path);
-    problems.push({ path, expected: expectationOf(mistake), value: shown(valueAt(value, keys)) });
-  }
-}
-
-/**
- * An alternative reports the mistakes of all its branches. The branch that got furthest into the value is the one
- * that was meant, and only its mistakes help; when none got anywhere, the alternative itself is the mistake.
- */
-function meantMistakes(mistakes: readonly Mistake[]): Mistake[] {
-  let left = [...mistakes];
-  for (const alternative of mistakes.filter(({ keyword }) => keyword === 'anyOf')) {
-    const at = keysOf(alternative).length;
-    const isBelow = (mistake: Mistake) =>
-      mistake.schemaPath.startsWith(`${alternative.schemaPath}/anyOf/`) &&
-      (mistake.instancePath === alternative.instancePath ||
-        mistake.instancePath.startsWith(`${alternative.instancePath}/`));
-    let furthest: { readonly depth: number; readonly branch: string } | null = null;
-    for (const mistake of left.filter(isBelow)) {
-      // A key that the branch does not know tells against it, however deep it lies.
-      const depth = keysOf(mistake).length - (mistake.keyword === 'boolean' ? 1 : 0);
-      const branch = mistake.schemaPath.slice(0, `${alternative.schemaPath}/anyOf/0`.length);
-      if (depth > (furthest?.depth ?? at)) furthest = { depth, branch };
-    }
-    left = left.filter((mistake) =>
-      mistake === alternative
-        ? furthest === null
-        : !isBelow(mistake) || (furthest !== null && mistake.schemaPath.startsWith(furthest.branch)),
-    );
-  }
-  return left;
-}
-
-/** The keys of a JSON pointer (RFC 6901). */
-function keysOf({ instancePath }: Mistake): string[] {
-  return instancePath
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-}
-
-function expectationOf({ keyword, message, params }: Mistake): string {
-  if (keyword === 'boolean') return 'is not a setting';
-  // Credit rules are the only alternatives there are.
-  if (keyword === 'anyOf') return `must be ${RULE_SHAPES}`;
-  const allowed: unknown = 'allowedValues' in params ? params.allowedValues : undefined;
-  if (Array.isArray(allowed)) return `must be one of ${allowed.join(', ')}`;
-  return message;
-}
-
-function valueAt(tree: unknown, keys: readonly string[]): unknown {
-  let value = tree;
-  for (const key of keys) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-  return value;
-}
-
-function shown(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isLoopback(host: string): boolean {

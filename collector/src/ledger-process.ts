@@ -4,7 +4,7 @@ import { attributesRead, type Book, logAttributesRead, observeSettings } from '@
 import { buildApi } from './api/api.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
-import { defaultCatalogue } from './catalogue/index.ts';
+import { catalogueWith, overlay } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { JOURNAL_FOLDER, LEDGER_FILE } from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
@@ -39,7 +39,7 @@ export async function runLedgerProcess(
   const config = readConfig(start.configText, start.environment);
   const log = createLogger(config.log_level, 'ledger');
   const store = await openStore(config, start.create);
-  const catalogue = defaultCatalogue();
+  const catalogue = catalogueWith([overlay(), config.prices.layer], config.prices.similarModels);
   await loadPrices(store.instance, catalogue, Date.now());
   const book: Book = { catalogue, rules: config.rules };
   const observing = observeSettings(config.labels);

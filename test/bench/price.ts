@@ -43,14 +43,14 @@ export async function benchPrice(): Promise<PriceBench> {
   const result = {
     spans: SPANS,
     pricePerSecond: perSecond(usagesOf, (usages) =>
-      count(usages, (usage) => price(usage, book.catalogue).kind === 'priced'),
+      count(usages, (usage) => price(usage, book.catalogue, 'default').kind === 'priced'),
     ),
     ratePerSecond: perSecond(usagesOf, (usages) =>
-      count(usages, (usage) => rate(usage, book).transfer !== null),
+      count(usages, (usage) => rate(usage, book, 'default').transfer !== null),
     ),
     meterPerSecond: perSecond(
       (spans) => spans,
-      (spans) => count(usagesOf(spans), (usage) => rate(usage, book).transfer !== null),
+      (spans) => count(usagesOf(spans), (usage) => rate(usage, book, 'default').transfer !== null),
     ),
   };
   console.table([result]);

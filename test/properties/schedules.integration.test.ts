@@ -33,7 +33,7 @@ const ROWS = `
 /** The row of the view that says what the record says, put together without the code that stores it. */
 function rowOf(usage: UsageRecord): Record<string, Json> {
   const { tokens, modalities, sources } = usage;
-  const { rating, charge } = rate(usage, BOOK);
+  const { rating, charge } = rate(usage, BOOK, 'default');
   const source = (field: keyof typeof sources) => {
     const found = sources[field];
     return found === null ? null : `${found.level}:${found.key}`;
@@ -99,7 +99,7 @@ function rowOf(usage: UsageRecord): Record<string, Json> {
 async function credits(instance: DuckDBInstance, records: readonly UsageRecord[]) {
   const micro = (sum: string) => `(${sum} * 1000000)::HUGEINT::VARCHAR AS micro`;
   const due = new Map<string, bigint>();
-  for (const { transfer } of records.map((usage) => rate(usage, BOOK))) {
+  for (const { transfer } of records.map((usage) => rate(usage, BOOK, 'default'))) {
     if (transfer !== null) due.set(transfer.customer, (due.get(transfer.customer) ?? 0n) + transfer.amount);
   }
   return {

@@ -37,7 +37,7 @@ describe('the ledger in memory', () => {
 
         const expected = inKeyOrder(expectedRecords(schedule.captures));
         expect(inKeyOrder(store.current.map(({ metered }) => metered.usage))).toEqual(expected);
-        const due = expected.flatMap((usage) => rate(usage, BOOK).transfer ?? []);
+        const due = expected.flatMap((usage) => rate(usage, BOOK, 'default').transfer ?? []);
         const total = (amounts: Iterable<bigint>) => [...amounts].reduce((sum, amount) => sum + amount, 0n);
         expect(total(booked(store.postings).values())).toBe(total(due.map(({ amount }) => amount)));
         const now = store.current.map((posting) => {

@@ -1,2 +1,6 @@
-export { catalogueOf, defaultCatalogue, type PriceCatalogue } from './catalogue.ts';
-export type { DatedCard } from './price-list.ts';
+export { cardContent, contentKey } from './card-content.ts';
+export { catalogueOf, catalogueWith, defaultCatalogue, type PriceCatalogue } from './catalogue.ts';
+export { overlay } from './overlay.ts';
+export type { DatedCard } from './price-book.ts';
+export { AliasEntry, CardEntry, CurrencyRate, PriceFile } from './price-file.ts';
+export { type PriceLayer, type PriceProblem, readPriceFile } from './read-price-file.ts';

@@ -1,110 +1,103 @@
 import type { MatchKind } from '@spanledger/metering';
-import type { Clause, ListedModel, PriceList } from './price-list.ts';
+import { stemOfSnapshot } from './model-name.ts';
+import type { Clause, ListedModel } from './price-list.ts';
 
 /** Which model of a list a name means, or why that cannot be said. */
 export type ModelMatch =
-  | { readonly kind: 'model'; readonly model: ListedModel; readonly matchKind: MatchKind }
-  | { readonly kind: 'none'; readonly reason: 'unknown_model' | 'fuzzy_match' };
+  | { readonly kind: 'model'; readonly id: string; readonly matchKind: MatchKind }
+  | {
+      readonly kind: 'none';
+      readonly reason: 'unknown_model' | 'fuzzy_match';
+      /** The models that the name is similar to, or that it could mean alike. */
+      readonly candidates: readonly string[];
+    };
 
-/** A price list made ready for lookups. */
+/** A price list made ready for lookups. All names are in lower case. */
 export interface IndexedList {
-  readonly list: PriceList;
-  readonly byId: ReadonlyMap<string, ListedModel>;
-  readonly byAlias: ReadonlyMap<string, ListedModel>;
+  /** The models of the list in its order, for its own matchers. */
+  readonly models: readonly ListedModel[];
+  /** Ids with a price, whoever gives it. */
+  readonly ids: ReadonlySet<string>;
+  readonly idByAlias: ReadonlyMap<string, string>;
 }
 
-export function indexList(list: PriceList): IndexedList {
-  const byId = new Map<string, ListedModel>();
-  const byAlias = new Map<string, ListedModel>();
-  for (const model of list.models) {
-    setFirst(byId, idOf(model), model);
-    for (const alias of declaredAliases(model.match)) setFirst(byAlias, alias.toLowerCase(), model);
+export function indexList(models: readonly ListedModel[], otherIds: Iterable<string>): IndexedList {
+  const idByAlias = new Map<string, string>();
+  for (const model of models) {
+    for (const alias of declaredAliases(model.match)) {
+      const key = alias.toLowerCase();
+      if (!idByAlias.has(key)) idByAlias.set(key, idOf(model));
+    }
   }
-  return { list, byId, byAlias };
+  return { models, ids: new Set([...models.map(idOf), ...otherIds]), idByAlias };
 }
 
 /** Some ids of the list end in the hyphen of a prefix (`ft:gpt-3.5-turbo-`), which is no part of the name. */
-function idOf(model: ListedModel): string {
+export function idOf(model: ListedModel): string {
   return model.id.toLowerCase().replace(/-$/, '');
 }
+
+const UNKNOWN: ModelMatch = { kind: 'none', reason: 'unknown_model', candidates: [] };
 
 /**
  * From the strongest evidence to the weakest; the first hit decides. A name that is only similar to a known one is
  * not priced: new models start with the names of old ones and cost something else.
  */
-export function matchModel(lists: readonly IndexedList[], name: string): ModelMatch {
-  const model = plainName(name);
-  let none: ModelMatch = { kind: 'none', reason: 'unknown_model' };
-  for (const list of lists) {
-    const match = matchInList(list, model);
+export function matchModel(list: IndexedList, candidates: readonly string[]): ModelMatch {
+  for (const match of [matchId, matchSnapshot]) {
+    for (const name of candidates) {
+      const found = match(list, keyOf(name));
+      if (found !== null) return found;
+    }
+  }
+  let none = UNKNOWN;
+  for (const name of candidates) {
+    if (name.startsWith('ft:')) continue;
+    const match = matchClauses(list, name);
     if (match.kind === 'model') return match;
     if (match.reason === 'fuzzy_match') none = match;
   }
   return none;
 }
 
-function matchInList({ list, byId, byAlias }: IndexedList, name: string): ModelMatch {
-  if (name.startsWith('ft:')) return matchFineTune(byId, name);
+/** `ft:base:organisation:suffix:id` is priced as `ft:base`. The base model's own price is never used for a fine-tune. */
+function keyOf(name: string): string {
+  return name.startsWith('ft:') ? `ft:${name.split(':')[1] ?? ''}` : name;
+}
 
-  const exact = byId.get(name);
-  if (exact !== undefined) return { kind: 'model', model: exact, matchKind: 'exact' };
-  const alias = byAlias.get(name);
-  if (alias !== undefined) return { kind: 'model', model: alias, matchKind: 'alias' };
+function matchId({ ids, idByAlias }: IndexedList, name: string): ModelMatch | null {
+  if (ids.has(name)) return { kind: 'model', id: name, matchKind: 'exact' };
+  const id = idByAlias.get(name);
+  return id === undefined ? null : { kind: 'model', id, matchKind: 'alias' };
+}
+
+function matchSnapshot({ ids, idByAlias }: IndexedList, name: string): ModelMatch | null {
   const stem = stemOfSnapshot(name);
-  const snapshot = stem === null ? undefined : (byId.get(stem) ?? byAlias.get(stem));
-  if (snapshot !== undefined) return { kind: 'model', model: snapshot, matchKind: 'dated_snapshot' };
+  if (stem === null) return null;
+  const id = ids.has(stem) ? stem : idByAlias.get(stem);
+  return id === undefined ? null : { kind: 'model', id, matchKind: 'dated_snapshot' };
+}
 
-  // The library takes the first model whose clause holds, so a later one must not be preferred here.
-  const listed = list.models.find((model) => holds(model.match, name));
-  if (listed === undefined) return { kind: 'none', reason: 'unknown_model' };
-  const known = [idOf(listed), ...literals(listed.match)];
-  if (
-    sameVersion(listed.id, name) &&
-    known.some((literal) => onlyVersionAround(literal.toLowerCase(), name))
-  ) {
-    return { kind: 'model', model: listed, matchKind: 'library' };
+/** The list's own matchers, where nothing but a date or version is left beside what they ask for. */
+function matchClauses({ models }: IndexedList, name: string): ModelMatch {
+  const similar = models.filter((model) => holds(model.match, name));
+  const same = similar.filter(
+    (model) =>
+      sameVersion(model.id, name) &&
+      [idOf(model), ...literals(model.match)].some((literal) =>
+        onlyVersionAround(literal.toLowerCase(), name),
+      ),
+  );
+  const [only] = same;
+  if (only !== undefined && same.length === 1) {
+    return { kind: 'model', id: idOf(only), matchKind: 'library' };
   }
-  return { kind: 'none', reason: 'fuzzy_match' };
-}
-
-/** `ft:base:organisation:suffix:id` is priced as `ft:base`. The base model's own price is never used for it. */
-function matchFineTune(byId: ReadonlyMap<string, ListedModel>, name: string): ModelMatch {
-  const base = `ft:${name.split(':')[1] ?? ''}`;
-  const exact = byId.get(base);
-  if (exact !== undefined) return { kind: 'model', model: exact, matchKind: 'exact' };
-  const stem = stemOfSnapshot(base);
-  const snapshot = stem === null ? undefined : byId.get(stem);
-  if (snapshot !== undefined) return { kind: 'model', model: snapshot, matchKind: 'dated_snapshot' };
-  return { kind: 'none', reason: 'unknown_model' };
-}
-
-/**
- * The model id inside what spans carry: Google and Bedrock resource paths end in it, Vertex writes dates after `@`.
- * Application inference profiles stay as they are, because their last part is an opaque id.
- */
-function plainName(name: string): string {
-  const lower = name.trim().toLowerCase();
-  const path =
-    /^(?:models\/|(?:projects\/.+\/)?publishers\/[^/]+\/models\/|arn:aws[^:]*:bedrock:.*:(?:foundation-model|inference-profile)\/)(.+)$/.exec(
-      lower,
-    );
-  return (path?.[1] ?? lower).replace(/@(\d{8})$/, '-$1');
-}
-
-const SNAPSHOT = /^(.+)-(?:20\d{2}-(\d{2})-(\d{2})|20\d{2}(\d{2})(\d{2})|(\d{2})(\d{2}))$/;
-
-/** What stands before a date (`-2024-08-06`, `-20250929`, `-0613`), or null when there is none. */
-function stemOfSnapshot(name: string): string | null {
-  const parts = SNAPSHOT.exec(name);
-  if (parts === null) return null;
-  const month = Number(parts[2] ?? parts[4] ?? parts[6]);
-  const day = Number(parts[3] ?? parts[5] ?? parts[7]);
-  const isDate = month >= 1 && month <= 12 && day >= 1 && day <= 31;
-  return isDate ? (parts[1] ?? null) : null;
+  const candidates = (same.length > 0 ? same : similar).map(idOf);
+  return candidates.length === 0 ? UNKNOWN : { kind: 'none', reason: 'fuzzy_match', candidates };
 }
 
 /** Bedrock puts the region group before an id; the list prices them alike where it does not list them apart. */
-const REGION_GROUP = /^(?:us|eu|apac|jp|au|ca|us-gov)\.$/;
+const REGION_GROUP = /^(?:regional|us|eu|apac|jp|au|ca|us-gov)\.$/;
 /** `-latest`, `-001`, `-v1`, `-v1:0`, `:0`: another name for the same model, not another model. */
 const VERSION_SUFFIX = /^(?:-latest|-\d{3}|(?:-v\d+)?(?::\d+)?)$/;
 
@@ -149,8 +142,4 @@ function holds(clause: Clause, name: string): boolean {
   if ('ends_with' in clause) return name.endsWith(clause.ends_with.toLowerCase());
   if ('contains' in clause) return name.includes(clause.contains.toLowerCase());
   return new RegExp(clause.regex).test(name);
-}
-
-function setFirst<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  if (!map.has(key)) map.set(key, value);
 }

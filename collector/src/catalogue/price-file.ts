@@ -48,9 +48,13 @@ const Units = Type.Partial(
     web_search: Decimal,
     image: Decimal,
     second: Decimal,
+    hour: Decimal,
     page: Decimal,
   }),
-  { additionalProperties: false, description: 'Price of one: request, web search, image, second, page.' },
+  {
+    additionalProperties: false,
+    description: 'Price of one: request, web search, image, page; of sound a second or an hour.',
+  },
 );
 
 const Tier = Type.Object(

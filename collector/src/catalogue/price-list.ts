@@ -1,5 +1,17 @@
 import { waitForUpdate } from '@pydantic/genai-prices';
-import { divideHalfEven, parseDecimal, RATE_SCALE, type RateCard, type Rates } from '@spanledger/metering';
+import {
+  divideHalfEven,
+  NO_FACTORS,
+  type PriceClass,
+  parseDecimal,
+  RATE_SCALE,
+  type RateCard,
+  type Rates,
+  type RateTier,
+  type UnitPrices,
+  USD_SCALE,
+} from '@spanledger/metering';
+import { type Choice, changeWithin, type Hours, type Timeline } from './timeline.ts';
 
 /**
  * The default price list: the data of the npm package `@pydantic/genai-prices` (MIT), read once at start. Only the
@@ -16,21 +28,8 @@ export interface PriceList {
 export interface ListedModel {
   readonly id: string;
   readonly match: Clause;
-  readonly prices: ListedPrices;
-}
-
-/** `unsupported`: the price depends on something that is not metered. `none`: the list names the model only. */
-export type ListedPrices =
-  | { readonly kind: 'cards'; readonly cards: readonly DatedCard[] }
-  | { readonly kind: 'unsupported' }
-  | { readonly kind: 'none' };
-
-/** A card and the half-open time `[validFrom, validTo)` in which it holds; microseconds since the Unix epoch. */
-export interface DatedCard {
-  readonly card: RateCard;
-  readonly validFromMicros: number;
-  /** Null: until further notice. */
-  readonly validToMicros: number | null;
+  /** Empty where the list names the model only. */
+  readonly prices: Timeline;
 }
 
 /** The list's condition on a model name. */
@@ -75,40 +74,36 @@ interface TieredPrice {
   readonly tiers: readonly { readonly start: number; readonly price: number }[];
 }
 interface ConditionalEntry {
-  readonly constraint?: { readonly type: string; readonly start_date?: string };
+  readonly constraint?: {
+    readonly type: string;
+    readonly start_date?: string;
+    readonly start_time?: string;
+    readonly end_time?: string;
+  };
   readonly prices: ListedPrice;
 }
 
-/** Exported for tests: how one model of the package becomes dated cards. */
+/** Exported for tests: what one model of the package costs over time. */
 export function readPrices(
   provider: string,
   model: string,
   listed: ListedPrice | readonly ConditionalEntry[],
-): ListedPrices {
+): Timeline {
   const entries: readonly ConditionalEntry[] = isConditional(listed) ? listed : [{ prices: listed }];
-  // Hours of the day are published with weekdays, holidays and start instants that the list cannot express, so what
-  // it says about them is wrong more often than not. No price is better than such a price.
-  if (entries.some(({ constraint }) => constraint !== undefined && constraint.type !== 'start_date')) {
-    return { kind: 'unsupported' };
+  let timeline: Timeline = [];
+  let since = { fromMicros: UNDATED_FROM_MICROS, toMicros: null };
+  for (const { constraint, prices } of entries) {
+    const fromMicros = startMicros(constraint?.start_date);
+    const hours = hoursOf(constraint);
+    // The list puts hours after the price that they are an exception to, so they hold as long as that does.
+    if (hours === null) since = { fromMicros, toMicros: null };
+    const id = cardId(provider, model, constraint);
+    const card = rateCard(id, provider, model, prices);
+    if (card === null) continue;
+    const choice: Choice = { kind: 'card', hours: hours === null ? [] : [hours], card };
+    timeline = changeWithin(timeline, since, (choices) => (hours === null ? [choice] : [choice, ...choices]));
   }
-  if (entries.some(({ prices }) => 'requests_kcount' in prices)) return { kind: 'unsupported' };
-  if (!entries.every(({ prices }) => isPricedByToken(prices))) {
-    const empty = entries.every(({ prices }) => Object.keys(prices).length === 0);
-    if (!empty) return { kind: 'unsupported' };
-    // An empty entry means "free" only where the id says so; elsewhere it means that nobody filled it in.
-    if (!model.endsWith(':free')) return { kind: 'none' };
-  }
-
-  const starts = entries.map((entry) => startMicros(entry));
-  const cards = entries.map((entry, index) => {
-    const validFromMicros = starts[index] ?? UNDATED_FROM_MICROS;
-    return {
-      card: rateCard(cardId(provider, model, entry), provider, model, entry.prices),
-      validFromMicros,
-      validToMicros: starts[index + 1] ?? null,
-    };
-  });
-  return { kind: 'cards', cards };
+  return timeline;
 }
 
 function isConditional(
@@ -117,54 +112,123 @@ function isConditional(
   return Array.isArray(listed);
 }
 
-function isPricedByToken(prices: ListedPrice): boolean {
-  return prices.input_mtok !== undefined || prices.output_mtok !== undefined;
-}
-
 /** The list gives a date; providers change prices at midnight UTC unless they say otherwise. */
-function startMicros({ constraint }: ConditionalEntry): number {
-  if (constraint?.start_date === undefined) return UNDATED_FROM_MICROS;
-  return Date.parse(`${constraint.start_date}T00:00:00Z`) * 1000;
+function startMicros(date: string | undefined): number {
+  return date === undefined ? UNDATED_FROM_MICROS : Date.parse(`${date}T00:00:00Z`) * 1000;
 }
 
-function cardId(provider: string, model: string, { constraint }: ConditionalEntry): string {
+const EVERY_DAY: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 6]);
+
+function hoursOf(constraint: ConditionalEntry['constraint']): Hours | null {
+  const { start_time: from, end_time: to } = constraint ?? {};
+  if (from === undefined || to === undefined) return null;
+  const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
+  return { fromMinute: minuteOf(from), toMinute: minuteOf(to), weekdays: EVERY_DAY, utcOffsetMinutes: 0 };
+}
+
+function cardId(provider: string, model: string, constraint: ConditionalEntry['constraint']): string {
   const name = `${provider}/${model}`;
-  return constraint?.start_date === undefined ? name : `${name}@${constraint.start_date}`;
+  const { start_date: date, start_time: from, end_time: to } = constraint ?? {};
+  if (from !== undefined && to !== undefined) return `${name}@${from.slice(0, 5)}-${to.slice(0, 5)}`;
+  return date === undefined ? name : `${name}@${date}`;
 }
 
-function rateCard(id: string, provider: string, model: string, prices: ListedPrice): RateCard {
+/** The list's word for each class that we meter. Video, citations and file searches are in no usage record. */
+const LISTED_CLASSES: readonly (readonly [PriceClass, string])[] = [
+  ['input', 'input_mtok'],
+  ['input_audio', 'input_audio_mtok'],
+  ['input_image', 'input_image_mtok'],
+  ['cache_read', 'cache_read_mtok'],
+  ['cache_read_audio', 'cache_audio_read_mtok'],
+  ['cache_write_5m', 'cache_write_mtok'],
+  ['cache_write_1h', 'cache_write_1h_mtok'],
+  ['output', 'output_mtok'],
+  ['reasoning', 'output_reasoning_mtok'],
+  ['output_audio', 'output_audio_mtok'],
+  ['output_image', 'output_image_mtok'],
+];
+
+/** Null: an empty entry means "free" only where the id says so; elsewhere it means that nobody filled it in. */
+function rateCard(id: string, provider: string, model: string, prices: ListedPrice): RateCard | null {
+  const isFree = Object.keys(prices).length === 0 && model.endsWith(':free');
   const starts = new Set<number>();
   for (const price of Object.values(prices)) {
     if (typeof price === 'object') for (const tier of price.tiers) starts.add(tier.start);
   }
-  const free = Object.keys(prices).length === 0;
-  const tiers = [...starts]
-    .sort((left, right) => left - right)
-    .map((start) => ({ inputTokensAbove: start, rates: ratesAbove(prices, start, free) }));
-  return { id, provider, model, rates: ratesAbove(prices, -1, free), tiers };
+  const rates = isFree ? FREE_RATES : ratesAbove(prices, -1);
+  const units = unitPrices(prices);
+  if (Object.keys(rates).length === 0 && Object.keys(units).length === 0) return null;
+  return {
+    id,
+    provider,
+    model,
+    standard: {
+      rates,
+      tiers: [...starts]
+        .sort((left, right) => left - right)
+        .map((start) => ({ ...boundary(start), rates: ratesAbove(prices, start) })),
+    },
+    serviceTiers: new Map(),
+    regions: NO_FACTORS,
+    inferenceGeos: NO_FACTORS,
+    discount: null,
+    units,
+    cacheWritesAsInput: !model.includes('claude') && !('cache_write_mtok' in prices),
+    imagesAsText: READ_IMAGES_AS_TEXT.has(provider) && !('input_image_mtok' in prices),
+    isFree,
+    isImputed: false,
+  };
+}
+
+const FREE_RATES: Rates = { input: 0n, output: 0n };
+
+/** These providers say that images count as input tokens at the price of text. */
+const READ_IMAGES_AS_TEXT: ReadonlySet<string> = new Set(['openai', 'azure', 'anthropic', 'google', 'aws']);
+
+/**
+ * The list knows only "more than", so it writes "200,000 or more" (xAI) as more than 199,999. OpenAI's model pages say
+ * "more than 272K" while its table says "< 272K"; we take the former, whichever way the list writes it.
+ */
+function boundary(start: number): Pick<RateTier, 'threshold' | 'operator'> {
+  if (start === 271_999) return { threshold: 272_000, operator: 'gt' };
+  if (start % 1000 === 999) return { threshold: start + 1, operator: 'gte' };
+  return { threshold: start, operator: 'gt' };
 }
 
 /** The rates of a request whose input is just above `threshold`; classes without tiers keep their one price. */
-function ratesAbove(prices: ListedPrice, threshold: number, free: boolean): Rates {
-  const rate = (unit: string): bigint | null => {
-    if (free) return 0n;
+function ratesAbove(prices: ListedPrice, threshold: number): Rates {
+  const rates: { -readonly [Class in PriceClass]?: bigint } = {};
+  for (const [item, unit] of LISTED_CLASSES) {
     const price = prices[unit];
-    if (price === undefined) return null;
-    if (typeof price === 'number') return exactRate(price);
-    let reached = price.base;
-    // Tiers of the list are not promised to be in order.
-    for (const tier of [...price.tiers].sort((left, right) => left.start - right.start)) {
-      if (tier.start <= threshold) reached = tier.price;
+    if (price === undefined) continue;
+    if (typeof price === 'number') rates[item] = exactRate(price);
+    else {
+      let reached = price.base;
+      // Tiers of the list are not promised to be in order.
+      for (const tier of [...price.tiers].sort((left, right) => left.start - right.start)) {
+        if (tier.start <= threshold) reached = tier.price;
+      }
+      rates[item] = exactRate(reached);
     }
-    return exactRate(reached);
+  }
+  return rates;
+}
+
+/** From 10⁻⁹ USD per thousand to 10⁻¹⁵ USD for one, and of an hour as it is. */
+const PER_THOUSAND = 1000n;
+const RATE_TO_FEMTO = 10n ** BigInt(USD_SCALE - RATE_SCALE);
+
+function unitPrices(prices: ListedPrice): UnitPrices {
+  const units: { -readonly [Unit in keyof UnitPrices]: UnitPrices[Unit] } = {};
+  const take = (unit: keyof UnitPrices, listed: string, divisor: bigint) => {
+    const price = prices[listed];
+    if (typeof price === 'number') units[unit] = (exactRate(price) * RATE_TO_FEMTO) / divisor;
   };
-  return {
-    uncachedInput: rate('input_mtok'),
-    cacheRead: rate('cache_read_mtok'),
-    cacheWrite: rate('cache_write_mtok'),
-    visibleOutput: rate('output_mtok'),
-    reasoning: rate('output_reasoning_mtok'),
-  };
+  take('request', 'requests_kcount', PER_THOUSAND);
+  take('web_search', 'web_searches_kcount', PER_THOUSAND);
+  take('page', 'input_document_kpages', PER_THOUSAND);
+  take('second', 'input_audio_hours', 1n);
+  return units;
 }
 
 /** Enough places for the shortest text of any double that is a price. */

@@ -37,7 +37,7 @@ import { ITEM_BYTES, MemoryJournal, NOON } from './testing/journal.ts';
 import { GPT_4O } from './testing/rate-card.ts';
 
 const BOOK: Book = {
-  catalogue: { find: () => ({ kind: 'found', card: GPT_4O, matchKind: 'exact' }) },
+  catalogue: { find: () => ({ kind: 'found', card: GPT_4O, matchKind: 'exact', region: null }) },
   rules: rules(),
 };
 

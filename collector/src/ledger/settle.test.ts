@@ -25,7 +25,7 @@ const BOOK: Book = {
   catalogue: {
     find({ model }) {
       if (model === 'cursed') throw new Error('impossible');
-      return { kind: 'found', card: GPT_4O, matchKind: 'exact' };
+      return { kind: 'found', card: GPT_4O, matchKind: 'exact', region: null };
     },
   },
   rules: rules(),

@@ -287,7 +287,7 @@ class Batch {
     const { receivedAtMillis } = span.held;
     let metered: Metered;
     try {
-      metered = rate(usage, book);
+      metered = rate(usage, book, trace.tenant);
     } catch (cause) {
       if (span.isSetAside !== true) this.#setAside(trace, observationOf(span), receivedAtMillis, cause);
       span.isSetAside = true;

@@ -1,27 +1,18 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
-import { type Rates, TOKEN_CLASSES } from '@spanledger/metering';
-import type { DatedCard, PriceCatalogue } from '../catalogue/index.ts';
+import {
+  divideHalfEven,
+  PRICE_CLASSES,
+  PRICED_UNITS,
+  type RateCard,
+  type RateTable,
+  type Ratio,
+} from '@spanledger/metering';
+import { cardContent, contentKey, type DatedCard, type PriceCatalogue } from '../catalogue/index.ts';
 import { Decimal128Column, IntegerColumn, type TableLayout, TableWriter, TextColumn } from './columns.ts';
 
-/** As the columns of `usage` have them. */
-const CLASS_NAMES: { readonly [Class in keyof Rates]: string } = {
-  uncachedInput: 'uncached_input',
-  cacheRead: 'cache_read',
-  cacheWrite: 'cache_write',
-  visibleOutput: 'visible_output',
-  reasoning: 'reasoning',
-};
-
-interface PriceRow {
-  readonly dated: DatedCard;
-  readonly tokenClass: keyof Rates;
-  readonly inputTokensAbove: number;
-  readonly rate: bigint;
-}
-
 /**
- * Lists the price book in `ledger.price`, once for each version, and says that it is the one in use, so that readers
- * can see what calls were and are rated by.
+ * Writes the price book down as far as the ledger does not know it yet, and says that it is the one in use: readers see
+ * what calls are rated by, what was valid when, and what was known when. Nothing that was written is changed.
  */
 export async function loadPrices(
   instance: DuckDBInstance,
@@ -31,17 +22,12 @@ export async function loadPrices(
   const connection = await instance.connect();
   try {
     await connection.run('BEGIN TRANSACTION');
-    const inUse = await firstValue(
+    const [inUse] = await firstColumn(
       connection,
       'SELECT book_version FROM ledger.price_book ORDER BY rowid DESC LIMIT 1',
     );
     if (inUse !== catalogue.version) {
-      const isListed = await firstValue(
-        connection,
-        'SELECT 1 FROM ledger.price WHERE book_version = $1 LIMIT 1',
-        [catalogue.version],
-      );
-      if (isListed === undefined) await listPrices(connection, catalogue, nowMillis);
+      await writeChanges(connection, catalogue, nowMillis);
       await connection.run('INSERT INTO ledger.price_book SELECT $1, make_timestamptz($2::BIGINT * 1000)', [
         catalogue.version,
         nowMillis,
@@ -53,65 +39,219 @@ export async function loadPrices(
   }
 }
 
-async function listPrices(
+async function writeChanges(
   connection: DuckDBConnection,
-  catalogue: PriceCatalogue,
+  { version, cards }: PriceCatalogue,
   nowMillis: number,
 ): Promise<void> {
-  const writer = await TableWriter.open(connection, priceLayout(catalogue.version, nowMillis));
-  for (const dated of catalogue.cards()) {
-    for (const row of rowsOf(dated)) writer.append(row);
+  const known = new Set(
+    await firstColumn(connection, 'SELECT entry_key FROM ledger.rate_card_history WHERE known_to IS NULL'),
+  );
+  const charged = new Set(await firstColumn(connection, 'SELECT DISTINCT card_key FROM ledger.rate_line'));
+  const cardRows = await TableWriter.open(connection, cardLayout(version, nowMillis));
+  const lineRows = await TableWriter.open(connection, lineLayout());
+  const held = new Set<DuckDBValue>();
+  for (const dated of cards()) {
+    const entry = entryOf(dated);
+    const entryKey = BigInt(entry.entryKey);
+    if (held.has(entryKey)) continue;
+    held.add(entryKey);
+    if (known.has(entryKey)) continue;
+    cardRows.append(entry);
+    const cardKey = BigInt(entry.cardKey);
+    if (charged.has(cardKey)) continue;
+    charged.add(cardKey);
+    for (const line of linesOf(dated.card, entry.cardKey)) lineRows.append(line);
   }
-  writer.flush();
-  writer.close();
+  for (const rows of [cardRows, lineRows]) {
+    rows.flush();
+    rows.close();
+  }
+  for (const entryKey of known) {
+    if (held.has(entryKey)) continue;
+    await connection.run(
+      'INSERT INTO ledger.rate_card_retraction SELECT $1::BIGINT, make_timestamptz($2::BIGINT * 1000), $3',
+      [entryKey, nowMillis, version],
+    );
+  }
 }
 
-async function firstValue(
-  connection: DuckDBConnection,
-  sql: string,
-  values: DuckDBValue[] = [],
-): Promise<DuckDBValue | undefined> {
-  return (await connection.runAndReadAll(sql, values)).getRows()[0]?.[0];
+async function firstColumn(connection: DuckDBConnection, sql: string): Promise<readonly DuckDBValue[]> {
+  const rows = await connection.runAndReadAll(sql);
+  return rows.getRows().flatMap(([value]) => (value === undefined ? [] : [value]));
 }
 
-function* rowsOf(dated: DatedCard): Iterable<PriceRow> {
-  const { card } = dated;
-  for (const { inputTokensAbove, rates } of [{ inputTokensAbove: 0, rates: card.rates }, ...card.tiers]) {
-    for (const tokenClass of TOKEN_CLASSES) {
+interface CardRow {
+  readonly dated: DatedCard;
+  readonly entryKey: number;
+  readonly cardKey: number;
+  readonly content: string;
+  readonly hours: string | null;
+}
+
+function entryOf(dated: DatedCard): CardRow {
+  const { card, fromMicros, toMicros, scope } = dated;
+  const content = cardContent(card);
+  const hours = hoursText(dated);
+  const cardKey = contentKey(content);
+  const entryKey = contentKey(JSON.stringify([cardKey, fromMicros, toMicros, scope, hours]));
+  return { dated, entryKey, cardKey, content, hours };
+}
+
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+/** `01:00-04:00 mon tue wed thu fri +00:00`, for people; windows that must all fit are joined with `and`. */
+function hoursText({ hours }: DatedCard): string | null {
+  if (hours.length === 0) return null;
+  const windows = hours.map(({ fromMinute, toMinute, weekdays, utcOffsetMinutes: offset }) => {
+    const days = [1, 2, 3, 4, 5, 6, 0].flatMap((day) => (weekdays.has(day) ? [WEEKDAYS[day]] : []));
+    const sign = offset < 0 ? '-' : '+';
+    const zone = `${sign}${clock(Math.abs(offset))}`;
+    return [`${clock(fromMinute)}-${clock(toMinute)}`, ...(days.length < 7 ? days : []), zone].join(' ');
+  });
+  return windows.join(' and ');
+}
+
+function clock(minutes: number): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+interface LineRow {
+  readonly cardKey: number;
+  readonly serviceTier: string;
+  readonly tokenClass: string;
+  readonly inputTokensAbove: number;
+  /** 10⁻⁹ USD. */
+  readonly perMillion: bigint | null;
+  /** 10⁻¹⁵ USD. */
+  readonly each: bigint | null;
+}
+
+/** What a reader of a price list expects: every factor that does not depend on the call already applied. */
+function* linesOf(card: RateCard, cardKey: number): Iterable<LineRow> {
+  const { standard, discount } = card;
+  yield* tableLines({ cardKey, serviceTier: 'standard' }, standard, [discount]);
+  for (const [serviceTier, tier] of card.serviceTiers) {
+    const place = { cardKey, serviceTier };
+    if (tier.kind === 'table') yield* tableLines(place, tier, [discount]);
+    else yield* tableLines(place, standard, [discount, tier.factor]);
+  }
+  for (const unit of PRICED_UNITS) {
+    const price = card.units[unit];
+    if (price === undefined) continue;
+    yield {
+      cardKey,
+      serviceTier: 'standard',
+      tokenClass: unit,
+      inputTokensAbove: 0,
+      perMillion: null,
+      each: unit === 'second' ? divideHalfEven(price, 3600n) : price,
+    };
+  }
+}
+
+function* tableLines(
+  place: Pick<LineRow, 'cardKey' | 'serviceTier'>,
+  table: RateTable,
+  factors: readonly (Ratio | null)[],
+): Iterable<LineRow> {
+  const applied = (rate: bigint) => {
+    let numerator = rate;
+    let denominator = 1n;
+    for (const factor of factors) {
+      if (factor === null) continue;
+      numerator *= factor.numerator;
+      denominator *= factor.denominator;
+    }
+    return divideHalfEven(numerator, denominator);
+  };
+  const parts = [
+    { inputTokensAbove: 0, rates: table.rates },
+    ...table.tiers.map(({ threshold, operator, rates }) => ({
+      inputTokensAbove: operator === 'gt' ? threshold : threshold - 1,
+      rates,
+    })),
+  ];
+  for (const { inputTokensAbove, rates } of parts) {
+    for (const tokenClass of PRICE_CLASSES) {
       const rate = rates[tokenClass];
-      if (rate !== null) yield { dated, tokenClass, inputTokensAbove, rate };
+      if (rate === undefined) continue;
+      yield { ...place, tokenClass, inputTokensAbove, perMillion: applied(rate), each: null };
     }
   }
 }
 
-/** The column DECIMAL(20, 9) counts in the core's own rate unit, so rates go in as they are. */
-function priceLayout(bookVersion: string, nowMillis: number): TableLayout<PriceRow> {
-  const version = new TextColumn();
-  const loadedAt = new IntegerColumn();
+function cardLayout(bookVersion: string, nowMillis: number): TableLayout<CardRow> {
+  const entryKey = new IntegerColumn();
+  const cardKey = new IntegerColumn();
   const card = new TextColumn();
   const provider = new TextColumn();
   const model = new TextColumn();
-  const tokenClass = new TextColumn();
-  const above = new IntegerColumn();
-  const rate = new Decimal128Column();
+  const tenant = new TextColumn();
+  const customer = new TextColumn();
   const from = new IntegerColumn();
   const to = new IntegerColumn();
+  const hours = new TextColumn();
+  const content = new TextColumn();
+  const knownFrom = new IntegerColumn();
+  const version = new TextColumn();
   return {
     schema: 'ledger',
-    table: 'price',
-    columns: [version, loadedAt, card, provider, model, tokenClass, above, rate, from, to],
-    set(row, price) {
-      const { validFromMicros, validToMicros } = price.dated;
+    table: 'rate_card',
+    columns: [
+      entryKey,
+      cardKey,
+      card,
+      provider,
+      model,
+      tenant,
+      customer,
+      from,
+      to,
+      hours,
+      content,
+      knownFrom,
+      version,
+    ],
+    set(row, entry) {
+      const { dated } = entry;
+      entryKey.set(row, entry.entryKey);
+      cardKey.set(row, entry.cardKey);
+      card.set(row, dated.card.id);
+      provider.set(row, dated.card.provider);
+      model.set(row, dated.card.model);
+      tenant.set(row, dated.scope?.tenant ?? null);
+      customer.set(row, dated.scope?.customer ?? null);
+      from.set(row, dated.fromMicros);
+      to.set(row, dated.toMicros);
+      hours.set(row, entry.hours);
+      content.set(row, entry.content);
+      knownFrom.set(row, nowMillis * 1000);
       version.set(row, bookVersion);
-      loadedAt.set(row, nowMillis * 1000);
-      card.set(row, price.dated.card.id);
-      provider.set(row, price.dated.card.provider);
-      model.set(row, price.dated.card.model);
-      tokenClass.set(row, CLASS_NAMES[price.tokenClass]);
-      above.set(row, price.inputTokensAbove);
-      rate.set(row, price.rate);
-      from.set(row, Number.isFinite(validFromMicros) ? validFromMicros : null);
-      to.set(row, validToMicros);
+    },
+  };
+}
+
+/** The columns count in the core's own units, so rates go in as they are. */
+function lineLayout(): TableLayout<LineRow> {
+  const cardKey = new IntegerColumn();
+  const serviceTier = new TextColumn();
+  const tokenClass = new TextColumn();
+  const above = new IntegerColumn();
+  const perMillion = new Decimal128Column();
+  const each = new Decimal128Column();
+  return {
+    schema: 'ledger',
+    table: 'rate_line',
+    columns: [cardKey, serviceTier, tokenClass, above, perMillion, each],
+    set(row, line) {
+      cardKey.set(row, line.cardKey);
+      serviceTier.set(row, line.serviceTier);
+      tokenClass.set(row, line.tokenClass);
+      above.set(row, line.inputTokensAbove);
+      perMillion.set(row, line.perMillion);
+      each.set(row, line.each);
     },
   };
 }

@@ -106,6 +106,7 @@ SELECT
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (usage_status = 'missing') AS calls_without_usage,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
   sum(input_tokens) AS input_tokens,
   sum(cache_read_tokens) AS cache_read_tokens,
   sum(cache_write_tokens) AS cache_write_tokens,
@@ -127,6 +128,7 @@ SELECT
   count(*) AS calls,
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
   sum(input_tokens) AS input_tokens,
   sum(output_tokens) AS output_tokens,
   sum(cost_usd) AS cost_usd,
@@ -174,6 +176,7 @@ SELECT
   date_trunc('month', event_time) + INTERVAL 1 MONTH AS period_end,
   count(*) AS calls,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
+  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS used_credits
 FROM public.usage
@@ -187,27 +190,94 @@ SELECT
   min(event_time) AS first_seen_at,
   max(event_time) AS last_seen_at,
   count(*) FILTER (billing_role = 'billed') AS calls,
+  count(*) FILTER (billing_role = 'billed' AND cost_usd IS NULL) AS unpriced_calls,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS credits
 FROM public.usage
 GROUP BY customer;
 
-CREATE OR REPLACE VIEW public.prices AS
-SELECT provider, model, token_class, input_tokens_above, usd_per_million, valid_from, valid_to, card, book_version, loaded_at
-FROM ledger.price
-WHERE book_version = (SELECT book_version FROM ledger.price_book ORDER BY rowid DESC LIMIT 1);
+CREATE OR REPLACE VIEW ledger.rate_card_history AS
+SELECT
+  *,
+  (
+    SELECT min(known_to) FROM ledger.rate_card_retraction r
+    WHERE r.entry_key = c.entry_key AND r.known_to >= c.known_from
+  ) AS known_to
+FROM ledger.rate_card c;
 
+-- Every price that was ever known: valid in [valid_from, valid_to), known in [known_from, known_to).
+CREATE OR REPLACE VIEW public.price_history AS
+SELECT
+  provider,
+  model,
+  token_class,
+  service_tier,
+  input_tokens_above,
+  usd_per_million,
+  usd_each,
+  valid_from,
+  valid_to,
+  hours,
+  tenant,
+  customer,
+  card,
+  known_from,
+  known_to,
+  book_version
+FROM ledger.rate_card_history JOIN ledger.rate_line USING (card_key);
+
+CREATE OR REPLACE VIEW public.prices AS
+SELECT
+  provider,
+  model,
+  token_class,
+  service_tier,
+  input_tokens_above,
+  usd_per_million,
+  usd_each,
+  valid_from,
+  valid_to,
+  hours,
+  tenant,
+  customer,
+  card,
+  (SELECT book_version FROM ledger.price_book ORDER BY rowid DESC LIMIT 1) AS book_version,
+  known_from AS loaded_at
+FROM public.price_history
+WHERE known_to IS NULL;
+
+-- When what a call costs changes, whatever the reason; a new or ended price has NULL on its other side.
 CREATE OR REPLACE VIEW public.price_changes AS
-SELECT provider, model, token_class, input_tokens_above, valid_from AS changed_at, previous_usd_per_million, usd_per_million
+SELECT
+  provider,
+  model,
+  token_class,
+  service_tier,
+  input_tokens_above,
+  valid_from AS changed_at,
+  previous_usd_per_million,
+  usd_per_million,
+  previous_usd_each,
+  usd_each,
+  hours,
+  tenant,
+  customer,
+  card,
+  loaded_at AS known_from
 FROM (
   SELECT
     *,
-    lag(usd_per_million) OVER (
-      PARTITION BY provider, model, token_class, input_tokens_above ORDER BY valid_from NULLS FIRST
-    ) AS previous_usd_per_million
+    lag(usd_per_million) OVER line AS previous_usd_per_million,
+    lag(usd_each) OVER line AS previous_usd_each,
+    lag(valid_to) OVER line AS previous_valid_to
   FROM public.prices
+  WINDOW line AS (
+    PARTITION BY provider, model, token_class, service_tier, input_tokens_above, hours, tenant, customer
+    ORDER BY valid_from
+  )
 )
-WHERE previous_usd_per_million IS NOT NULL AND previous_usd_per_million <> usd_per_million;
+WHERE previous_valid_to = valid_from
+  AND (previous_usd_per_million IS DISTINCT FROM usd_per_million OR previous_usd_each IS DISTINCT FROM usd_each);
 
 CREATE OR REPLACE VIEW public.unpriced AS
 SELECT
@@ -221,7 +291,8 @@ SELECT
   max(event_time) AS last_seen_at
 FROM public.usage
 WHERE billing_role = 'billed' AND cost_usd IS NULL
-GROUP BY ALL;
+GROUP BY ALL
+ORDER BY coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) DESC, calls DESC;
 
 CREATE OR REPLACE VIEW public.ingest_health AS
 SELECT * FROM ledger.ingest_hour;

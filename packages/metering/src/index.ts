@@ -14,15 +14,24 @@ export {
   USD_SCALE,
   type UsdFemto,
 } from './amount.ts';
-export type {
-  Catalogue,
-  MatchKind,
-  PriceMatch,
-  PriceQuery,
-  RateCard,
-  Rates,
-  RateTier,
-  UnpricedReason,
+export {
+  type Catalogue,
+  type Factors,
+  type MatchKind,
+  NO_FACTORS,
+  PRICE_CLASSES,
+  PRICED_UNITS,
+  type PriceClass,
+  type PricedUnit,
+  type PriceMatch,
+  type PriceQuery,
+  type RateCard,
+  type Rates,
+  type RateTable,
+  type RateTier,
+  type ServiceTier,
+  type UnitPrices,
+  type UnpricedReason,
 } from './catalogue.ts';
 export {
   type Account,
@@ -65,7 +74,7 @@ export {
   observe,
   observeSettings,
 } from './observe.ts';
-export { type CostLine, explainCost, price, type Rating } from './price.ts';
+export { type CostLine, price, type Ratable, type Rating } from './price.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {
   type AttributionSettings,

@@ -34,8 +34,8 @@ export interface Metered {
  * All of it is pure: the same spans under the same book give the same result, in whatever order and however often they
  * come, which is what makes replay after a crash safe.
  */
-export function rate(usage: UsageRecord, book: Book): Metered {
-  const rating = price(usage, book.catalogue);
+export function rate(usage: UsageRecord, book: Book, tenant: string): Metered {
+  const rating = price(usage, book.catalogue, tenant);
   const charged = charge(usage, rating, book.rules);
   return { usage, rating, charge: charged, transfer: post(usage, charged) };
 }

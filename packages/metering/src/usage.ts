@@ -191,6 +191,6 @@ export interface AttributionSources {
 }
 
 /** The model that is priced and shown: what answered, else what was asked for. */
-export function billedModel(usage: UsageRecord): string | null {
+export function billedModel(usage: Pick<UsageRecord, 'requestModel' | 'responseModel'>): string | null {
   return usage.responseModel ?? usage.requestModel;
 }

@@ -1,11 +1,12 @@
-import type {
-  Attributes,
-  AttributeValue,
-  RateCard,
-  Rates,
-  Span,
-  TokenClasses,
-  UsageRecord,
+import {
+  type Attributes,
+  type AttributeValue,
+  NO_FACTORS,
+  type RateCard,
+  type Rates,
+  type Span,
+  type TokenClasses,
+  type UsageRecord,
 } from '../src/index.ts';
 
 /** 2026-01-15T12:00:00Z: after all prices that the tests use have settled. */
@@ -115,22 +116,23 @@ export function aCard(parts: Partial<RateCard> = {}): RateCard {
     id: 'test/model',
     provider: 'openai',
     model: 'model',
-    rates: rates({ uncachedInput: 2n, cacheRead: 1n, cacheWrite: 3n, visibleOutput: 10n }),
-    tiers: [],
+    standard: { rates: rates({ input: 2n, cache_read: 1n, cache_write_5m: 3n, output: 10n }), tiers: [] },
+    serviceTiers: new Map(),
+    regions: NO_FACTORS,
+    inferenceGeos: NO_FACTORS,
+    discount: null,
+    units: {},
+    cacheWritesAsInput: true,
+    imagesAsText: false,
+    isFree: false,
+    isImputed: false,
     ...parts,
   };
 }
 
 /** Rates in whole USD per million tokens; classes not named have none. */
-export function rates(dollars: Partial<Rates>): Rates {
-  const rate = (value: bigint | null | undefined) => (value == null ? null : value * 1_000_000_000n);
-  return {
-    uncachedInput: rate(dollars.uncachedInput),
-    cacheRead: rate(dollars.cacheRead),
-    cacheWrite: rate(dollars.cacheWrite),
-    visibleOutput: rate(dollars.visibleOutput),
-    reasoning: rate(dollars.reasoning),
-  };
+export function rates(dollars: Rates): Rates {
+  return Object.fromEntries(Object.entries(dollars).map(([item, value]) => [item, value * 1_000_000_000n]));
 }
 
 /** Attributes that write down which keys are asked for. */

@@ -1,5 +1,6 @@
 import { difference, digest, keep, type Metered, observe, type UsageRecord } from '@spanledger/metering';
 import type { KeptSpan, Posting } from '../../ledger/store.ts';
+import { GPT_4O } from '../../ledger/testing/rate-card.ts';
 
 /** 2026-11-22T12:00:00Z. */
 const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
@@ -76,21 +77,10 @@ export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
         kind: 'priced',
         status: 'priced',
         cost: 2_275_000_000_000n,
-        card: {
-          id: 'openai/gpt-4o@2024-10-02',
-          provider: 'openai',
-          model: 'gpt-4o',
-          rates: {
-            uncachedInput: null,
-            cacheRead: null,
-            cacheWrite: null,
-            visibleOutput: null,
-            reasoning: null,
-          },
-          tiers: [],
-        },
+        card: { ...GPT_4O, id: 'openai/gpt-4o@2024-10-02' },
         matchKind: 'dated_snapshot',
-        fallbacks: [],
+        lines: [],
+        note: null,
       },
       charge: { kind: 'charged', credits, ruleVersion: 'rules-1' },
       transfer:
@@ -166,7 +156,13 @@ export function aKeptSpan(
 /** A posting whose price nobody knows; under a cost-plus rule its charge waits. */
 export function anUnpricedPosting(changes: Partial<UsageRecord> = {}): Posting {
   return meteredAs(aPosting(changes), {
-    rating: { kind: 'unpriced', status: 'unpriced:unknown_model', reason: 'unknown_model' },
+    rating: {
+      kind: 'unpriced',
+      status: 'unpriced:unknown_model',
+      reason: 'unknown_model',
+      note: null,
+      lines: [],
+    },
     charge: { kind: 'pending', reason: 'unpriced' },
     transfer: null,
   });

@@ -27,11 +27,18 @@ function costing(text: string): Rating {
     cost: usd(text),
     card: aCard(),
     matchKind: 'exact',
-    fallbacks: [],
+    lines: [],
+    note: null,
   };
 }
 
-const UNPRICED: Rating = { kind: 'unpriced', status: 'unpriced:unknown_model', reason: 'unknown_model' };
+const UNPRICED: Rating = {
+  kind: 'unpriced',
+  status: 'unpriced:unknown_model',
+  reason: 'unknown_model',
+  note: null,
+  lines: [],
+};
 const fixed = rulesOf({ fixed: { credits: '25' } });
 const marginHalf = rulesOf({ cost_plus: { target_margin: '0.5', credit_value_usd: '0.02' } });
 const markupHalf = rulesOf({ cost_plus: { markup: '0.5', credit_value_usd: '0.02' } });

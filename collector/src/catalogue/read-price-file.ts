@@ -1,0 +1,554 @@
+import {
+  divideHalfEven,
+  type Factors,
+  NO_FACTORS,
+  PRICE_CLASSES,
+  type PriceClass,
+  parseDecimal,
+  RATE_SCALE,
+  type Rates,
+  type RateTable,
+  type RateTier,
+  type Ratio,
+  type ServiceTier,
+  type UnitPrices,
+  USD_SCALE,
+} from '@spanledger/metering';
+import type { AliasEntry, CardEntry, PriceFile } from './price-file.ts';
+import type { Hours, Interval } from './timeline.ts';
+
+/** One layer of prices: what a price file says, read exactly. */
+export interface PriceLayer {
+  readonly kind: LayerKind;
+  readonly cards: readonly LayerCard[];
+  readonly aliases: readonly LayerAlias[];
+}
+
+/** From the weakest to the strongest; the pinned list is below all of them. */
+export type LayerKind = 'overlay' | 'feed' | 'override';
+
+export interface LayerCard extends Interval {
+  readonly id: string;
+  /** Whose usage only; null for everybody's. A contract. */
+  readonly scope: Scope | null;
+  readonly provider: string;
+  readonly model: string;
+  readonly extendsList: boolean;
+  readonly discount: Ratio | null;
+  readonly rates: Rates;
+  /** Null: as in the list. */
+  readonly tiers: readonly RateTier[] | null;
+  readonly serviceTiers: ReadonlyMap<string, ServiceTier>;
+  readonly regions: Factors;
+  readonly inferenceGeos: Factors;
+  readonly units: UnitPrices;
+  readonly hours: Hours | null;
+  readonly cacheWritesAsInput: boolean | null;
+  readonly imagesAsText: boolean | null;
+  readonly isFree: boolean;
+  readonly isImputed: boolean;
+  /** The currency has no rate for this time, so neither has the model a price. */
+  readonly isUnsupported: boolean;
+  readonly source: PriceSource | null;
+  readonly note: string | null;
+  readonly promotionalUntilMicros: number | null;
+}
+
+export interface PriceSource {
+  readonly url: string;
+  /** The day it was read: `2026-11-22`. */
+  readonly read: string;
+}
+
+export interface Scope {
+  readonly tenant: string | null;
+  readonly customer: string | null;
+}
+
+export interface LayerAlias extends Interval {
+  readonly provider: string;
+  readonly model: string;
+  readonly to: string;
+  readonly toProvider: string | null;
+  readonly deployment: string | null;
+}
+
+export interface PriceProblem {
+  /** A path in the price file. */
+  readonly path: string;
+  readonly expected: string;
+  readonly value: string;
+}
+
+export type ReadPrices =
+  | { readonly kind: 'layer'; readonly layer: PriceLayer }
+  | { readonly kind: 'problems'; readonly problems: readonly PriceProblem[] };
+
+/** What a price file that fits the schema means, or everything that is wrong with it. */
+export function readPriceFile(file: PriceFile, kind: LayerKind): ReadPrices {
+  const problems: PriceProblem[] = [];
+  const reading: Reading = {
+    report: (path, expected, value) => problems.push({ path, expected, value: String(value) }),
+    currencies: new Map(),
+  };
+  for (const [currency, periods] of Object.entries(file.currencies ?? {})) {
+    reading.currencies.set(currency, readPeriods(periods, `currencies.${currency}`, reading));
+  }
+  const entries = file.cards ?? [];
+  const cards = entries.flatMap((entry, index) => readCard(entry, `cards.${index}`, reading));
+  const aliases = (file.aliases ?? []).map((entry, index) => readAlias(entry, `aliases.${index}`, reading));
+  reportConflicts(entries, cards, reading);
+  reportAliasConflicts(aliases, reading);
+  return problems.length > 0
+    ? { kind: 'problems', problems }
+    : { kind: 'layer', layer: { kind, cards, aliases } };
+}
+
+interface Reading {
+  readonly report: (path: string, expected: string, value: unknown) => void;
+  readonly currencies: Map<string, readonly Period[]>;
+}
+
+/** A time in which a currency has one fixed rate. */
+interface Period extends Interval {
+  /** 10⁻⁹ units of the currency for one dollar. */
+  readonly perUsd: bigint;
+}
+
+function readPeriods(
+  periods: readonly { readonly from: string; readonly per_usd: string }[],
+  path: string,
+  reading: Reading,
+): readonly Period[] {
+  const read = periods.map(({ from, per_usd }, index) => ({
+    fromMicros: instant(from, `${path}.${index}.from`, reading),
+    perUsd: positive(per_usd, RATE_SCALE, `${path}.${index}.per_usd`, reading),
+  }));
+  return read.map(({ fromMicros, perUsd }, index) => {
+    const next = read[index + 1]?.fromMicros ?? null;
+    if (next !== null && next <= fromMicros) {
+      reading.report(
+        `${path}.${index + 1}.from`,
+        'must be later than the entry before it',
+        periods[index + 1]?.from,
+      );
+    }
+    return { fromMicros, toMicros: next, perUsd };
+  });
+}
+
+function readCard(entry: CardEntry, path: string, reading: Reading): readonly LayerCard[] {
+  const { report } = reading;
+  const within = readInterval(entry, path, reading);
+  const isWildcard = entry.match.model === '*';
+  const isExtension = entry.extends === 'list';
+  const saysPrices =
+    entry.rates !== undefined ||
+    entry.units !== undefined ||
+    entry.tiers !== undefined ||
+    entry.service_tiers !== undefined ||
+    entry.basis !== undefined;
+  if (isWildcard && (saysPrices || !isExtension || entry.multiplier === undefined)) {
+    report(
+      path,
+      'must be only extends: list and a multiplier where the model is *, or a new model would get a price by accident',
+      entry.id,
+    );
+  }
+  if (entry.match.provider === '*' && isExtension && !isWildcard && saysPrices) {
+    report(`${path}.match.provider`, 'must name a provider where list prices are changed', '*');
+  }
+  if (entry.multiplier !== undefined && !isExtension) {
+    report(`${path}.multiplier`, 'needs extends: list, which says what is multiplied', entry.multiplier);
+  }
+  if (!isExtension && entry.free !== true && !hasPrice(entry)) {
+    report(path, 'must have a price: rates, units, basis: gpu_time, extends: list, or free: true', entry.id);
+  }
+  const imputed = imputedRates(entry, path, reading);
+  const base = {
+    id: entry.id,
+    scope:
+      entry.scope === undefined
+        ? null
+        : { tenant: entry.scope.tenant ?? null, customer: entry.scope.customer ?? null },
+    provider: entry.match.provider.trim().toLowerCase(),
+    model: entry.match.model.trim().toLowerCase(),
+    extendsList: isExtension,
+    discount:
+      entry.multiplier === undefined
+        ? null
+        : ratioOf(positive(entry.multiplier, RATE_SCALE, `${path}.multiplier`, reading)),
+    regions: readFactors(entry.regions, `${path}.regions`, reading),
+    inferenceGeos: readFactors(entry.inference_geos, `${path}.inference_geos`, reading),
+    hours: readHours(entry, path, reading),
+    cacheWritesAsInput: entry.cache_writes_as_input ?? null,
+    imagesAsText: entry.images_as_text ?? null,
+    isFree: entry.free === true,
+    isImputed: imputed !== null,
+    source: entry.source === undefined ? null : { url: entry.source.url, read: entry.source.read },
+    note: entry.note ?? null,
+    promotionalUntilMicros:
+      entry.promotional_until === undefined
+        ? null
+        : instant(entry.promotional_until, `${path}.promotional_until`, reading),
+  };
+  const amounts = {
+    rates: imputed ?? readRates(entry.rates, `${path}.rates`, reading),
+    tiers: entry.tiers === undefined ? null : readTiers(entry.tiers, `${path}.tiers`, reading),
+    serviceTiers: readServiceTiers(entry, path, reading),
+    units: readUnits(entry.units, `${path}.units`, reading),
+  };
+  if (isFreeWithoutSaying(entry, amounts.rates, amounts.units)) {
+    report(path, 'must say free: true where every price is 0', entry.id);
+  }
+  const currency = entry.currency ?? 'USD';
+  if (currency === 'USD') return [{ ...base, ...within, ...amounts, isUnsupported: false }];
+
+  const periods = reading.currencies.get(currency);
+  if (periods === undefined) {
+    report(`${path}.currency`, 'must be USD or one of those under currencies', currency);
+    return [];
+  }
+  return inPeriods(within, periods).map(({ perUsd, ...part }) => ({
+    ...base,
+    ...part,
+    ...(perUsd === null ? amounts : inDollars(amounts, perUsd)),
+    isUnsupported: perUsd === null,
+  }));
+}
+
+function hasPrice({ rates, units, basis }: CardEntry): boolean {
+  return (
+    basis !== undefined ||
+    (rates !== undefined && Object.keys(rates).length > 0) ||
+    (units !== undefined && Object.keys(units).length > 0)
+  );
+}
+
+function isFreeWithoutSaying(entry: CardEntry, rates: Rates, units: UnitPrices): boolean {
+  if (entry.free === true || entry.extends !== undefined) return false;
+  const amounts = [...Object.values(rates), ...Object.values(units)];
+  return amounts.length > 0 && amounts.every((amount) => amount === 0n);
+}
+
+/** The pieces of an interval in which a currency has one rate; null where it has none. */
+function inPeriods(
+  { fromMicros, toMicros }: Interval,
+  periods: readonly Period[],
+): readonly (Interval & { readonly perUsd: bigint | null })[] {
+  const end = toMicros ?? Number.POSITIVE_INFINITY;
+  const pieces: (Interval & { readonly perUsd: bigint | null })[] = [];
+  const add = (from: number, to: number, perUsd: bigint | null) => {
+    if (from < to) pieces.push({ fromMicros: from, toMicros: Number.isFinite(to) ? to : null, perUsd });
+  };
+  const first = periods[0]?.fromMicros ?? Number.POSITIVE_INFINITY;
+  add(fromMicros, Math.min(first, end), null);
+  for (const period of periods) {
+    const to = Math.min(period.toMicros ?? Number.POSITIVE_INFINITY, end);
+    add(Math.max(period.fromMicros, fromMicros), to, period.perUsd);
+  }
+  return pieces;
+}
+
+interface Amounts {
+  readonly rates: Rates;
+  readonly tiers: readonly RateTier[] | null;
+  readonly serviceTiers: ReadonlyMap<string, ServiceTier>;
+  readonly units: UnitPrices;
+}
+
+/** The list price at the fixed rate of its period, rounded once, half to even (convention C23). */
+function inDollars({ rates, tiers, serviceTiers, units }: Amounts, perUsd: bigint): Amounts {
+  const convert = (amount: bigint) => divideHalfEven(amount * 10n ** BigInt(RATE_SCALE), perUsd);
+  const all = <Key extends string>(amounts: { readonly [K in Key]?: bigint }) =>
+    Object.fromEntries(
+      Object.entries<bigint | undefined>(amounts).flatMap(([key, amount]) =>
+        amount === undefined ? [] : [[key, convert(amount)] as const],
+      ),
+    );
+  const table = (from: RateTable) => ({
+    rates: all(from.rates),
+    tiers: from.tiers.map((tier) => ({ ...tier, rates: all(tier.rates) })),
+  });
+  return {
+    rates: all(rates),
+    tiers: tiers?.map((tier) => ({ ...tier, rates: all(tier.rates) })) ?? null,
+    serviceTiers: new Map(
+      [...serviceTiers].map(([name, tier]) => [
+        name,
+        tier.kind === 'factor' ? tier : { kind: tier.kind, ...table(tier) },
+      ]),
+    ),
+    units: all(units),
+  };
+}
+
+/**
+ * Dollars per million tokens of the owner's machine: its cost per hour over the tokens it makes in an hour of use. The
+ * machine serves input and output by turns, so each has its own speed.
+ */
+function imputedRates(entry: CardEntry, path: string, reading: Reading): Rates | null {
+  if (entry.basis === undefined) return null;
+  const { gpu_hour, gpus, throughput } = entry;
+  if (gpu_hour === undefined || throughput === undefined) {
+    reading.report(path, 'needs gpu_hour and throughput with basis: gpu_time', entry.id);
+    return {};
+  }
+  if (entry.rates !== undefined) {
+    reading.report(`${path}.rates`, 'must not stand beside basis: gpu_time, which gives the rates', entry.id);
+  }
+  const nano = (text: string, name: string) => positive(text, RATE_SCALE, `${path}.${name}`, reading);
+  const hour = nano(gpu_hour, 'gpu_hour') * BigInt(gpus ?? 1);
+  const utilisation = nano(throughput.utilisation, 'throughput.utilisation');
+  if (utilisation > 10n ** 9n) {
+    reading.report(`${path}.throughput.utilisation`, 'must be a share of at most 1', throughput.utilisation);
+  }
+  const rate = (speed: bigint) =>
+    // USD/h ÷ (tokens/s × 3600 × utilisation) × 10⁶, in 10⁻⁹; the scales of speed and utilisation cancel one of cost.
+    divideHalfEven(hour * 10n ** 6n * 10n ** 18n, speed * 3600n * utilisation);
+  return {
+    input: rate(nano(throughput.input_tok_s, 'throughput.input_tok_s')),
+    output: rate(nano(throughput.output_tok_s, 'throughput.output_tok_s')),
+  };
+}
+
+function readRates(rates: CardEntry['rates'], path: string, reading: Reading): Rates {
+  return Object.fromEntries(
+    PRICE_CLASSES.flatMap((item): [PriceClass, bigint][] => {
+      const text = rates?.[item];
+      return text === undefined ? [] : [[item, amount(text, RATE_SCALE, `${path}.${item}`, reading)]];
+    }),
+  );
+}
+
+type TierEntries = NonNullable<CardEntry['tiers']>;
+
+function readTiers(entries: TierEntries, path: string, reading: Reading): readonly RateTier[] {
+  const tiers = entries.map(({ above, from, rates }, index): RateTier => {
+    const at = `${path}.${index}`;
+    if ((above === undefined) === (from === undefined)) {
+      reading.report(at, 'must have exactly one of above and from', above === undefined ? 'neither' : 'both');
+    }
+    return {
+      threshold: above ?? from ?? 0,
+      operator: above === undefined ? 'gte' : 'gt',
+      rates: readRates(rates, `${at}.rates`, reading),
+    };
+  });
+  tiers.forEach(({ threshold }, index) => {
+    const before = tiers[index - 1];
+    if (before !== undefined && before.threshold >= threshold) {
+      reading.report(`${path}.${index}`, 'must be above the tier before it', threshold);
+    }
+  });
+  return tiers;
+}
+
+function readServiceTiers(
+  entry: CardEntry,
+  path: string,
+  reading: Reading,
+): ReadonlyMap<string, ServiceTier> {
+  const tiers = new Map<string, ServiceTier>();
+  for (const [name, said] of Object.entries(entry.service_tiers ?? {})) {
+    const at = `${path}.service_tiers.${name}`;
+    const key = name.trim().toLowerCase();
+    if ((said.multiplier === undefined) === (said.rates === undefined)) {
+      reading.report(at, 'must have exactly one of multiplier and rates', name);
+    }
+    tiers.set(
+      key,
+      said.multiplier === undefined
+        ? {
+            kind: 'table',
+            rates: readRates(said.rates, `${at}.rates`, reading),
+            tiers: readTiers(said.tiers ?? [], `${at}.tiers`, reading),
+          }
+        : {
+            kind: 'factor',
+            factor: ratioOf(positive(said.multiplier, RATE_SCALE, `${at}.multiplier`, reading)),
+          },
+    );
+  }
+  return tiers;
+}
+
+const SECONDS_PER_HOUR = 3600n;
+
+function readUnits(units: CardEntry['units'], path: string, reading: Reading): UnitPrices {
+  if (units === undefined) return {};
+  const read: { -readonly [Unit in keyof UnitPrices]: UnitPrices[Unit] } = {};
+  for (const unit of ['request', 'web_search', 'image', 'page'] as const) {
+    const text = units[unit];
+    if (text !== undefined) read[unit] = amount(text, USD_SCALE, `${path}.${unit}`, reading);
+  }
+  if (units.hour !== undefined && units.second !== undefined) {
+    reading.report(path, 'must have at most one of second and hour', 'both');
+  }
+  if (units.hour !== undefined) read.second = amount(units.hour, USD_SCALE, `${path}.hour`, reading);
+  else if (units.second !== undefined) {
+    read.second = amount(units.second, USD_SCALE, `${path}.second`, reading) * SECONDS_PER_HOUR;
+  }
+  return read;
+}
+
+function readFactors(entries: CardEntry['regions'], path: string, reading: Reading): Factors {
+  if (entries === undefined) return NO_FACTORS;
+  const byName = new Map<string, Ratio>();
+  let others: Ratio | null = null;
+  for (const [name, text] of Object.entries(entries)) {
+    const factor = ratioOf(positive(text, RATE_SCALE, `${path}.${name}`, reading));
+    if (name === '*') others = factor;
+    else byName.set(name.trim().toLowerCase(), factor);
+  }
+  return { byName, others };
+}
+
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+function readHours({ hours }: CardEntry, path: string, reading: Reading): Hours | null {
+  if (hours === undefined) return null;
+  const minuteOf = (text: string, key: string) => {
+    const [hour = 0, minute = 0] = text.split(':').map(Number);
+    if (hour > 23) reading.report(`${path}.hours.${key}`, 'must be a time of day from 00:00 to 23:59', text);
+    return hour * 60 + minute;
+  };
+  const { utc_offset = '+00:00' } = hours;
+  const [offsetHours = 0, offsetMinutes = 0] = utc_offset.slice(1).split(':').map(Number);
+  const days: readonly string[] = hours.weekdays ?? WEEKDAYS;
+  return {
+    fromMinute: hours.from === undefined ? 0 : minuteOf(hours.from, 'from'),
+    toMinute: hours.to === undefined ? 0 : minuteOf(hours.to, 'to'),
+    weekdays: new Set(WEEKDAYS.flatMap((day, index) => (days.includes(day) ? [index] : []))),
+    utcOffsetMinutes: (utc_offset.startsWith('-') ? -1 : 1) * (offsetHours * 60 + offsetMinutes),
+  };
+}
+
+function readAlias(entry: AliasEntry, path: string, reading: Reading): LayerAlias {
+  const always = { effective_from: entry.effective_from ?? '1970-01-01' };
+  const until = entry.effective_to === undefined ? {} : { effective_to: entry.effective_to };
+  const model = entry.model.trim().toLowerCase();
+  if (model === entry.to.trim().toLowerCase() && entry.to_provider === undefined) {
+    reading.report(`${path}.to`, 'must be another name than the model itself', entry.to);
+  }
+  return {
+    ...readInterval({ ...always, ...until }, path, reading),
+    provider: entry.provider.trim().toLowerCase(),
+    model,
+    to: entry.to.trim(),
+    toProvider: entry.to_provider?.trim().toLowerCase() ?? null,
+    deployment: entry.deployment?.trim().toLowerCase() ?? null,
+  };
+}
+
+function readInterval(
+  entry: { readonly effective_from: string; readonly effective_to?: string },
+  path: string,
+  reading: Reading,
+): Interval {
+  const fromMicros = instant(entry.effective_from, `${path}.effective_from`, reading);
+  if (entry.effective_to === undefined) return { fromMicros, toMicros: null };
+  const toMicros = instant(entry.effective_to, `${path}.effective_to`, reading);
+  if (toMicros <= fromMicros) {
+    reading.report(`${path}.effective_to`, 'must be later than effective_from', entry.effective_to);
+  }
+  return { fromMicros, toMicros };
+}
+
+/** RFC 3339 with an offset, or a date, which means 00:00 UTC. Local times would depend on the machine. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
+
+function instant(text: string, path: string, { report }: Reading): number {
+  const trimmed = text.trim();
+  const millis = INSTANT.test(trimmed) ? Date.parse(trimmed.replace(' ', 'T')) : Number.NaN;
+  const isDay = Number.isFinite(millis) && isRealDay(trimmed.slice(0, 10));
+  if (!isDay) {
+    report(path, 'must be an instant with its offset (2026-08-16T16:00:00Z) or a date', text);
+    return 0;
+  }
+  return millis * 1000;
+}
+
+/** `Date.parse` takes the 31st of June for the 1st of July. */
+function isRealDay(day: string): boolean {
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+}
+
+/** A decimal of 0 or more. */
+function amount(text: string, scale: number, path: string, { report }: Reading): bigint {
+  const parsed = parseDecimal(text, scale);
+  if (parsed.kind === 'decimal' && parsed.value >= 0n && parsed.value < MAX_AMOUNT) return parsed.value;
+  report(path, `must be a decimal of 0 or more, with at most ${scale} decimal places`, text);
+  return 0n;
+}
+
+/** No price has a trillion dollars; the bound keeps every cost inside its column. */
+const MAX_AMOUNT = 10n ** 27n;
+
+function positive(text: string, scale: number, path: string, reading: Reading): bigint {
+  const value = amount(text, scale, path, reading);
+  if (value > 0n) return value;
+  if (parseDecimal(text, scale).kind === 'decimal') {
+    reading.report(path, `must be above 0, with at most ${scale} decimal places`, text);
+  }
+  return 1n;
+}
+
+function ratioOf(nano: bigint): Ratio {
+  let [left, right] = [nano, 10n ** BigInt(RATE_SCALE)];
+  while (right !== 0n) [left, right] = [right, left % right];
+  return { numerator: nano / left, denominator: 10n ** BigInt(RATE_SCALE) / left };
+}
+
+/** Two cards that would win alike: nobody could say which price holds. */
+function reportConflicts(entries: readonly CardEntry[], cards: readonly LayerCard[], reading: Reading): void {
+  const ids = new Map<string, number>();
+  entries.forEach(({ id }, index) => {
+    const first = ids.get(id);
+    if (first === undefined) ids.set(id, index);
+    else reading.report(`cards.${index}.id`, `must be unique; cards.${first} has it too`, id);
+  });
+  const places = new Map<string, LayerCard>();
+  for (const card of cards) {
+    const { tenant = null, customer = null } = card.scope ?? {};
+    const key = JSON.stringify([
+      tenant,
+      customer,
+      card.provider,
+      card.model,
+      card.fromMicros,
+      hoursKey(card),
+    ]);
+    const other = places.get(key);
+    if (other === undefined) places.set(key, card);
+    else if (other.id !== card.id) {
+      const index = entries.findIndex(({ id }) => id === card.id);
+      reading.report(
+        `cards.${index}`,
+        `must differ from ${other.id} in scope, match, hours or effective_from, or nobody could say which holds`,
+        card.id,
+      );
+    }
+  }
+}
+
+function hoursKey({ hours }: LayerCard): string {
+  if (hours === null) return '';
+  return `${hours.fromMinute}-${hours.toMinute} ${[...hours.weekdays].join()} ${hours.utcOffsetMinutes}`;
+}
+
+function reportAliasConflicts(aliases: readonly LayerAlias[], reading: Reading): void {
+  aliases.forEach((alias, index) => {
+    const other = aliases.findIndex(
+      (earlier, at) =>
+        at < index &&
+        earlier.provider === alias.provider &&
+        earlier.model === alias.model &&
+        earlier.fromMicros < (alias.toMicros ?? Number.POSITIVE_INFINITY) &&
+        alias.fromMicros < (earlier.toMicros ?? Number.POSITIVE_INFINITY),
+    );
+    if (other !== -1) {
+      reading.report(`aliases.${index}`, `must not hold at the same time as aliases.${other}`, alias.model);
+    }
+  });
+}

@@ -1,0 +1,111 @@
+import type { RateCard, UnpricedReason } from '@spanledger/metering';
+
+/**
+ * What a model costs over time, after all layers: segments that touch but never overlap, each half-open
+ * `[from, to)`. Within a segment the first choice whose hours fit the instant holds.
+ */
+export type Timeline = readonly Segment[];
+
+export interface Segment {
+  /** Microseconds since the Unix epoch. */
+  readonly fromMicros: number;
+  /** Null: until further notice. */
+  readonly toMicros: number | null;
+  readonly choices: readonly Choice[];
+}
+
+export type Choice = {
+  /** All of them must fit; none: at any time. */
+  readonly hours: readonly Hours[];
+} & (
+  | { readonly kind: 'card'; readonly card: RateCard }
+  | { readonly kind: 'unpriced'; readonly reason: UnpricedReason }
+);
+
+/** A window of each day on some weekdays, by a provider's clock; both must fit. */
+export interface Hours {
+  /** Minutes from midnight; a window whose end is not after its start runs over midnight. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** 0 is Sunday, as in `Date`; the day on which the instant lies. */
+  readonly weekdays: ReadonlySet<number>;
+  readonly utcOffsetMinutes: number;
+}
+
+const MICROS_PER_MINUTE = 60_000_000;
+const MINUTES_PER_DAY = 1440;
+/** 1970-01-01 was a Thursday. */
+const FIRST_WEEKDAY = 4;
+
+export function isWithin(hours: Hours, atMicros: number): boolean {
+  const minutes = Math.floor(atMicros / MICROS_PER_MINUTE) + hours.utcOffsetMinutes;
+  const day = Math.floor(minutes / MINUTES_PER_DAY);
+  if (!hours.weekdays.has((((day + FIRST_WEEKDAY) % 7) + 7) % 7)) return false;
+  const minute = minutes - day * MINUTES_PER_DAY;
+  return hours.fromMinute < hours.toMinute
+    ? minute >= hours.fromMinute && minute < hours.toMinute
+    : minute >= hours.fromMinute || minute < hours.toMinute;
+}
+
+export function choiceAt(timeline: Timeline, atMicros: number): Choice | null {
+  for (const { fromMicros, toMicros, choices } of timeline) {
+    if (atMicros < fromMicros || (toMicros !== null && atMicros >= toMicros)) continue;
+    for (const choice of choices) {
+      if (choice.hours.every((hours) => isWithin(hours, atMicros))) return choice;
+    }
+  }
+  return null;
+}
+
+export interface Interval {
+  readonly fromMicros: number;
+  readonly toMicros: number | null;
+}
+
+/**
+ * Changes what holds in an interval: `change` is given the choices of each piece of it (none where there was nothing)
+ * and answers with the new ones. Outside of the interval all stays.
+ */
+export function changeWithin(
+  timeline: Timeline,
+  within: Interval,
+  change: (choices: readonly Choice[]) => readonly Choice[],
+): Timeline {
+  const from = within.fromMicros;
+  const to = within.toMicros ?? Number.POSITIVE_INFINITY;
+  const result: Segment[] = [];
+  const add = (fromMicros: number, toMicros: number, choices: readonly Choice[]) => {
+    if (fromMicros >= toMicros || choices.length === 0) return;
+    result.push({ fromMicros, toMicros: Number.isFinite(toMicros) ? toMicros : null, choices });
+  };
+  let reached = from;
+  for (const segment of timeline) {
+    const start = segment.fromMicros;
+    const end = segment.toMicros ?? Number.POSITIVE_INFINITY;
+    add(start, Math.min(end, from), segment.choices);
+    const inside = { from: Math.max(start, from), to: Math.min(end, to) };
+    if (inside.from < inside.to) {
+      add(reached, inside.from, change([]));
+      add(inside.from, inside.to, change(segment.choices));
+      reached = inside.to;
+    }
+    if (start >= to) {
+      add(reached, to, change([]));
+      reached = to;
+    }
+    add(Math.max(start, to), end, segment.choices);
+  }
+  add(reached, to, change([]));
+  return result;
+}
+
+/** The part of a timeline inside an interval. */
+export function clip(timeline: Timeline, { fromMicros, toMicros }: Interval): Timeline {
+  const to = toMicros ?? Number.POSITIVE_INFINITY;
+  return timeline.flatMap((segment) => {
+    const start = Math.max(segment.fromMicros, fromMicros);
+    const end = Math.min(segment.toMicros ?? Number.POSITIVE_INFINITY, to);
+    if (start >= end) return [];
+    return [{ ...segment, fromMicros: start, toMicros: Number.isFinite(end) ? end : null }];
+  });
+}
