@@ -126,6 +126,7 @@ describe('POST /api/query answers', () => {
       'customers',
       'prices',
       'price_changes',
+      'price_history',
       'unpriced',
       'ingest_health',
     ]) {

@@ -106,7 +106,7 @@ SELECT
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (usage_status = 'missing') AS calls_without_usage,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
+  coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL), 0) AS unpriced_tokens,
   sum(input_tokens) AS input_tokens,
   sum(cache_read_tokens) AS cache_read_tokens,
   sum(cache_write_tokens) AS cache_write_tokens,
@@ -128,7 +128,7 @@ SELECT
   count(*) AS calls,
   count(*) FILTER (status = 'error') AS failed_calls,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
+  coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL), 0) AS unpriced_tokens,
   sum(input_tokens) AS input_tokens,
   sum(output_tokens) AS output_tokens,
   sum(cost_usd) AS cost_usd,
@@ -176,7 +176,7 @@ SELECT
   date_trunc('month', event_time) + INTERVAL 1 MONTH AS period_end,
   count(*) AS calls,
   count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL) AS unpriced_tokens,
+  coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL), 0) AS unpriced_tokens,
   sum(cost_usd) AS cost_usd,
   sum(credits) AS used_credits
 FROM public.usage
