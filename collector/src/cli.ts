@@ -3,10 +3,20 @@ import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
+import { catalogueWith, overlay, type PriceCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
-import { isErrorCode, SpanledgerError } from './errors.ts';
+import { type ErrorCode, isErrorCode, SpanledgerError } from './errors.ts';
+import {
+  countArgument,
+  type PriceOptions,
+  priceLines,
+  printPrice,
+  questionOf,
+} from './pricing/price-command.ts';
+import { answerOf, ratingOf } from './pricing/priced-line.ts';
+import { datedContent, printSearch, searchPrices } from './pricing/search.ts';
 import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
@@ -43,11 +53,13 @@ export function buildCli(around: Surroundings): { run(args: readonly string[]): 
         if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
         if (!(error instanceof SpanledgerError)) throw error;
         around.stderr.write(`${error.code}: ${error.message}\n`);
-        return error.code === 'SL_CORPUS_UNREADABLE' ? WRONG_USAGE : FAILED;
+        return WRONG_USAGE_CODES.has(error.code) ? WRONG_USAGE : FAILED;
       }
     },
   };
 }
+
+const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set(['SL_CORPUS_UNREADABLE', 'SL_PRICE_QUESTION']);
 
 /** `onFailure`: the command has done and said all it can, but not everything is well. */
 function commands(around: Surroundings, onFailure: () => void): Command {
@@ -171,7 +183,99 @@ Example:
       else printDoctorTable(around.stdout, reports, painter(around.stdout, around.environment));
       if (!reports.every(isAsServed)) onFailure();
     });
+
+  addPriceCommands(program, around, onFailure);
   return program;
+}
+
+function addPriceCommands(program: Command, around: Surroundings, onFailure: () => void): void {
+  const count = (flags: string, text: string) => new Option(flags, text).argParser(countArgument);
+  program
+    .command('price')
+    .description('say what a call costs, and which price of which list makes it so')
+    .argument(
+      '[model]',
+      'the model; left out, questions are read from standard input, a JSON object on each line',
+    )
+    .option('--provider <name>', 'whose model it is (openai, aws.bedrock, …); default: what its name tells')
+    .addOption(count('--input <tokens>', 'input tokens, cached ones included'))
+    .addOption(count('--output <tokens>', 'output tokens, reasoning included'))
+    .addOption(count('--cache-read <tokens>', 'of the input, read from the cache'))
+    .addOption(count('--cache-write <tokens>', 'of the input, written to the cache'))
+    .addOption(count('--cache-write1h <tokens>', 'of those, to be kept for an hour'))
+    .addOption(count('--reasoning <tokens>', 'of the output, reasoning'))
+    .addOption(count('--input-audio <tokens>', 'of the input, audio'))
+    .addOption(count('--output-audio <tokens>', 'of the output, audio'))
+    .addOption(count('--input-image <tokens>', 'of the input, images'))
+    .addOption(count('--output-image <tokens>', 'of the output, images'))
+    .addOption(count('--requests <number>', 'requests, where there is a fee for each; default 1'))
+    .addOption(count('--web-searches <number>', 'searches by the model'))
+    .addOption(count('--images <number>', 'images, where they are priced by the piece'))
+    .addOption(count('--seconds <number>', 'seconds of sound, where it is priced by time'))
+    .addOption(count('--pages <number>', 'pages, where they are priced by the piece'))
+    .option('--at <instant>', 'when the call ended (2026-01-15T12:00:00Z); default: now')
+    .option('--service-tier <name>', 'batch, flex, priority, …')
+    .option('--region <name>', 'where the provider served it')
+    .option('--inference-geo <name>', "Anthropic's inference_geo")
+    .option('--customer <id>', 'at the contract prices of this customer')
+    .option('--tenant <id>', 'at the contract prices of this tenant')
+    .option('--json', 'print one JSON object, for programs')
+    .addHelpText(
+      'after',
+      `
+The prices are those of the built-in list under those of the configuration; no service is needed.
+Exit code 0 if there is a price, 1 if not (of lines: if one could not be read), 2 if the question is wrong.
+
+Examples:
+  spanledger price gpt-4o --input 1200 --output 300
+  spanledger price claude-sonnet-4-5 --provider anthropic --input 250_000 --cache-read 200_000 --output 800
+  echo '{"provider":"openai","model":"gpt-4o","timestamp":"2026-01-15T12:00:00Z","usage":{"input_tokens":1200,"output_tokens":300}}' | spanledger price`,
+    )
+    .action(
+      async (model: string | undefined, options: PriceOptions & { json?: boolean }, command: Command) => {
+        const catalogue = await configuredCatalogue(around, program.opts());
+        if (model === undefined) {
+          if (around.stdin.isTTY === true) command.help({ error: true });
+          if (!(await priceLines(around.stdin, around.stdout, catalogue))) onFailure();
+          return;
+        }
+        const question = questionOf(model, options, Date.now());
+        if (options.json === true) {
+          const rating = ratingOf(question, catalogue);
+          around.stdout.write(
+            `${JSON.stringify({ model, provider: question.provider, ...answerOf(rating) }, null, 2)}\n`,
+          );
+          if (rating.kind !== 'priced') onFailure();
+          return;
+        }
+        const paint = painter(around.stdout, around.environment);
+        if (!printPrice(around.stdout, question, catalogue, paint)) onFailure();
+      },
+    );
+
+  const prices = program.command('prices').description('look into the price book');
+  prices
+    .command('search')
+    .description('show what models cost and have cost')
+    .argument('<words...>', 'parts of provider and model name, all of which must occur')
+    .option('--json', 'print a JSON array of rate cards, for programs')
+    .addHelpText('after', '\nExample:\n  spanledger prices search claude sonnet')
+    .action(async (words: string[], options: { json?: boolean }) => {
+      const found = searchPrices(await configuredCatalogue(around, program.opts()), words);
+      if (options.json === true) {
+        const cards = [...found.values()].flat().map(datedContent);
+        around.stdout.write(`${JSON.stringify(cards, null, 2)}\n`);
+      } else printSearch(around.stdout, found, painter(around.stdout, around.environment));
+      if (found.size === 0) onFailure();
+    });
+}
+
+async function configuredCatalogue(
+  around: Surroundings,
+  options: { config?: string },
+): Promise<PriceCatalogue> {
+  const { prices } = (await loadConfig(around, options)).config;
+  return catalogueWith([overlay(), prices.layer], prices.similarModels);
 }
 
 interface DoctorOptions {

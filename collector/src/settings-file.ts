@@ -158,7 +158,10 @@ function descriptionAt(schema: TSchema, schemaPath: string): string {
 
 function valueAt(tree: unknown, keys: readonly string[]): unknown {
   let value = tree;
-  for (const key of keys) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  for (const key of keys) {
+    if (Array.isArray(value)) value = value[Number(key)];
+    else value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  }
   return value;
 }
 

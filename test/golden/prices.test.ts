@@ -1,9 +1,27 @@
+import { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
+import { priceLines } from '../../collector/src/pricing/price-command.ts';
 import { type PriceCase, readPriceCases } from './price-cases.ts';
 import { evaluate, isEqual } from './rational.ts';
 
 const files = readPriceCases();
 const all = [...files.values()].flat();
+
+const catalogue = defaultCatalogue();
+
+/** One line in, one line out, through the same code as the command. */
+async function priced(input: object): Promise<{ readonly status: string }> {
+  let text = '';
+  const out = new Writable({
+    write(chunk, _encoding, done) {
+      text += chunk;
+      done();
+    },
+  });
+  await priceLines(Readable.from([`${JSON.stringify(input)}\n`]), out, catalogue);
+  return JSON.parse(text);
+}
 
 describe('golden prices', () => {
   it('are many, and no two have the same name or ask the same', () => {
@@ -39,6 +57,14 @@ describe('golden prices', () => {
 
   for (const [file, cases] of files) {
     describe(`of ${file}`, () => {
+      it.each(cases)('$name: is what spanledger price answers', async ({ input, expect: expected }) => {
+        const answer = await priced(input);
+        const { cost_usd, status, ...reason } = expected;
+        expect(answer).toMatchObject({ ...input, cost_usd, ...reason });
+        const said = 'reason' in reason ? `unpriced:${reason.reason}` : status;
+        expect(answer.status).toMatch(new RegExp(`^${said}`));
+      });
+
       it.each(cases)(
         '$name: the cost is what its arithmetic says',
         ({ arithmetic, expect: { cost_usd } }) => {

@@ -124,11 +124,11 @@ describe('the pinned price list', () => {
   });
 
   it('finds each of its models under its own list and id', () => {
-    for (const { card, fromMicros, hours } of catalogue.cards()) {
+    for (const { provider, card, fromMicros, hours } of catalogue.cards()) {
       if (hours.length > 0) continue;
       // One id ends in the hyphen of a prefix; a name never does.
       const model = card.model.replace(/-$/, '');
-      const match = catalogue.find({ ...ANYBODY, provider: card.provider, model, atMicros: fromMicros });
+      const match = catalogue.find({ ...ANYBODY, provider, model, atMicros: fromMicros });
       expect(match, card.id).toMatchObject({ kind: 'found', matchKind: 'exact', card: { id: card.id } });
     }
   });
@@ -260,7 +260,9 @@ describe('a listed price', () => {
 /** What every book that is used must keep. */
 function expectSound(book: PriceCatalogue): void {
   const cards = book.cards();
-  const names = cards.map(({ card, fromMicros, scope }) => JSON.stringify([card.id, fromMicros, scope]));
+  const names = cards.map(({ provider, card, fromMicros, scope }) =>
+    JSON.stringify([provider, card.id, fromMicros, scope]),
+  );
   expect(new Set(names).size).toBe(cards.length);
   for (const { card, fromMicros, toMicros } of cards) {
     const { rates } = card.standard;

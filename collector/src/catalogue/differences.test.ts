@@ -31,7 +31,7 @@ function dated(
   toMicros: number | null = null,
   hours: Hours[] = [],
 ): DatedCard {
-  return { card, fromMicros, toMicros, hours, scope: null };
+  return { provider: card.provider, card, fromMicros, toMicros, hours, scope: null };
 }
 
 function aWindow(weekdays: readonly number[]): Hours {

@@ -56,8 +56,8 @@ function joined(differences: readonly PriceDifference[]): readonly PriceDifferen
   });
 }
 
-function modelOf({ card }: DatedCard): string {
-  return `${card.provider}/${card.model}`;
+function modelOf({ provider, card }: DatedCard): string {
+  return `${provider}/${card.model}`;
 }
 
 function changes(ours: DatedCard, theirs: readonly DatedCard[]): readonly PriceDifference[] {
@@ -75,7 +75,7 @@ function changes(ours: DatedCard, theirs: readonly DatedCard[]): readonly PriceD
   const prices = statedPrices(ours);
   return [...rivals, ...alone.map((interval) => ({ interval, prices: NO_PRICES }))].flatMap((rival) =>
     itemsOf(rival.prices, prices).map((item) => ({
-      provider: ours.card.provider,
+      provider: ours.provider,
       model: ours.card.model,
       ...rival.interval,
       hours: ours.hours,
@@ -101,7 +101,7 @@ function lost(theirs: DatedCard, ours: readonly DatedCard[]): readonly PriceDiff
   return without(theirs, kept).flatMap((interval) => {
     const instead = ours.find((other) => other.hours.length === 0 && overlap(other, interval) !== null);
     return {
-      provider: theirs.card.provider,
+      provider: theirs.provider,
       model: theirs.card.model,
       ...interval,
       hours: theirs.hours,

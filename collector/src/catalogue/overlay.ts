@@ -1,8 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { Value } from 'typebox/value';
-import { collectProblems, parseYaml, type SettingProblem, withScalars } from '../settings-file.ts';
-import { PriceFile } from './price-file.ts';
-import { type PriceLayer, readPriceFile } from './read-price-file.ts';
+import { parsePriceFile } from './parse-price-file.ts';
+import type { PriceLayer } from './read-price-file.ts';
 
 const FOLDER = new URL('./overlay/', import.meta.url);
 
@@ -35,17 +33,4 @@ function readPricesText(text: string, name: string): PriceLayer {
   if (parsed.kind === 'layer') return parsed.layer;
   const [first] = parsed.problems;
   throw new Error(`${name}: ${first?.path}: ${first?.expected}, found ${first?.value}`);
-}
-
-/** A price file as text: what it means, or everything that is wrong with it. */
-export function parsePriceFile(
-  text: string,
-  name: string,
-  kind: PriceLayer['kind'],
-): ReturnType<typeof readPriceFile> {
-  const problems: SettingProblem[] = [];
-  const tree = withScalars(PriceFile, parseYaml(text, name, problems));
-  if (problems.length === 0) collectProblems(PriceFile, tree, name, problems);
-  if (problems.length > 0 || !Value.Check(PriceFile, tree)) return { kind: 'problems', problems };
-  return readPriceFile(tree, kind);
 }

@@ -3,12 +3,14 @@ import { contractOver, layOver, withoutTerms } from './layers.ts';
 import { type IndexedList, idOf, indexList, matchModel } from './match.ts';
 import { type ModelName, readModelName } from './model-name.ts';
 import type { PriceList } from './price-list.ts';
-import { listOfProvider } from './providers.ts';
+import { listOfProvider, providersOfList } from './providers.ts';
 import type { LayerAlias, LayerCard, PriceLayer, Scope } from './read-price-file.ts';
 import { type Choice, changeWithin, type Hours, type Interval, type Timeline } from './timeline.ts';
 
 /** A card and when, and for whom, it holds. */
 export interface DatedCard extends Interval {
+  /** Whose calls have this price, by the name that spans give; several may buy from the list of the card. */
+  readonly provider: string;
   readonly card: RateCard;
   readonly hours: readonly Hours[];
   /** Null: everybody. */
@@ -65,8 +67,9 @@ export class PriceBook {
       ]),
     );
     const added = new Map<string, Set<string>>();
-    for (const { provider, model } of layers.flatMap(({ cards }) => cards)) {
-      if (model === '*' || provider === '*') continue;
+    for (const { provider, model, extendsList } of layers.flatMap(({ cards }) => cards)) {
+      // What only changes a list price is no model of its own: the name may lead to another provider's list.
+      if (extendsList || model === '*' || provider === '*') continue;
       const list = listOfProvider(provider);
       added.set(list, (added.get(list) ?? new Set()).add(model));
     }
@@ -87,10 +90,12 @@ export class PriceBook {
     return aliases.reduce((below, alias) => this.#withAlias(below, alias, name.provider), named);
   }
 
-  /** Every card under the provider that its entry names, else under its list. */
+  /** Every card, under each provider whose calls it prices. */
   allCards(): readonly DatedCard[] {
     const places = new Map<string, readonly [provider: string, id: string]>();
-    const add = (provider: string, id: string) => places.set(`${provider}\n${id}`, [provider, id]);
+    const add = (named: string, id: string) => {
+      for (const provider of providersOfList(named)) places.set(`${provider}\n${id}`, [provider, id]);
+    };
     for (const { provider, models } of this.#lists.values()) {
       for (const model of models) add(provider, idOf(model));
     }
@@ -99,13 +104,13 @@ export class PriceBook {
     }
     const seen = new Set<string>();
     const cards: DatedCard[] = [];
-    const collect = (timeline: Timeline, scope: Scope | null) => {
+    const collect = (provider: string, timeline: Timeline, scope: Scope | null) => {
       for (const { fromMicros, toMicros, choices } of timeline) {
         for (const choice of choices) {
           if (choice.kind !== 'card') continue;
           const { card, hours } = choice;
-          const key = JSON.stringify([card.id, fromMicros, toMicros, scope]);
-          if (!seen.has(key)) cards.push({ card, fromMicros, toMicros, hours, scope });
+          const key = JSON.stringify([provider, card.id, fromMicros, toMicros, scope]);
+          if (!seen.has(key)) cards.push({ provider, card, fromMicros, toMicros, hours, scope });
           seen.add(key);
         }
       }
@@ -113,8 +118,9 @@ export class PriceBook {
     for (const [provider, id] of places.values()) {
       const located = { list: listOfProvider(provider), id, matchKind: 'exact' } as const;
       const list = this.#listPrice(provider, [id], located);
-      collect(list, null);
-      for (const { scope, timeline } of this.#contracts(provider, [id], list)) collect(timeline, scope);
+      collect(provider, list, null);
+      for (const { scope, timeline } of this.#contracts(provider, [id], list))
+        collect(provider, timeline, scope);
     }
     return cards;
   }

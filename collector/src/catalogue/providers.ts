@@ -18,6 +18,14 @@ const LIST_BY_PROVIDER: ReadonlyMap<string, string> = new Map([
   ['x_ai', 'x-ai'],
 ]);
 
+/** The canonical names of those who buy from a list; of a list that the conventions do not name, its own. */
+export function providersOfList(list: string): readonly string[] {
+  const providers = [...LIST_BY_PROVIDER].flatMap(([provider, bought]) =>
+    bought === list ? [provider] : [],
+  );
+  return providers.length === 0 ? [list] : providers;
+}
+
 /**
  * The list of a provider, by its OpenTelemetry name or, for those that the conventions do not name (`openrouter`,
  * `together`), by the list's own. Nothing is guessed from a model name: the same name costs differently elsewhere.

@@ -479,7 +479,8 @@ function amount(text: string, scale: number, path: string, { report }: Reading):
   const parsed = parseDecimal(text, scale);
   if (parsed.kind === 'decimal' && parsed.value >= 0n && parsed.value < MAX_AMOUNT) return parsed.value;
   report(path, `must be a decimal of 0 or more, with at most ${scale} decimal places`, text);
-  return 0n;
+  // Not 0, which would be another mistake.
+  return 1n;
 }
 
 /** No price has a trillion dollars; the bound keeps every cost inside its column. */
@@ -488,9 +489,7 @@ const MAX_AMOUNT = 10n ** 27n;
 function positive(text: string, scale: number, path: string, reading: Reading): bigint {
   const value = amount(text, scale, path, reading);
   if (value > 0n) return value;
-  if (parseDecimal(text, scale).kind === 'decimal') {
-    reading.report(path, `must be above 0, with at most ${scale} decimal places`, text);
-  }
+  reading.report(path, `must be above 0, with at most ${scale} decimal places`, text);
   return 1n;
 }
 

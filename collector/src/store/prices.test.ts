@@ -10,6 +10,7 @@ const JUNE_MICROS = Date.UTC(2025, 5, 10) * 1000;
 function aDated(card: Partial<RateCard>, fromMicros: number, toMicros: number | null = null): DatedCard {
   return {
     card: { ...GPT_4O, id: 'acme/m', provider: 'acme', model: 'm', ...card },
+    provider: 'acme',
     fromMicros,
     toMicros,
     hours: [],

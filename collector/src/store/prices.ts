@@ -90,11 +90,11 @@ interface CardRow {
 }
 
 function entryOf(dated: DatedCard): CardRow {
-  const { card, fromMicros, toMicros, scope } = dated;
+  const { provider, card, fromMicros, toMicros, scope } = dated;
   const content = cardContent(card);
   const hours = hoursText(dated);
   const cardKey = contentKey(content);
-  const entryKey = contentKey(JSON.stringify([cardKey, fromMicros, toMicros, scope, hours]));
+  const entryKey = contentKey(JSON.stringify([provider, cardKey, fromMicros, toMicros, scope, hours]));
   return { dated, entryKey, cardKey, content, hours };
 }
 
@@ -219,7 +219,7 @@ function cardLayout(bookVersion: string, nowMillis: number): TableLayout<CardRow
       entryKey.set(row, entry.entryKey);
       cardKey.set(row, entry.cardKey);
       card.set(row, dated.card.id);
-      provider.set(row, dated.card.provider);
+      provider.set(row, dated.provider);
       model.set(row, dated.card.model);
       tenant.set(row, dated.scope?.tenant ?? null);
       customer.set(row, dated.scope?.customer ?? null);

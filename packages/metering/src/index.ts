@@ -75,6 +75,7 @@ export {
   observeSettings,
 } from './observe.ts';
 export { type CostLine, price, type Ratable, type Rating } from './price.ts';
+export { canonicalProvider, providerOfModel } from './provider.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {
   type AttributionSettings,
