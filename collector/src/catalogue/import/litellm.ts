@@ -156,6 +156,8 @@ function isUnderstood(key: string, value: JsonValue, entry: JsonObject, mode: st
   if (isNothing(value)) return true;
   // Generated images are told in tokens or in pieces; with a price for tokens the other is only a translation.
   if (/^output_cost_per_image/.test(key) && entry.output_cost_per_image_token !== undefined) return true;
+  // A counted image without a price makes the cost unknown, so the tokens beside it can be taken.
+  if (key === 'output_cost_per_image' && entry.input_cost_per_token !== undefined) return true;
   const same = COUNTED_AS.get(key);
   return same !== undefined && entry[same] === value;
 }
