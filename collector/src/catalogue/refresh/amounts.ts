@@ -32,7 +32,10 @@ function* table(
   tiers: CardPrice['tiers'],
   thresholds: 'to_the_token' | 'to_the_thousand',
 ): Generator<readonly [string, bigint]> {
-  for (const [name, text] of Object.entries(rates ?? {})) yield amount(`${prefix}${name}`, text);
+  for (const [name, text] of Object.entries(rates ?? {})) {
+    // Without a price of its own reasoning costs what output does, so saying it is saying nothing.
+    if (name !== 'reasoning' || text !== rates?.output) yield amount(`${prefix}${name}`, text);
+  }
   for (const tier of tiers ?? []) {
     const above = tier.above ?? (tier.from ?? 0) - 1;
     const length = thresholds === 'to_the_token' ? `${above}` : `${Math.round(above / 1000)}k`;

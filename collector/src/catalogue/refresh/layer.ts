@@ -193,8 +193,7 @@ function joined(price: CardPrice, current: CardPrice, dropped: readonly string[]
       rates: merged(current.rates, price.rates),
       units: merged(current.units, price.units),
       service_tiers: mergedServiceTiers(current, price),
-      // Tiers are one ladder; two lists would make two steps of one that they number differently.
-      tiers: current.tiers ?? price.tiers,
+      tiers: mergedLadder(current.tiers, price.tiers),
     });
   }
   return priceOf({
@@ -213,6 +212,24 @@ function merged<Part extends object>(current: Part | undefined, stated: Part | u
   return stated === undefined ? current : { ...current, ...stated };
 }
 
+type Ladder = CardPrice['tiers'];
+
+/**
+ * Tiers are one ladder: two lists that number a step differently (above 271,999, above 272,000) mean one step, and
+ * the current number of it stays. Ladders with other steps are not mixed.
+ */
+function mergedLadder(current: Ladder, stated: Ladder): Ladder {
+  if (current === undefined || stated === undefined) return current ?? stated;
+  return current.map((tier) => {
+    const same = stated.find((other) => stepOf(other) === stepOf(tier));
+    return same === undefined ? tier : { ...tier, rates: { ...tier.rates, ...same.rates } };
+  });
+}
+
+function stepOf({ above, from }: NonNullable<Ladder>[number]): number {
+  return Math.round((above ?? (from ?? 0) - 1) / 1000);
+}
+
 type ServiceTiers = CardPrice['service_tiers'];
 
 function mergedServiceTiers(current: CardPrice, stated: CardPrice): ServiceTiers {
@@ -222,7 +239,16 @@ function mergedServiceTiers(current: CardPrice, stated: CardPrice): ServiceTiers
     Object.entries(tiers).map(([name, tier]) => {
       const own = current.service_tiers?.[name];
       const rates = merged(own?.rates, tier.rates);
-      return [name, { ...tier, ...own, ...(rates === undefined ? {} : { rates }) }];
+      const ladder = mergedLadder(own?.tiers, tier.tiers);
+      return [
+        name,
+        {
+          ...tier,
+          ...own,
+          ...(rates === undefined ? {} : { rates }),
+          ...(ladder === undefined ? {} : { tiers: ladder }),
+        },
+      ];
     }),
   );
 }
