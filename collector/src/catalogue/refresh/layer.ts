@@ -53,7 +53,7 @@ export function growLayer(news: FeedNews): FeedLayer {
   const grown: CardEntry[] = [];
   const added: string[] = [];
   const changed: string[] = [];
-  const announced: string[] = [];
+  const announced = new Set<string>();
   const disputed: string[] = [];
   let shared = 0;
   for (const [name, said] of news.after) {
@@ -68,12 +68,20 @@ export function growLayer(news: FeedNews): FeedLayer {
         continue;
       }
       grown.push(card);
-      if (millisOf(card.effective_from) > news.nowMillis) announced.push(name);
+      if (millisOf(card.effective_from) > news.nowMillis) announced.add(name);
       else (step.isKnown ? changed : added).push(name);
     }
   }
   const withdrawn = [...new Set([...provisionalById.values()].map(({ match }) => nameOf(match)))];
-  return { cards: [...inForce, ...grown], added, changed, announced, withdrawn, disputed, shared };
+  return {
+    cards: [...inForce, ...grown],
+    added,
+    changed,
+    announced: [...announced],
+    withdrawn,
+    disputed,
+    shared,
+  };
 }
 
 interface ModelStep {

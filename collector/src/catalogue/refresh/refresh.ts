@@ -62,9 +62,9 @@ export async function refreshFeed(request: RefreshRequest): Promise<RefreshOutco
   if (fetched.kind === 'not_text') return rejected('not_json', [fetched.detail]);
 
   const source = publicName(request.source);
-  // A clock that was set back must not turn cards in force into announcements.
+  // A clock that was set back must not turn cards in force into announcements, nor two cards begin at one instant.
   const lastFetchMillis = state === null ? null : Date.parse(state.fetched_at);
-  const nowMillis = Math.max(request.now.getTime(), lastFetchMillis ?? 0);
+  const nowMillis = Math.max(request.now.getTime(), lastFetchMillis === null ? 0 : lastFetchMillis + 1);
   const fetchedAt = new Date(nowMillis).toISOString();
   const contentHash = createHash('sha256').update(fetched.text).digest('hex');
   const isSameFeed =
