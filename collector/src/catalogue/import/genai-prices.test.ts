@@ -94,7 +94,6 @@ describe('a model of genai-prices', () => {
     ],
     ['a unit that is no class', { input_mtok: 1, output_citation_mtok: 2 }],
     ['video, at another price than the class it is counted in', { input_mtok: 1, input_video_mtok: 3 }],
-    ['an hour that has no exact second', { audio_hours: 0.111 }],
   ])('that depends on %s is skipped as a whole', (_what, prices) => {
     const { cards, skipped } = importedFrom(
       list('deepseek', model('m', prices), model('n', { input_mtok: 1 })),

@@ -1,5 +1,5 @@
 import { isList, isObject, type JsonObject, type JsonValue } from './exact-json.ts';
-import { type ListedAmount, perMillion, perPiece, perSecond, tokenCount } from './listed-amount.ts';
+import { type ListedAmount, perMillion, perPiece, tokenCount } from './listed-amount.ts';
 import {
   type CardPrice,
   type DatedPrice,
@@ -131,8 +131,8 @@ const PIECE_OF_UNIT: ReadonlyMap<string, (value: JsonValue) => Piece> = new Map<
   ['web_searches_kcount', (value) => ({ name: 'web_search', amount: perPiece(value, 1000n) })],
   ['requests_kcount', (value) => ({ name: 'request', amount: perPiece(value, 1000n) })],
   ['input_document_kpages', (value) => ({ name: 'page', amount: perPiece(value, 1000n) })],
-  ['audio_hours', (value) => ({ name: 'second', amount: perSecond(value, 3600n) })],
-  ['input_audio_hours', (value) => ({ name: 'second', amount: perSecond(value, 3600n) })],
+  ['audio_hours', (value) => ({ name: 'hour', amount: perPiece(value, 1n) })],
+  ['input_audio_hours', (value) => ({ name: 'hour', amount: perPiece(value, 1n) })],
 ]);
 
 /** Fees for what no span counts, beside the tokens: the tokens are priced rightly without them. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { factor, perMillion, perPiece, perSecond, tokenCount } from './listed-amount.ts';
+import { factor, perHour, perMillion, perPiece, tokenCount } from './listed-amount.ts';
 
 const amount = (text: string) => ({ kind: 'amount', text });
 
@@ -53,10 +53,8 @@ describe('an amount of a foreign list', () => {
     expect(perPiece('0.035', 1n)).toEqual(amount('0.035'));
   });
 
-  it('by the hour becomes one by the second only where that is exact', () => {
-    expect(perSecond('0.36', 3600n)).toEqual(amount('0.0001'));
-    expect(perSecond('0.006', 60n)).toEqual(amount('0.0001'));
-    expect(perSecond('0.111', 3600n)).toMatchObject({ kind: 'malformed' });
+  it('by the minute becomes one by the hour', () => {
+    expect(perHour('0.006')).toEqual(amount('0.36'));
   });
 
   it('that is a factor stays as it is', () => {

@@ -27,18 +27,9 @@ export function perPiece(value: JsonValue, pieces: 1n | 1000n): ListedAmount {
   return rounded(read.value, pieces, PIECE_SCALE, read.source);
 }
 
-/**
- * US dollars for one second from a price for `seconds` of them. Only where the division comes out even: a rounded
- * price for a second is not the price that was published.
- */
-export function perSecond(value: JsonValue, seconds: 1n | 60n | 3600n): ListedAmount {
-  const read = parsed(value);
-  if (read.kind !== 'value') return read;
-  const unit = seconds * 10n ** BigInt(SOURCE_SCALE - PIECE_SCALE);
-  if (read.value % unit !== 0n) {
-    return { kind: 'malformed', problem: `${read.source} for ${seconds} seconds is no exact price of one` };
-  }
-  return rounded(read.value, seconds, PIECE_SCALE, read.source);
+/** US dollars for one hour from a price for a minute. */
+export function perHour(value: JsonValue): ListedAmount {
+  return scaled(value, 60n, PIECE_SCALE);
 }
 
 /** A factor (1.1), as it stands. */

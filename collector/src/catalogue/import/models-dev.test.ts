@@ -56,7 +56,6 @@ describe('a model of models.dev', () => {
     ['a cost that is no class', { input: 1, output: 2, input_video: 3 }],
     ['tiers of something else', { input: 1, tiers: [{ input: 2, tier: { type: 'batch', size: 0 } }] }],
     ['a tier without input', { input: 1, context_over_200k: { output: 3 } }],
-    ['a minute that has no exact second', { per_minute: 0.001 }],
   ])('with %s is skipped', (_what, cost) => {
     const { cards, skipped } = importedFrom(list('openai', { m: { cost } }));
     expect(cards).toEqual([]);

@@ -1,5 +1,5 @@
 import { isList, isObject, type JsonObject, type JsonValue } from './exact-json.ts';
-import { perMillion, perSecond, tokenCount } from './listed-amount.ts';
+import { perHour, perMillion, tokenCount } from './listed-amount.ts';
 import {
   type CardPrice,
   FREE,
@@ -60,7 +60,7 @@ function listed(path: string, match: NonNullable<Skipped['match']>, model: JsonV
   const units = table(
     cost.per_minute === undefined
       ? []
-      : [{ name: 'second' as const, key: 'per_minute', amount: perSecond(cost.per_minute, 60n) }],
+      : [{ name: 'hour' as const, key: 'per_minute', amount: perHour(cost.per_minute) }],
   );
   if (units.kind === 'problem') return skipped(path, match, 'inexpressible', units.problem);
   if (isEmpty(base.amounts) && isEmpty(units.amounts)) {

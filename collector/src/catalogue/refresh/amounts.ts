@@ -6,6 +6,7 @@ export type Amounts = ReadonlyMap<string, bigint>;
 
 /** Finer than any price, unit or factor is written down, so that comparing is exact. */
 const SCALE = 30;
+const SECONDS_PER_HOUR = 3600n;
 
 /**
  * `thresholds` says how to tell long-context tiers apart. Two states of one list are compared to the token; two
@@ -17,7 +18,11 @@ export function amountsOf(price: CardPrice, thresholds: 'to_the_token' | 'to_the
 
 function* labelled(price: CardPrice, thresholds: 'to_the_token' | 'to_the_thousand') {
   yield* table('', price.rates, price.tiers, thresholds);
-  for (const [name, text] of Object.entries(price.units ?? {})) yield amount(`each ${name}`, text);
+  for (const [name, text] of Object.entries(price.units ?? {})) {
+    const [label, value] = amount(`each ${name}`, text);
+    // Lists that price a second and lists that price an hour speak of one thing.
+    yield name === 'second' ? (['each hour', value * SECONDS_PER_HOUR] as const) : ([label, value] as const);
+  }
   for (const [name, tier] of Object.entries(price.service_tiers ?? {})) {
     yield* table(`service tier ${name}, `, tier.rates, tier.tiers, thresholds);
     if (tier.multiplier !== undefined) yield amount(`service tier ${name}, factor`, tier.multiplier);

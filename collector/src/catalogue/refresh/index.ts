@@ -1,3 +1,4 @@
+export { currentRatesOf } from './current-rates.ts';
 export { FETCH_BOUNDS, type FetchBounds, type Fetched } from './fetch.ts';
 export { GUARD_BOUNDS, type GuardBounds } from './guards.ts';
 export type { CurrentRates } from './layer.ts';

@@ -5,9 +5,14 @@ import { heldAt, millisOf, nameOf, priceOf, type Said, type SaidByModel } from '
 
 /**
  * What the layers beneath the feed (our overlay, the pinned list) say of a model at an instant, or null when they do
- * not know it. The feed's own cards must not be in it: announcements would confirm themselves.
+ * not know it. The feed's own cards must not be in it: announcements would confirm themselves. A price that depends on
+ * the hour is left as it is, because no feed says it in a way that could be compared.
  */
-export type CurrentRates = (provider: string, model: string, atMicros: number) => CardPrice | null;
+export type CurrentRates = (
+  provider: string,
+  model: string,
+  atMicros: number,
+) => CardPrice | 'by_the_hour' | null;
 
 export interface FeedNews {
   readonly source: string;
@@ -92,7 +97,16 @@ interface ModelStep {
 
 function growModel(said: Said, own: readonly CardEntry[], news: FeedNews): ModelStep {
   const { nowMillis, lastFetchMillis } = news;
-  const beneathAt = (atMillis: number) => news.currentRates(said.provider, said.model, atMillis * 1000);
+  const beneathAt = (atMillis: number) => {
+    const current = news.currentRates(said.provider, said.model, atMillis * 1000);
+    return current === 'by_the_hour' ? null : current;
+  };
+  const instants = [nowMillis, ...said.dated.map(({ fromMillis }) => fromMillis)].filter(
+    (at) => at >= nowMillis,
+  );
+  if (instants.some((at) => news.currentRates(said.provider, said.model, at * 1000) === 'by_the_hour')) {
+    return { cards: [], isKnown: true, isDisputed: false };
+  }
   const isKnown = own.length > 0 || beneathAt(nowMillis) !== null;
   const last = news.before?.get(nameOf(said))?.dated ?? [];
 
@@ -246,6 +260,8 @@ function mergedServiceTiers(current: CardPrice, stated: CardPrice): ServiceTiers
   return Object.fromEntries(
     Object.entries(tiers).map(([name, tier]) => {
       const own = current.service_tiers?.[name];
+      // A factor and a table are two ways to say one thing; the newer one holds.
+      if ((own?.multiplier === undefined) !== (tier.multiplier === undefined)) return [name, tier];
       const rates = merged(own?.rates, tier.rates);
       const ladder = mergedLadder(own?.tiers, tier.tiers);
       return [

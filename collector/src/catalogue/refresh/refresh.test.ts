@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CardPrice } from '../import/index.ts';
+import { readPriceFile } from '../read-price-file.ts';
 import type { CurrentRates } from './layer.ts';
 import { type RefreshOutcome, type RefreshRequest, refreshFeed } from './refresh.ts';
 import { catalogueAgeDays, type FeedState } from './state.ts';
@@ -23,7 +24,7 @@ const CROWD: Listed = Object.fromEntries(
 const PLAIN = { input_mtok: 2, output_mtok: 10, cache_read_mtok: 0.2 };
 
 interface Catalogue {
-  readonly [model: string]: CardPrice | ((atMicros: number) => CardPrice);
+  readonly [model: string]: CardPrice | 'by_the_hour' | ((atMicros: number) => CardPrice);
 }
 
 const CROWD_KNOWN: Catalogue = Object.fromEntries(
@@ -55,6 +56,7 @@ async function ask(
 
 function refreshed(outcome: RefreshOutcome) {
   if (outcome.kind !== 'refreshed') throw new Error(`expected a refresh, got ${JSON.stringify(outcome)}`);
+  expect(readPriceFile({ cards: outcome.state.cards }, 'feed')).toHaveProperty('kind', 'layer');
   return outcome;
 }
 
@@ -146,6 +148,31 @@ describe('the first word of a feed', () => {
     const outcome = refreshed(await ask({ m: { ...PLAIN, output_reasoning_mtok: 10 } }, { catalogue }));
     expect(outcome.state.cards).toEqual([]);
     expect(outcome.changed).toEqual([]);
+  });
+
+  it('has nothing to say of a price that depends on the hour', async () => {
+    const outcome = refreshed(await ask({ m: PLAIN }, { catalogue: { m: 'by_the_hour' } }));
+    expect(outcome.state.cards).toEqual([]);
+  });
+
+  it('that has a table for what was a factor has it in place of the factor', async () => {
+    const list = {
+      m: {
+        litellm_provider: 'openai',
+        input_cost_per_token: 2e-6,
+        input_cost_per_token_batches: 0.9e-6,
+      },
+    };
+    const catalogue: Catalogue = {
+      m: {
+        rates: { input: '2' },
+        service_tiers: { batch: { multiplier: '0.5' }, fast: { multiplier: '2' } },
+      },
+    };
+    const { state } = refreshed(await ask(JSON.stringify(list), { catalogue }));
+    expect(state.cards).toMatchObject([
+      { service_tiers: { batch: { rates: { input: '0.9' } }, fast: { multiplier: '2' } } },
+    ]);
   });
 
   it('never goes back in time, whatever date it gives', async () => {
