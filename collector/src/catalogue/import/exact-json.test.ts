@@ -17,6 +17,11 @@ describe('JSON with exact numbers', () => {
     expect(readExactJson('["3", true, null]')).toEqual({ kind: 'json', value: ['3', true, null] });
   });
 
+  it('is not followed into any depth', () => {
+    const text = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    expect(readExactJson(text)).toMatchObject({ kind: 'not_json' });
+  });
+
   it.each(['', '{', '{"a": NaN}', '<html>'])('is none in %j', (text) => {
     expect(readExactJson(text)).toMatchObject({ kind: 'not_json' });
   });

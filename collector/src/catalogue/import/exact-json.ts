@@ -16,7 +16,8 @@ export function readExactJson(text: string): ReadJson {
     const value: JsonValue = JSON.parse(text, numbersAsText);
     return { kind: 'json', value };
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    // Nested so deeply that walking it does not fit on the stack (RangeError), which no list is.
+    if (!(error instanceof SyntaxError) && !(error instanceof RangeError)) throw error;
     return { kind: 'not_json', detail: error.message };
   }
 }

@@ -94,7 +94,9 @@ function collect(entries: Iterable<ListedEntry>): { models: ListedModel[]; skipp
       continue;
     }
     const name = `${entry.model.provider}\n${entry.model.model}`;
-    byName.set(name, [...(byName.get(name) ?? []), entry.model]);
+    const same = byName.get(name);
+    if (same === undefined) byName.set(name, [entry.model]);
+    else same.push(entry.model);
   }
   const models: ListedModel[] = [];
   for (const same of byName.values()) {

@@ -30,11 +30,15 @@ const CLASS_OF_KEY: ReadonlyMap<string, TokenClass> = new Map([
 
 const KEY = /^(.+?)(?:_above_(\d{1,5})k_tokens)?(?:_(batch_requests|[a-z]+))?$/;
 
+/** The longest of them has half as many; matching a pattern against an endless one would take endless time. */
+const MAX_KEY_CHARACTERS = 128;
+
 /** What a key prices, or null when it is not a price of tokens. */
 export function readPriceKey(key: string): PriceKey | null {
   // A whole key may itself look like a shorter one with a service tier, so the longest name of a class comes first.
   const whole = CLASS_OF_KEY.get(key);
   if (whole !== undefined) return { tokenClass: whole, aboveTokens: null, serviceTier: null };
+  if (key.length > MAX_KEY_CHARACTERS) return null;
   const [, name = '', thousands, suffix] = KEY.exec(key) ?? [];
   const tokenClass = CLASS_OF_KEY.get(name);
   if (tokenClass === undefined) return null;

@@ -17,6 +17,8 @@ export type CurrentRates = (
 export interface FeedNews {
   readonly source: string;
   readonly currentRates: CurrentRates;
+  /** The same of the pinned list alone: what our overlay corrects is no news when another list repeats it. */
+  readonly pinnedRates: CurrentRates | null;
   /** What the feed said the last time; null when it has not been asked before, or another feed was. */
   readonly before: SaidByModel | null;
   readonly after: SaidByModel;
@@ -97,10 +99,12 @@ interface ModelStep {
 
 function growModel(said: Said, own: readonly CardEntry[], news: FeedNews): ModelStep {
   const { nowMillis, lastFetchMillis } = news;
-  const beneathAt = (atMillis: number) => {
-    const current = news.currentRates(said.provider, said.model, atMillis * 1000);
-    return current === 'by_the_hour' ? null : current;
+  const ask = (rates: CurrentRates | null, atMillis: number) => {
+    const price = rates?.(said.provider, said.model, atMillis * 1000) ?? null;
+    return price === 'by_the_hour' ? null : price;
   };
+  const beneathAt = (atMillis: number) => ask(news.currentRates, atMillis);
+  const pinnedAt = (atMillis: number) => ask(news.pinnedRates, atMillis);
   const instants = [nowMillis, ...said.dated.map(({ fromMillis }) => fromMillis)].filter(
     (at) => at >= nowMillis,
   );
@@ -123,6 +127,7 @@ function growModel(said: Said, own: readonly CardEntry[], news: FeedNews): Model
         last: heldAt(last, nowMillis)?.price ?? null,
         layer: latest(own),
         beneath,
+        pinned: pinnedAt(nowMillis),
         isBeneathNew,
       },
       news.maxPriceFactor,
@@ -140,7 +145,14 @@ function growModel(said: Said, own: readonly CardEntry[], news: FeedNews): Model
     const beneath = beneathAt(future.fromMillis);
     const layer = latest([...own, ...cards]);
     const decision = decide(
-      { price: future.price, last: before?.price ?? null, layer, beneath, isBeneathNew: layer === null },
+      {
+        price: future.price,
+        last: before?.price ?? null,
+        layer,
+        beneath,
+        pinned: pinnedAt(future.fromMillis),
+        isBeneathNew: layer === null,
+      },
       news.maxPriceFactor,
     );
     if (decision.kind === 'disputed') return { cards, isKnown, isDisputed: true };
@@ -157,6 +169,7 @@ interface Question {
   /** The feed's own card that is in force. */
   readonly layer: CardPrice | null;
   readonly beneath: CardPrice | null;
+  readonly pinned: CardPrice | null;
   readonly isBeneathNew: boolean;
 }
 
@@ -169,11 +182,13 @@ type Decision =
  * Whether a price needs a card. Against what the feed said until then, every difference counts. Against the catalogue
  * only what the feed states counts, because no list states everything that another does.
  */
-function decide({ price, last, layer, beneath, isBeneathNew }: Question, maxPriceFactor: number): Decision {
+function decide(question: Question, maxPriceFactor: number): Decision {
+  const { price, last, layer, beneath, pinned, isBeneathNew } = question;
   if (last !== null && !isBeneathNew && samePrice(last, price)) return { kind: 'agreed' };
   const dropped = last === null ? [] : labelsOnlyIn(coarse(last), coarse(price));
   const current = layer ?? beneath;
   if (current !== null && agrees(price, current, dropped)) return { kind: 'agreed' };
+  if (layer === null && pinned !== null && agrees(price, pinned, dropped)) return { kind: 'agreed' };
   // Within its guards the feed is believed about what it said before. Its first word on a model is not proved by
   // anything, so it must not be far from what is known.
   const isFirstWord = last === null || layer === null;

@@ -155,6 +155,15 @@ describe('the first word of a feed', () => {
     expect(outcome.state.cards).toEqual([]);
   });
 
+  it('that repeats what our overlay corrects in the pinned list is no news', async () => {
+    const catalogue: Catalogue = { m: { rates: { input: '0.5', output: '1.5' } } };
+    const pinnedRates = knowing({ m: { rates: { input: '2', output: '10', cache_read: '0.2' } } });
+    const outcome = refreshed(await ask({ m: PLAIN }, { catalogue, pinnedRates }));
+    expect(outcome.state.cards).toEqual([]);
+    const dearer = refreshed(await ask({ m: { ...PLAIN, input_mtok: 3 } }, { catalogue, pinnedRates }));
+    expect(dearer.changed).toEqual(['openai/m']);
+  });
+
   it('that has a table for what was a factor has it in place of the factor', async () => {
     const list = {
       m: {

@@ -15,6 +15,8 @@ export interface RefreshRequest {
   readonly state: FeedState | null;
   readonly now: Date;
   readonly currentRates: CurrentRates;
+  /** Of the pinned list alone; without it, a feed that repeats a mistake of it undoes what our overlay corrects. */
+  readonly pinnedRates?: CurrentRates;
   readonly fetchBounds?: FetchBounds;
   readonly guardBounds?: GuardBounds;
   /** Guards that somebody has looked at and lets pass this once. */
@@ -89,6 +91,7 @@ export async function refreshFeed(request: RefreshRequest): Promise<RefreshOutco
   const { cards, ...changes } = growLayer({
     source,
     currentRates,
+    pinnedRates: request.pinnedRates ?? null,
     before,
     after,
     cards: state?.cards ?? [],
