@@ -41,6 +41,7 @@ describe('the pinned price list', () => {
       'projects/p/locations/us-east5/publishers/google/models/gemini-2.5-pro',
       'google/gemini-2.5-pro',
     ],
+    ['library', 'aws.bedrock', 'global.anthropic.claude-fable-5', 'aws/global.anthropic.claude-fable-5-v1:0'],
     ['exact', 'groq', 'openai/gpt-oss-120b', 'groq/openai/gpt-oss-120b'],
     [
       'exact',

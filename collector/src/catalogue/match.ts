@@ -4,13 +4,19 @@ import type { Clause, ListedModel } from './price-list.ts';
 
 /** Which model of a list a name means, or why that cannot be said. */
 export type ModelMatch =
-  | { readonly kind: 'model'; readonly id: string; readonly matchKind: MatchKind }
+  | Match
   | {
       readonly kind: 'none';
       readonly reason: 'unknown_model' | 'fuzzy_match';
       /** The models that the name is similar to, or that it could mean alike. */
       readonly candidates: readonly string[];
     };
+
+interface Match {
+  readonly kind: 'model';
+  readonly id: string;
+  readonly matchKind: MatchKind;
+}
 
 /** A price list made ready for lookups. All names are in lower case. */
 export interface IndexedList {
@@ -43,19 +49,24 @@ const UNKNOWN: ModelMatch = { kind: 'none', reason: 'unknown_model', candidates:
  * From the strongest evidence to the weakest; the first hit decides. A name that is only similar to a known one is
  * not priced: new models start with the names of old ones and cost something else.
  */
-export function matchModel(list: IndexedList, candidates: readonly string[]): ModelMatch {
+export function matchModel(
+  list: IndexedList,
+  candidates: readonly string[],
+  mayBe: (id: string) => boolean = () => true,
+): ModelMatch {
   for (const match of [matchId, matchSnapshot]) {
     for (const name of candidates) {
       const found = match(list, keyOf(name));
-      if (found !== null) return found;
+      if (found !== null && mayBe(found.id)) return found;
     }
   }
   let none = UNKNOWN;
   for (const name of candidates) {
     if (name.startsWith('ft:')) continue;
     const match = matchClauses(list, name);
-    if (match.kind === 'model') return match;
-    if (match.reason === 'fuzzy_match') none = match;
+    if (match.kind === 'model' && mayBe(match.id)) return match;
+    const similar = match.kind === 'model' ? [match.id] : match.candidates;
+    if (similar.length > 0) none = { kind: 'none', reason: 'fuzzy_match', candidates: similar };
   }
   return none;
 }
@@ -65,13 +76,13 @@ function keyOf(name: string): string {
   return name.startsWith('ft:') ? `ft:${name.split(':')[1] ?? ''}` : name;
 }
 
-function matchId({ ids, idByAlias }: IndexedList, name: string): ModelMatch | null {
+function matchId({ ids, idByAlias }: IndexedList, name: string): Match | null {
   if (ids.has(name)) return { kind: 'model', id: name, matchKind: 'exact' };
   const id = idByAlias.get(name);
   return id === undefined ? null : { kind: 'model', id, matchKind: 'alias' };
 }
 
-function matchSnapshot({ ids, idByAlias }: IndexedList, name: string): ModelMatch | null {
+function matchSnapshot({ ids, idByAlias }: IndexedList, name: string): Match | null {
   const stem = stemOfSnapshot(name);
   if (stem === null) return null;
   const id = ids.has(stem) ? stem : idByAlias.get(stem);
@@ -130,6 +141,7 @@ function literals(clause: Clause): readonly string[] {
   if ('or' in clause) return clause.or.flatMap(literals);
   if ('and' in clause) return clause.and.flatMap(literals);
   if ('starts_with' in clause) return [clause.starts_with];
+  if ('ends_with' in clause) return [clause.ends_with];
   return 'contains' in clause ? [clause.contains] : [];
 }
 

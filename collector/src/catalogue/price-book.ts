@@ -179,6 +179,7 @@ export class PriceBook {
     provider,
     name,
     candidates,
+    region,
   }: ModelName):
     | ({ readonly kind: 'model' } & Located)
     | { readonly kind: 'none'; readonly answer: PriceMatch } {
@@ -190,7 +191,8 @@ export class PriceBook {
     for (const list of known) {
       const index = this.#indexed.get(list);
       if (index === undefined) continue;
-      const match = matchModel(index, candidates);
+      // Bedrock sells globally for less: a price by region is no price of a global profile.
+      const match = matchModel(index, candidates, (id) => region !== 'global' || !id.startsWith('regional.'));
       if (match.kind === 'model') return { ...match, kind: 'model', list };
       if (similar.length === 0) similar = match.candidates.map((id) => ({ list, id }));
     }
