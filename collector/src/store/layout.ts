@@ -139,6 +139,36 @@ function setDetail(c: ReturnType<typeof detailColumns>, row: number, posting: Po
   c.digest.set(row, posting.digest);
 }
 
+/** What the price depends on besides. */
+function priceColumns(words: Words) {
+  return {
+    serviceTier: new WordColumn(words),
+    region: new WordColumn(words),
+    inferenceGeo: new WordColumn(words),
+    cacheWrite12h: new IntegerColumn(),
+    cacheReadAudio: new IntegerColumn(),
+    requests: new IntegerColumn(),
+    webSearches: new IntegerColumn(),
+    images: new IntegerColumn(),
+    milliseconds: new IntegerColumn(),
+    pages: new IntegerColumn(),
+  };
+}
+
+function setPrice(c: ReturnType<typeof priceColumns>, row: number, { metered: { usage } }: Posting): void {
+  const { modalities, units } = usage;
+  c.serviceTier.set(row, usage.serviceTier);
+  c.region.set(row, usage.region);
+  c.inferenceGeo.set(row, usage.inferenceGeo);
+  c.cacheWrite12h.set(row, usage.cacheWrite12h);
+  c.cacheReadAudio.set(row, modalities === null ? null : modalities.cacheReadAudio);
+  c.requests.set(row, units === null ? null : units.requests);
+  c.webSearches.set(row, units === null ? null : units.webSearches);
+  c.images.set(row, units === null ? null : units.images);
+  c.milliseconds.set(row, units === null ? null : units.milliseconds);
+  c.pages.set(row, units === null ? null : units.pages);
+}
+
 function revisionOf({ replaces }: Posting): number {
   return (replaces?.revision ?? 0) + 1;
 }
@@ -183,6 +213,10 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const creditStatus = new WordColumn(words);
   const rulesVersion = new WordColumn(words);
   const detail = detailColumns(words);
+  const prices = priceColumns(words);
+  const priceNote = new WordColumn(words);
+  const costKnownPart = new Decimal128Column();
+  const cardKey = new IntegerColumn();
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -198,11 +232,16 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       creditStatus,
       rulesVersion,
       ...Object.values(detail),
+      ...Object.values(prices),
+      priceNote,
+      costKnownPart,
+      cardKey,
     ],
     set(row, posting) {
       const { rating, charge } = posting.metered;
       setFact(fact, row, posting);
       setDetail(detail, row, posting);
+      setPrice(prices, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
       cost.set(row, rating.kind === 'priced' ? rating.cost : null);
       priceStatus.set(row, rating.status);
@@ -212,6 +251,9 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       credits.set(row, chargedCredits(posting.metered));
       creditStatus.set(row, charge.kind === 'charged' ? 'charged' : `${charge.kind}:${charge.reason}`);
       rulesVersion.set(row, posting.rulesVersion);
+      priceNote.set(row, null);
+      costKnownPart.set(row, null);
+      cardKey.set(row, null);
     },
   };
 }

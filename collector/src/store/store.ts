@@ -306,8 +306,8 @@ export class DuckDbStore implements LedgerStore {
         AND u.revision = r.revision
         AND u.event_time BETWEEN make_timestamptz(${earliest(times)}) AND make_timestamptz(${latest(times)})`;
       await this.writer.run(
-        `INSERT INTO ledger.superseded_usage
-         SELECT u.*, make_timestamptz($1::BIGINT * 1000)
+        `INSERT INTO ledger.superseded_usage BY NAME
+         SELECT u.*, make_timestamptz($1::BIGINT * 1000) AS superseded_at
          FROM ledger.usage_record u JOIN temp.replaced r ON ${isReplaced}`,
         [nowMillis],
       );

@@ -69,7 +69,19 @@ SELECT
   word[user_source] AS user_source,
   word[session_source] AS session_source,
   word[usage_class_source] AS usage_class_source,
-  revision
+  revision,
+  word[service_tier] AS service_tier,
+  word[region] AS region,
+  word[inference_geo] AS inference_geo,
+  cache_write_12h_tokens,
+  cache_read_audio_tokens,
+  requests,
+  web_searches,
+  images,
+  milliseconds,
+  pages,
+  word[price_note] AS price_note,
+  cost_known_part
 FROM ledger.usage_record, words;
 
 -- What was said of a span before more was known of its trace; `usage` has what holds now.
@@ -89,7 +101,10 @@ SELECT
   cost_usd,
   word[price_status] AS price_status,
   credits,
-  word[credit_status] AS credit_status
+  word[credit_status] AS credit_status,
+  word[service_tier] AS service_tier,
+  word[price_note] AS price_note,
+  cost_known_part
 FROM ledger.superseded_usage, words;
 
 CREATE OR REPLACE VIEW public.usage_hourly AS

@@ -79,7 +79,12 @@ describe('the view usage', () => {
       reportedCostUsd: '0.00227',
       cacheWrite5m: 11,
       cacheWrite1h: 12,
-      modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16, cacheReadAudio: null },
+      cacheWrite12h: 17,
+      serviceTier: 'flex',
+      region: 'eu',
+      inferenceGeo: 'us',
+      units: { requests: 1, webSearches: 2, images: 3, milliseconds: 4500, pages: 5 },
+      modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16, cacheReadAudio: 18 },
       supersededBy: '000000000000000000000000000000fe/00000000000000dc',
       cacheSemantics: 'declared',
       reasoningSemantics: 'table',
@@ -155,6 +160,18 @@ describe('the view usage', () => {
       session_source: 'span:session.id',
       usage_class_source: 'environment:deployment.environment.name',
       revision: '1',
+      service_tier: 'flex',
+      region: 'eu',
+      inference_geo: 'us',
+      cache_write_12h_tokens: '17',
+      cache_read_audio_tokens: '18',
+      requests: '1',
+      web_searches: '2',
+      images: '3',
+      milliseconds: '4500',
+      pages: '5',
+      price_note: null,
+      cost_known_part: null,
     });
   });
 
@@ -194,12 +211,14 @@ describe('the view usage', () => {
     const missing = Object.keys(row).filter((column) => row[column] === null);
     expect(missing.sort()).toEqual(
       (
-        'audio_input_tokens audio_output_tokens cache_read_tokens cache_semantics cache_write_1h_tokens ' +
-        'cache_write_5m_tokens cache_write_tokens cost_usd credits customer customer_source environment feature ' +
-        'feature_source gateway image_input_tokens image_output_tokens input_tokens model output_tokens ' +
-        'parent_span_id price_card price_match provider reasoning_semantics reasoning_tokens reported_cost_usd ' +
-        'request_id request_model response_id response_model service session_id session_source superseded_by ' +
-        'ttft_ms uncached_input_tokens usage_class_source usage_reason user_id user_source'
+        'audio_input_tokens audio_output_tokens cache_read_audio_tokens cache_read_tokens cache_semantics ' +
+        'cache_write_12h_tokens cache_write_1h_tokens cache_write_5m_tokens cache_write_tokens cost_known_part ' +
+        'cost_usd credits customer customer_source environment feature feature_source gateway image_input_tokens ' +
+        'image_output_tokens images inference_geo input_tokens milliseconds model output_tokens pages ' +
+        'parent_span_id price_card price_match price_note provider reasoning_semantics reasoning_tokens region ' +
+        'reported_cost_usd request_id request_model requests response_id response_model service service_tier ' +
+        'session_id session_source superseded_by ttft_ms uncached_input_tokens usage_class_source usage_reason ' +
+        'user_id user_source web_searches'
       ).split(' '),
     );
     expect(row.action_id).toBe(row.trace_id);
@@ -303,6 +322,9 @@ describe('the view corrections', () => {
       price_status: 'priced',
       credits: '5.000000',
       credit_status: 'charged',
+      service_tier: null,
+      price_note: null,
+      cost_known_part: null,
     };
     expect(await read(instance, 'FROM corrections ORDER BY revision')).toEqual([
       { ...before, customer: null, revision: '1', superseded_at: '2026-11-22T12:00:01Z' },

@@ -55,7 +55,30 @@ export function digest(usage: UsageRecord): number {
   addSource(hash, sources.userId);
   addSource(hash, sources.sessionId);
   addSource(hash, sources.usageClass);
+  addSaid(hash, usage);
   return hash.finish();
+}
+
+/**
+ * What came with prices: only what is said, so that a record without any of it has the digest that it had before, and
+ * what was decided then is no correction now.
+ */
+function addSaid(hash: Hash53, usage: UsageRecord): void {
+  const { serviceTier, region, inferenceGeo, cacheWrite12h, units } = usage;
+  if (serviceTier !== null) hash.text('service tier').text(serviceTier);
+  if (region !== null) hash.text('region').text(region);
+  if (inferenceGeo !== null) hash.text('inference geo').text(inferenceGeo);
+  if (cacheWrite12h !== null) hash.text('cache write 12h').number(cacheWrite12h);
+  const cacheReadAudio = usage.modalities?.cacheReadAudio ?? null;
+  if (cacheReadAudio !== null) hash.text('cache read audio').number(cacheReadAudio);
+  if (units === null) return;
+  hash
+    .text('units')
+    .number(units.requests)
+    .number(units.webSearches)
+    .number(units.images)
+    .number(units.milliseconds)
+    .number(units.pages);
 }
 
 function addSource(hash: Hash53, source: AttributionSource | null): void {

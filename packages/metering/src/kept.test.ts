@@ -50,7 +50,7 @@ describe('an observation that is kept', () => {
 
   it('is refused when a newer version has written it', () => {
     const kept = keep(observationOf());
-    expect(() => recall({ ...kept, shape: kept.shape.replace('[1,', '[2,') })).toThrow('version 2');
+    expect(() => recall({ ...kept, shape: kept.shape.replace('[2,', '[3,') })).toThrow('version 3');
   });
 });
 

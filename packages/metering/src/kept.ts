@@ -1,3 +1,5 @@
+import { NOT_SERVED } from './dialects/served.ts';
+import { NO_UNITS } from './dialects/units.ts';
 import { Hash53 } from './hash.ts';
 import { LABEL_FIELDS, type Label, type LabelField, type Labels } from './labels.ts';
 import type { Called, Observation, ObservedUsage } from './observation.ts';
@@ -19,11 +21,15 @@ export interface KeptObservation {
   readonly detail: string;
 }
 
-/** Raised when the order or the meaning of the values below changes; older versions stay readable. */
-const VERSION = 1;
+/**
+ * Raised when values are added or their meaning changes. Older versions stay readable; a program that does not know
+ * this one must not read it as if nothing had been added. Version 2 added `served` and `added`, at the ends.
+ */
+const VERSION = 2;
+const OLDEST_VERSION = 1;
 
 type ShapeValues = readonly [
-  version: typeof VERSION,
+  version: number,
   spanKind: number,
   status: Observation['status'],
   service: string | null,
@@ -43,6 +49,15 @@ type ShapeValues = readonly [
   usage: UsageShape | null,
   labelKeys: readonly (string | null)[],
   resourceLabels: Labels,
+  /** Null where the span says none of it; not there before version 2. */
+  served?: ServedValues | null,
+];
+
+type ServedValues = readonly [
+  responseTier: string | null,
+  requestTier: string | null,
+  region: string | null,
+  inferenceGeo: string | null,
 ];
 
 type UsageShape = readonly [
@@ -64,6 +79,8 @@ type DetailValues = readonly [
   usageReason?: string | null,
   /** The five classes, then the parts that only some emitters tell. */
   counts?: readonly (number | null)[] | null,
+  /** Cache writes of 12 hours, cached audio, then the units. Left out where the span tells none of them. */
+  added?: readonly (number | null)[],
 ];
 
 export function keep(observation: Observation): KeptObservation {
@@ -127,6 +144,10 @@ function hasShapeOf(one: Observation, other: Observation): boolean {
     one.called.gateway === other.called.gateway &&
     one.called.requestModel === other.called.requestModel &&
     one.called.responseModel === other.called.responseModel &&
+    one.called.responseTier === other.called.responseTier &&
+    one.called.requestTier === other.called.requestTier &&
+    one.called.region === other.called.region &&
+    one.called.inferenceGeo === other.called.inferenceGeo &&
     hasUsageShapeOf(one.usage, other.usage) &&
     LABEL_FIELDS.every((field) => one.labels[field]?.key === other.labels[field]?.key) &&
     areEqualLabels(one.resourceLabels, other.resourceLabels)
@@ -161,14 +182,15 @@ export function recall(kept: KeptObservation): Observation {
   const detail = JSON.parse(kept.detail) as DetailValues;
   const [version, spanKind, status, service, environment, scopeName, kind, why, operation, isCumulative] =
     shape;
-  if (version !== VERSION)
-    throw new Error(`an observation of version ${String(version)}; known is ${VERSION}`);
+  if (version < OLDEST_VERSION || version > VERSION)
+    throw new Error(`an observation of version ${version}; known are ${OLDEST_VERSION} to ${VERSION}`);
   const [, , , , , , , , , , dialect, dialectEvidence, provider, gateway, requestModel, responseModel] =
     shape;
-  const [, , , , , , , , , , , , , , , , failedUnanswered, usage, labelKeys, resourceLabels] = shape;
+  const [, , , , , , , , , , , , , , , , failedUnanswered, usage, labelKeys, resourceLabels, served] = shape;
+  const [responseTier = null, requestTier = null, region = null, inferenceGeo = null] = served ?? [];
   const [name, labelValues = [], timeToFirstTokenMicros = null, reportedCostUsd = null, responseId = null] =
     detail;
-  const [, , , , , requestId = null, answer = null, usageReason = null, counts = null] = detail;
+  const [, , , , , requestId = null, answer = null, usageReason = null, counts = null, added = []] = detail;
   const called: Called = {
     provider,
     gateway,
@@ -176,6 +198,10 @@ export function recall(kept: KeptObservation): Observation {
     responseModel,
     timeToFirstTokenMicros,
     reportedCostUsd,
+    responseTier,
+    requestTier,
+    region,
+    inferenceGeo,
   };
   return {
     traceId,
@@ -198,7 +224,7 @@ export function recall(kept: KeptObservation): Observation {
     dialect,
     dialectEvidence,
     called,
-    usage: usage === null ? null : usageOf(usage, usageReason, counts),
+    usage: usage === null ? null : usageOf(usage, usageReason, counts, added),
     failedUnanswered,
     responseId,
     requestId,
@@ -222,19 +248,41 @@ const NO_LINKS: readonly number[] = [];
  * count: a newer version may put it otherwise.
  */
 export function tellTheSame(one: Observation, other: Observation): boolean {
-  return facts(one) === facts(other);
+  return facts(one) === facts(other) && agree(laterFacts(one), laterFacts(other));
 }
 
-function facts({ why, dialect, dialectEvidence, usage, ...facts }: Observation): string {
-  const { tokens, cacheWrite5m, cacheWrite1h, modalities } = usage ?? NO_USAGE;
-  const { labels, resourceLabels, ...rest } = facts;
+type Fact = string | number | null;
+
+/** What is read since version 2. A copy that was kept before does not tell it, and contradicts no other by that. */
+function laterFacts({ called, usage }: Observation): readonly Fact[] {
+  const { responseTier, requestTier, region, inferenceGeo } = called;
+  return [responseTier, requestTier, region, inferenceGeo, ...(usage === null ? [] : addedOf(usage))];
+}
+
+function agree(one: readonly Fact[], other: readonly Fact[]): boolean {
+  return one.every((fact, index) => fact === null || (other[index] ?? fact) === fact);
+}
+
+function facts({ why, dialect, dialectEvidence, usage, called, ...facts }: Observation): string {
+  const { tokens, cacheWrite5m, cacheWrite1h } = usage ?? NO_USAGE;
+  const modalities = usage?.modalities ?? null;
+  const { labels, resourceLabels, ...others } = facts;
+  const rest = { ...others, called: { ...called, ...NOT_SERVED } };
   return JSON.stringify(
-    [rest, inOrder(labels), inOrder(resourceLabels), tokens, cacheWrite5m, cacheWrite1h, modalities],
+    [
+      rest,
+      inOrder(labels),
+      inOrder(resourceLabels),
+      tokens,
+      cacheWrite5m,
+      cacheWrite1h,
+      modalities === null ? null : { ...modalities, cacheReadAudio: null },
+    ],
     sortedKeys,
   );
 }
 
-const NO_USAGE = { tokens: null, cacheWrite5m: null, cacheWrite1h: null, modalities: null };
+const NO_USAGE = { tokens: null, cacheWrite5m: null, cacheWrite1h: null };
 
 function inOrder(labels: Labels): readonly (Label | null)[] {
   return LABEL_FIELDS.map((field) => labels[field] ?? null);
@@ -247,6 +295,8 @@ function sortedKeys(_key: string, value: unknown): unknown {
 
 function shapeOf(observation: Observation): ShapeValues {
   const { called, usage, labels } = observation;
+  const { responseTier, requestTier, region, inferenceGeo } = called;
+  const served: ServedValues = [responseTier, requestTier, region, inferenceGeo];
   return [
     VERSION,
     observation.spanKind,
@@ -270,6 +320,7 @@ function shapeOf(observation: Observation): ShapeValues {
       : [usage.status, usage.hasCounts, usage.cacheSemantics, usage.reasoningSemantics, usage.detail],
     LABEL_FIELDS.map((field) => labels[field]?.key ?? null),
     observation.resourceLabels,
+    served.some((value) => value !== null) ? served : null,
   ];
 }
 
@@ -287,7 +338,8 @@ function detailTextOf(observation: Observation): string {
   const ttft = called.timeToFirstTokenMicros;
   const ids = `${textJson(responseId)},${textJson(requestId)},${textJson(answer)}`;
   const counts = usage === null ? 'null' : `[${countsOf(usage).join(',')}]`;
-  return `[${textJson(name)},[${values}],${ttft},${textJson(called.reportedCostUsd)},${ids},${textJson(usage?.reason ?? null)},${counts}]`;
+  const added = usage === null ? '' : addedText(usage);
+  return `[${textJson(name)},[${values}],${ttft},${textJson(called.reportedCostUsd)},${ids},${textJson(usage?.reason ?? null)},${counts}${added}]`;
 }
 
 /** Everything that JSON writes as it is. */
@@ -314,11 +366,34 @@ function countsOf({ tokens, cacheWrite5m, cacheWrite1h, modalities }: ObservedUs
   return counts;
 }
 
+/** With the comma before it; nothing for most usages, which have none of it. */
+function addedText(usage: ObservedUsage): string {
+  const { cacheWrite12h, modalities, units } = usage;
+  if (cacheWrite12h === null && (modalities?.cacheReadAudio ?? null) === null && units === null) return '';
+  return `,${JSON.stringify(addedOf(usage))}`;
+}
+
+function addedOf({ cacheWrite12h, modalities, units }: ObservedUsage): readonly (number | null)[] {
+  const { requests, webSearches, images, milliseconds, pages } = units ?? NO_UNITS;
+  return [
+    cacheWrite12h,
+    modalities?.cacheReadAudio ?? null,
+    requests,
+    webSearches,
+    images,
+    milliseconds,
+    pages,
+  ];
+}
+
 function usageOf(
   [status, hasCounts, cacheSemantics, reasoningSemantics, detail]: UsageShape,
   reason: string | null,
   counts: readonly (number | null)[] | null,
+  added: readonly (number | null)[],
 ): ObservedUsage {
+  const [cacheWrite12h = null, cacheReadAudio = null, ...pieces] = added;
+  const [requests = null, webSearches = null, images = null, milliseconds = null, pages = null] = pieces;
   const [uncachedInput = null, cacheRead = null, cacheWrite = null, visibleOutput = null, reasoning = null] =
     counts ?? [];
   const [, , , , , cacheWrite5m = null, cacheWrite1h = null] = counts ?? [];
@@ -343,8 +418,10 @@ function usageOf(
     reasoningSemantics,
     cacheWrite5m,
     cacheWrite1h,
-    modalities: hasModalities
-      ? { audioInput, audioOutput, imageInput, imageOutput, cacheReadAudio: null }
+    cacheWrite12h,
+    modalities: hasModalities ? { audioInput, audioOutput, imageInput, imageOutput, cacheReadAudio } : null,
+    units: pieces.some((value) => value !== null)
+      ? { requests, webSearches, images, milliseconds, pages }
       : null,
     detail,
   };

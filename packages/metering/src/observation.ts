@@ -2,6 +2,7 @@ import type { PartKind } from './dialects/dialect.ts';
 import type { Labels } from './labels.ts';
 import type {
   CallStatus,
+  ConsumedUnits,
   ModalityTokens,
   Operation,
   SemanticsLevel,
@@ -62,19 +63,27 @@ export interface Called {
   readonly responseModel: string | null;
   readonly timeToFirstTokenMicros: number | null;
   readonly reportedCostUsd: string | null;
+  /** The service tier that the response names, and the one that was asked for, as sent. */
+  readonly responseTier: string | null;
+  readonly requestTier: string | null;
+  readonly region: string | null;
+  readonly inferenceGeo: string | null;
 }
 
 export interface ObservedUsage {
   readonly status: UsageStatus;
   readonly reason: string | null;
   readonly tokens: TokenClasses | null;
-  /** The span has an input or an output count, if only one of them. */
+  /** The span has an input or an output count, if only one of them; or pieces that are a usage without tokens. */
   readonly hasCounts: boolean;
   readonly cacheSemantics: SemanticsLevel | null;
   readonly reasoningSemantics: SemanticsLevel | null;
   readonly cacheWrite5m: number | null;
   readonly cacheWrite1h: number | null;
+  readonly cacheWrite12h: number | null;
   readonly modalities: ModalityTokens | null;
+  /** Only what is charged for (`dialects/units.ts`). */
+  readonly units: ConsumedUnits | null;
   /** How many of the optional parts the span tells (0 to 5): of two accounts of one call, the richer counts. */
   readonly detail: number;
 }

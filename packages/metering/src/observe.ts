@@ -14,6 +14,7 @@ import {
 } from './dialects/common.ts';
 import type { Dialect, Part } from './dialects/dialect.ts';
 import { type Recognised, recognise } from './dialects/recognise.ts';
+import { NOT_SERVED, servedBy } from './dialects/served.ts';
 import { DIALECTS } from './dialects/table.ts';
 import { firstLabel, label } from './label.ts';
 import {
@@ -177,6 +178,7 @@ const NOTHING_CALLED: Called = {
   responseModel: null,
   timeToFirstTokenMicros: null,
   reportedCostUsd: null,
+  ...NOT_SERVED,
 };
 
 const PLAIN: Said = {
@@ -226,6 +228,7 @@ function calledBy(span: Span, seen: Readable, dialect: Dialect): Called {
     dialect.provider?.(span) ?? statedProvider(seen),
     response ?? request,
   );
+  const served = servedBy(seen, request, dialect.served?.(span) ?? null);
   return {
     provider,
     gateway,
@@ -233,6 +236,10 @@ function calledBy(span: Span, seen: Readable, dialect: Dialect): Called {
     responseModel: response,
     timeToFirstTokenMicros: timeToFirstTokenMicros(seen),
     reportedCostUsd: reportedCost(seen) ?? dialect.reportedCostUsd?.(span) ?? null,
+    responseTier: served.responseTier,
+    requestTier: served.requestTier,
+    region: served.region,
+    inferenceGeo: served.inferenceGeo,
   };
 }
 

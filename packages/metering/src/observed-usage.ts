@@ -6,6 +6,7 @@ import {
   usageSource,
 } from './dialects/common.ts';
 import { type CalledModel, type Dialect, type Part, UNKNOWN_PLACEMENTS } from './dialects/dialect.ts';
+import { chargedUnits, declaredUnits, isUsageByPiece, joinedUnits } from './dialects/units.ts';
 import type { Called, ObservedUsage } from './observation.ts';
 import { answersWithoutOutput } from './operation.ts';
 import type { Span } from './span.ts';
@@ -19,7 +20,14 @@ export function usageOf(
   part: Part,
   { provider, requestModel: asked, responseModel: answered }: Called,
 ): ObservedUsage {
-  const counts = countsOf(span, readable, dialect);
+  const sent = countsOf(span, readable, dialect);
+  const countsTokens = (sent.input ?? 0) + (sent.output ?? 0) > 0;
+  const stated = chargedUnits(sent.units, countsTokens);
+  const own = declaredUnits(readable);
+  const units = own.kind === 'counted' ? joinedUnits(own.units, stated) : stated;
+  const counts = { ...sent, units };
+  if (own.kind === 'unreadable') return observedUsage(invalid(own.reason), counts);
+
   const declared = usageSource(readable);
   // Zeros that stand beside this word are no counts.
   if (declared === 'missing')
@@ -33,6 +41,11 @@ export function usageOf(
   const guess = dialect.guess?.(span, called, counts) ?? null;
   if (guess?.status === 'missing') return observedUsage(missing(guess.reason), counts);
 
+  if (!countsTokens && isUsageByPiece(units, part.operation)) {
+    const usage = { ...observedUsage(NO_TOKENS_CHARGED, counts), hasCounts: true };
+    return declared === 'estimated' ? { ...usage, status: 'estimated' } : usage;
+  }
+
   const resolved = resolveTokens(counts, answersWithoutOutput(part.operation), () => {
     const { cached, reasoning } = dialect.placements?.(span, called) ?? UNKNOWN_PLACEMENTS;
     return { declaredInclusive: isDeclaredInclusive(readable), cached, reasoning };
@@ -40,6 +53,18 @@ export function usageOf(
   const usage = observedUsage(resolved, counts);
   const isEstimated = usage.status === 'reported' && (declared === 'estimated' || guess !== null);
   return isEstimated ? { ...usage, status: 'estimated', reason: guess?.reason ?? usage.reason } : usage;
+}
+
+/** Of a call that is charged by the piece alone. */
+const NO_TOKENS_CHARGED: ResolvedTokens = {
+  status: 'reported',
+  tokens: { uncachedInput: 0, cacheRead: 0, cacheWrite: 0, visibleOutput: 0, reasoning: 0 },
+  reason: null,
+  semantics: { cache: null, reasoning: null },
+};
+
+function invalid(reason: string): ResolvedTokens {
+  return { status: 'invalid', tokens: null, reason };
 }
 
 function missing(reason: string): ResolvedTokens {
@@ -58,7 +83,9 @@ export function observedUsage(resolved: ResolvedTokens, counts: SpanCounts): Obs
     reasoningSemantics: semantics.reasoning,
     cacheWrite5m: counts.cacheWrite5m,
     cacheWrite1h: counts.cacheWrite1h,
+    cacheWrite12h: counts.cacheWrite12h,
     modalities: counts.modalities,
+    units: counts.units,
     detail: detailOf(counts),
   };
 }
@@ -84,30 +111,30 @@ function preferring(own: Partial<SpanCounts>, common: SpanCounts): SpanCounts {
     toolPrompt: own.toolPrompt ?? common.toolPrompt,
     cacheWrite5m: own.cacheWrite5m ?? common.cacheWrite5m,
     cacheWrite1h: own.cacheWrite1h ?? common.cacheWrite1h,
+    cacheWrite12h: own.cacheWrite12h ?? common.cacheWrite12h,
     modalities: own.modalities ?? common.modalities,
+    units: joinedUnits(own.units ?? null, common.units),
   };
 }
 
-/** The two parts of the cache writes are the whole of them. */
+/** The parts of the cache writes are the whole of them. */
 function withWholeCacheWrite(counts: SpanCounts): SpanCounts {
-  const { cacheWrite, cacheWrite5m, cacheWrite1h } = counts;
-  if (cacheWrite !== null || (cacheWrite5m === null && cacheWrite1h === null)) return counts;
-  return { ...counts, cacheWrite: (cacheWrite5m ?? 0) + (cacheWrite1h ?? 0) };
+  const { cacheWrite, cacheWrite5m, cacheWrite1h, cacheWrite12h } = counts;
+  if (cacheWrite !== null || !tellsLifetimes(counts)) return counts;
+  return { ...counts, cacheWrite: (cacheWrite5m ?? 0) + (cacheWrite1h ?? 0) + (cacheWrite12h ?? 0) };
 }
 
-function detailOf({
-  cacheRead,
-  cacheWrite,
-  reasoning,
-  cacheWrite5m,
-  cacheWrite1h,
-  modalities,
-}: SpanCounts): number {
+function tellsLifetimes({ cacheWrite5m, cacheWrite1h, cacheWrite12h }: SpanCounts): boolean {
+  return cacheWrite5m !== null || cacheWrite1h !== null || cacheWrite12h !== null;
+}
+
+function detailOf(counts: SpanCounts): number {
+  const { cacheRead, cacheWrite, reasoning, modalities } = counts;
   return (
     (cacheRead === null ? 0 : 1) +
     (cacheWrite === null ? 0 : 1) +
     (reasoning === null ? 0 : 1) +
-    (cacheWrite5m === null && cacheWrite1h === null ? 0 : 1) +
+    (tellsLifetimes(counts) ? 1 : 0) +
     (modalities === null ? 0 : 1)
   );
 }

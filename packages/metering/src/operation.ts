@@ -17,6 +17,7 @@ const WORDS: { readonly [Kind in 'call' | 'container' | 'tool' | 'zero_rated' | 
     ['speech', 'audio', 'speech', 'text_to_speech'],
     ['transcription', 'transcription', 'speech_to_text'],
     ['realtime', 'realtime'],
+    ['other', 'ocr', 'video', 'video_generation', 'generate_videos'],
   ],
   container: [
     ['agent', 'invoke_agent', 'agent.run', 'agent_call', 'handle_conversation_turn'],

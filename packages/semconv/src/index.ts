@@ -19,6 +19,14 @@ export const SPANLEDGER_USAGE_SOURCE = 'spanledger.usage.source';
 /** How the call ended for metering: `complete`, `aborted` or `error`. */
 export const SPANLEDGER_USAGE_STATE = 'spanledger.usage.state';
 
+/**
+ * What the call is charged by where that is not tokens: `request`, `web_search`, `image`, `second` (of audio or video)
+ * or `page`. For apps that report a unit themselves; `spanledger.usage.quantity` says how many.
+ */
+export const SPANLEDGER_USAGE_UNIT = 'spanledger.usage.unit';
+/** How many of `spanledger.usage.unit`: a number, or a decimal as text. Only seconds may have a fraction. */
+export const SPANLEDGER_USAGE_QUANTITY = 'spanledger.usage.quantity';
+
 export const USER_ID = 'user.id';
 export const SESSION_ID = 'session.id';
 export const ERROR_TYPE = 'error.type';
@@ -53,7 +61,9 @@ export const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS = 'gen_ai.usage.cache_crea
 export const GEN_AI_USAGE_REASONING_OUTPUT_TOKENS = 'gen_ai.usage.reasoning.output_tokens';
 export const GEN_AI_USAGE_REASONING_TOKENS = 'gen_ai.usage.reasoning_tokens';
 
+/** Which tier was asked for: often `auto`. */
 export const OPENAI_REQUEST_SERVICE_TIER = 'openai.request.service_tier';
+/** Which tier served the call: the one that is charged. */
 export const OPENAI_RESPONSE_SERVICE_TIER = 'openai.response.service_tier';
 export const SERVER_ADDRESS = 'server.address';
 export const SERVER_PORT = 'server.port';

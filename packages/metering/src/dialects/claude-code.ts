@@ -1,6 +1,10 @@
+import { label } from '../label.ts';
 import { count } from '../tokens.ts';
 import { call, container, type Dialect, other, tool } from './dialect.ts';
+import { tierOf } from './served.ts';
 
+/** `fast` or `normal`. */
+const SPEED = 'speed';
 const KEYS = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creation_tokens'];
 
 /**
@@ -9,7 +13,7 @@ const KEYS = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creat
  */
 export const claudeCode: Dialect = {
   name: 'claude-code',
-  attributes: KEYS,
+  attributes: [...KEYS, SPEED],
   clues: 'any',
   recognise: ({ name }) => (name.startsWith('claude_code.') ? `span name ${name}` : null),
   part: ({ name }) => {
@@ -27,4 +31,5 @@ export const claudeCode: Dialect = {
   }),
   placements: () => ({ cached: 'beside', reasoning: 'inside' }),
   provider: () => 'anthropic',
+  served: ({ attributes }) => ({ responseTier: tierOf(null, label(attributes.get(SPEED))) }),
 };

@@ -17,32 +17,24 @@ import {
   GEN_AI_USAGE_REASONING_TOKENS,
   SPANLEDGER_USAGE_SOURCE,
 } from '@spanledger/semconv';
-import { MICROS_PER_MILLI, MICROS_PER_SECOND, microsOf } from '../duration.ts';
-import { firstLabel } from '../label.ts';
-import type { Attributes } from '../span.ts';
-import { firstCount, type ReportedCounts } from '../tokens.ts';
-import type { ModalityTokens } from '../usage.ts';
+import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../duration.ts';
+import type { ReportedCounts } from '../tokens.ts';
+import type { ConsumedUnits, ModalityTokens } from '../usage.ts';
+import {
+  ALL_READINGS,
+  countOf,
+  durationOf,
+  isTold,
+  labelOf,
+  newBit,
+  type Readable,
+  type Reading,
+  reading,
+  readingUnder,
+} from './reading.ts';
+import { statedUnits } from './units.ts';
 
-/** One number or name that spans can tell, under any of these keys, in order of precedence. */
-interface Reading {
-  readonly keys: readonly string[];
-  /** Its own among all readings, so that a number can say which of them are worth a look. */
-  readonly bit: number;
-}
-
-const ALL: Reading[] = [];
-
-function reading(...keys: readonly string[]): Reading {
-  const made = { keys, bit: 1 << ALL.length };
-  ALL.push(made);
-  return made;
-}
-
-/** What there is to read: the attributes, and the bits of the readings of which a key is among them. */
-export interface Readable {
-  readonly attributes: Attributes;
-  readonly readings: number;
-}
+export type { Readable } from './reading.ts';
 
 /**
  * The names that mean the same wherever they occur, over all dialects, in order of precedence: newest convention
@@ -115,25 +107,68 @@ const TOTAL = reading(
   'ai.usage.totalTokens',
 );
 const TOOL_PROMPT = reading('gen_ai.usage.tool_use_prompt_tokens');
-const CACHE_WRITE_5M = reading('anthropic.usage.cache_creation.ephemeral_5m_input_tokens');
-const CACHE_WRITE_1H = reading('anthropic.usage.cache_creation.ephemeral_1h_input_tokens');
 
-const AUDIO_INPUT = reading(
+/** How long the parts of the cache writes are kept. */
+const LIFETIMES = newBit();
+const CACHE_WRITE_5M = readingUnder(
+  LIFETIMES,
+  'anthropic.usage.cache_creation.ephemeral_5m_input_tokens',
+  'gen_ai.usage.cache_creation.ephemeral_5m_input_tokens',
+  'gen_ai.usage.cache_creation_5m.input_tokens',
+);
+const CACHE_WRITE_1H = readingUnder(
+  LIFETIMES,
+  'anthropic.usage.cache_creation.ephemeral_1h_input_tokens',
+  'gen_ai.usage.cache_creation.ephemeral_1h_input_tokens',
+  'gen_ai.usage.cache_creation_1h.input_tokens',
+);
+const CACHE_WRITE_12H = readingUnder(
+  LIFETIMES,
+  'anthropic.usage.cache_creation.ephemeral_12h_input_tokens',
+  'gen_ai.usage.cache_creation.ephemeral_12h_input_tokens',
+  'gen_ai.usage.cache_creation_12h.input_tokens',
+);
+
+const MODALITIES = newBit();
+const AUDIO_INPUT = readingUnder(
+  MODALITIES,
   'gen_ai.usage.audio.input_tokens',
   'gen_ai.usage.input_audio_tokens',
   'gen_ai.usage.audio_input_tokens',
   'llm.token_count.prompt_details.audio',
+  'gen_ai.usage.prompt_tokens_details.audio_tokens',
+  'gen_ai.usage.prompt_tokens_details.audio',
   'gen_ai.usage.details.input_audio_tokens',
 );
-const AUDIO_OUTPUT = reading(
+const AUDIO_OUTPUT = readingUnder(
+  MODALITIES,
   'gen_ai.usage.audio.output_tokens',
   'gen_ai.usage.output_audio_tokens',
   'gen_ai.usage.audio_output_tokens',
   'llm.token_count.completion_details.audio',
+  'gen_ai.usage.completion_tokens_details.audio_tokens',
+  'gen_ai.usage.completion_tokens_details.audio',
   'gen_ai.usage.details.output_audio_tokens',
 );
-const IMAGE_INPUT = reading('gen_ai.usage.image.input_tokens');
-const IMAGE_OUTPUT = reading('gen_ai.usage.image.output_tokens');
+const IMAGE_INPUT = readingUnder(
+  MODALITIES,
+  'gen_ai.usage.image.input_tokens',
+  'gen_ai.usage.input_image_tokens',
+  'gen_ai.usage.details.input_image_tokens',
+);
+const IMAGE_OUTPUT = readingUnder(
+  MODALITIES,
+  'gen_ai.usage.image.output_tokens',
+  'gen_ai.usage.output_image_tokens',
+  'gen_ai.usage.details.output_image_tokens',
+);
+const CACHE_READ_AUDIO = readingUnder(
+  MODALITIES,
+  'gen_ai.usage.audio.cache_read.input_tokens',
+  'gen_ai.usage.cache_audio_read_tokens',
+  'gen_ai.usage.input_cached_audio_tokens',
+  'gen_ai.usage.details.cache_audio_read_tokens',
+);
 
 const PROVIDER = reading(
   GEN_AI_PROVIDER_NAME,
@@ -179,16 +214,17 @@ const DECLARED_SEMANTICS = reading('gen_ai.token.semantics');
 const USAGE_SOURCE = reading(SPANLEDGER_USAGE_SOURCE);
 const ERROR = reading(ERROR_TYPE);
 
-/** All of the above, and nothing else. */
-export const READINGS: readonly Reading[] = ALL;
+/** All that this file, `served.ts` and `units.ts` read. */
+export const READINGS: readonly Reading[] = ALL_READINGS;
 
-if (READINGS.length > 32) throw new Error('a set of readings has no more bits');
-
-/** Counts of one span, with the parts that are only informational. */
+/** Counts of one span, with their finer parts and what is counted beside tokens. */
 export interface SpanCounts extends ReportedCounts {
   readonly cacheWrite5m: number | null;
   readonly cacheWrite1h: number | null;
+  readonly cacheWrite12h: number | null;
   readonly modalities: ModalityTokens | null;
+  /** As the emitter's names tell them; whether they are what is charged for is for `units.ts` to say. */
+  readonly units: ConsumedUnits | null;
 }
 
 export function commonCounts(from: Readable): SpanCounts {
@@ -203,7 +239,9 @@ export function commonCounts(from: Readable): SpanCounts {
     toolPrompt: countOf(from, TOOL_PROMPT),
     cacheWrite5m: countOf(from, CACHE_WRITE_5M),
     cacheWrite1h: countOf(from, CACHE_WRITE_1H),
+    cacheWrite12h: countOf(from, CACHE_WRITE_12H),
     modalities: modalities(from),
+    units: statedUnits(from),
   };
 }
 
@@ -212,16 +250,14 @@ export function hasCounts(from: Readable): boolean {
   return countOf(from, INPUT) !== null || countOf(from, OUTPUT) !== null;
 }
 
-const ANY_MODALITY = AUDIO_INPUT.bit | AUDIO_OUTPUT.bit | IMAGE_INPUT.bit | IMAGE_OUTPUT.bit;
-
 function modalities(from: Readable): ModalityTokens | null {
-  if ((from.readings & ANY_MODALITY) === 0) return null;
+  if (!isTold(from, MODALITIES)) return null;
   const found = {
     audioInput: countOf(from, AUDIO_INPUT),
     audioOutput: countOf(from, AUDIO_OUTPUT),
     imageInput: countOf(from, IMAGE_INPUT),
     imageOutput: countOf(from, IMAGE_OUTPUT),
-    cacheReadAudio: null,
+    cacheReadAudio: countOf(from, CACHE_READ_AUDIO),
   };
   return Object.values(found).some((value) => value !== null) ? found : null;
 }
@@ -242,25 +278,4 @@ export function timeToFirstTokenMicros(from: Readable): number | null {
     durationOf(from, FIRST_CHUNK_SECONDS, MICROS_PER_SECOND) ??
     durationOf(from, FIRST_CHUNK_MILLIS, MICROS_PER_MILLI)
   );
-}
-
-function countOf({ attributes, readings }: Readable, { bit, keys }: Reading): number | null {
-  return (readings & bit) === 0 ? null : firstCount(attributes, keys);
-}
-
-function labelOf({ attributes, readings }: Readable, { bit, keys }: Reading): string | null {
-  return (readings & bit) === 0 ? null : firstLabel(attributes, keys);
-}
-
-function durationOf(
-  { attributes, readings }: Readable,
-  { bit, keys }: Reading,
-  microsPerUnit: number,
-): number | null {
-  if ((readings & bit) === 0) return null;
-  for (const key of keys) {
-    const micros = microsOf(attributes.get(key), microsPerUnit);
-    if (micros !== null) return micros;
-  }
-  return null;
 }

@@ -2,6 +2,7 @@ import type { Span } from '../span.ts';
 import type { Placement } from '../tokens.ts';
 import type { Operation } from '../usage.ts';
 import type { SpanCounts } from './common.ts';
+import type { Served } from './served.ts';
 
 /**
  * How one family of emitters writes model calls down. A dialect says how its spans are recognised and in what it
@@ -39,6 +40,8 @@ export interface Dialect {
   /** The provider began to answer, as far as only this dialect can tell. */
   hasAnswered?(span: Span): boolean;
   reportedCostUsd?(span: Span): string | null;
+  /** Tier, region and geo where they stand elsewhere than under the common names. They win over those. */
+  served?(span: Span): Partial<Served> | null;
 }
 
 /** Which model of which provider, as far as the span tells; the model in lower case. */

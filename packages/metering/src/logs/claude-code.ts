@@ -1,5 +1,6 @@
 import { SERVICE_NAME } from '@spanledger/semconv';
 import { formatDecimal, parseDecimal } from '../amount.ts';
+import { tierOf } from '../dialects/served.ts';
 import { MICROS_PER_MILLI, microsOf } from '../duration.ts';
 import { label } from '../label.ts';
 import { providerOfModel } from '../provider.ts';
@@ -31,6 +32,7 @@ export const claudeCode: LogDialect = {
     'request_id',
     'client_request_id',
   ],
+  alsoReads: ['speed'],
   read: (record) => {
     if (!isApiRequest(record)) return null;
     const { attributes } = record;
@@ -53,6 +55,7 @@ export const claudeCode: LogDialect = {
       requestId: requestId ?? label(attributes.get('client_request_id')),
       durationMicros: microsOf(attributes.get('duration_ms'), MICROS_PER_MILLI),
       reportedCostUsd: costUsd(attributes),
+      serviceTier: tierOf(null, label(attributes.get('speed'))),
       hasFailed: false,
     };
   },

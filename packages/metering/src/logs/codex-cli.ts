@@ -46,6 +46,7 @@ export const codexCli: LogDialect = {
       requestId: null,
       durationMicros: null,
       reportedCostUsd: null,
+      serviceTier: null,
       hasFailed: label(attributes.get('error.message')) !== null,
     };
   },

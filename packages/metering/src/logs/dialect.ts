@@ -12,6 +12,8 @@ export interface LogDialect {
    * added here changes the identity of the events that carry it: one that is sent both before and after counts twice.
    */
   readonly attributes: readonly string[];
+  /** What it looks at since later versions, and what therefore is no part of that identity. */
+  readonly alsoReads?: readonly string[];
   /** The call that the record tells of; null for every other record. */
   read(record: LogRecord): CallEvent | null;
 }
@@ -33,6 +35,8 @@ export interface CallEvent {
   readonly durationMicros: number | null;
   /** What the tool says the call cost in USD: an exact decimal, by its own price list, never an invoice. */
   readonly reportedCostUsd: string | null;
+  /** As the tool says it; null where it does not. */
+  readonly serviceTier: string | null;
   readonly hasFailed: boolean;
 }
 

@@ -43,6 +43,7 @@ export const geminiCli: LogDialect = {
       requestId: null,
       durationMicros: microsOf(attributes.get('duration_ms'), MICROS_PER_MILLI),
       reportedCostUsd: null,
+      serviceTier: null,
       hasFailed: false,
     };
   },

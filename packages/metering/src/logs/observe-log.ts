@@ -1,3 +1,4 @@
+import { NOT_SERVED } from '../dialects/served.ts';
 import type { Labels } from '../labels.ts';
 import { look } from '../meaning.ts';
 import type { Observation, ObservedUsage } from '../observation.ts';
@@ -15,7 +16,7 @@ export function logAttributesRead(settings: ObserveSettings): readonly string[] 
     ...new Set([
       EVENT_NAME,
       ...EVENT_KEYS,
-      ...LOG_DIALECTS.flatMap(({ attributes }) => attributes),
+      ...LOG_DIALECTS.flatMap(({ attributes, alsoReads = [] }) => [...attributes, ...alsoReads]),
       ...settings.labels.attributes,
     ]),
   ];
@@ -78,6 +79,8 @@ function observationOf(
       responseModel: null,
       timeToFirstTokenMicros: null,
       reportedCostUsd: event.reportedCostUsd,
+      ...NOT_SERVED,
+      responseTier: event.serviceTier,
     },
     usage: usageOf(event),
     // The event is written when an answer has come; what failed without one has another event.
@@ -92,9 +95,17 @@ function observationOf(
 
 const UNSPECIFIED_KIND = 0;
 
+const NO_FINER_COUNTS = {
+  cacheWrite5m: null,
+  cacheWrite1h: null,
+  cacheWrite12h: null,
+  modalities: null,
+  units: null,
+};
+
 function usageOf({ counts, placements }: CallEvent): ObservedUsage {
   const resolved = resolveTokens(counts, false, () => ({ declaredInclusive: false, ...placements }));
-  return observedUsage(resolved, { ...counts, cacheWrite5m: null, cacheWrite1h: null, modalities: null });
+  return observedUsage(resolved, { ...counts, ...NO_FINER_COUNTS });
 }
 
 /**

@@ -41,9 +41,9 @@ export function usageRecord(
     gateway: called.gateway,
     requestModel: called.requestModel,
     responseModel: called.responseModel,
-    serviceTier: null,
-    region: null,
-    inferenceGeo: null,
+    serviceTier: called.responseTier ?? called.requestTier,
+    region: called.region,
+    inferenceGeo: called.inferenceGeo,
     operation: observation.operation,
     responseId: observation.responseId ?? firstOf(others, (other) => other.responseId),
     requestId: observation.requestId ?? firstOf(others, (other) => other.requestId),
@@ -56,9 +56,10 @@ export function usageRecord(
     reasoningSemantics: usage?.reasoningSemantics ?? null,
     cacheWrite5m: usage?.cacheWrite5m ?? null,
     cacheWrite1h: usage?.cacheWrite1h ?? null,
-    cacheWrite12h: null,
+    cacheWrite12h: usage?.cacheWrite12h ?? null,
     modalities: usage?.modalities ?? null,
-    units: null,
+    // Pieces are counted beside the tokens of any account, so that another may tell them.
+    units: usage?.units ?? firstOf(others, (other) => other.usage?.units ?? null),
 
     billingRole: role.role,
     roleReason: role.reason,
@@ -84,6 +85,10 @@ function calledFrom({ called }: Observation, others: readonly Node[]): Called {
     responseModel: called.responseModel ?? first('responseModel'),
     timeToFirstTokenMicros: called.timeToFirstTokenMicros ?? first('timeToFirstTokenMicros'),
     reportedCostUsd: called.reportedCostUsd ?? first('reportedCostUsd'),
+    responseTier: called.responseTier ?? first('responseTier'),
+    requestTier: called.requestTier ?? first('requestTier'),
+    region: called.region ?? first('region'),
+    inferenceGeo: called.inferenceGeo ?? first('inferenceGeo'),
   };
 }
 
