@@ -273,7 +273,14 @@ describe('a commit that fails', () => {
 describe('a correction', () => {
   it('moves the record before it, whole, to the superseded ones', async () => {
     const { store } = await aStore();
-    const first = aPosting({ requestId: 'req_1', feature: 'search' });
+    const first = aPosting({
+      requestId: 'req_1',
+      feature: 'search',
+      serviceTier: 'flex',
+      region: 'eu',
+      cacheWrite12h: 7,
+      units: { requests: 1, webSearches: 2, images: 3, milliseconds: 4, pages: 5 },
+    });
     store.post(first);
     await commitAt(store, 1);
     const columns = (table: string) =>

@@ -18,6 +18,23 @@ export function jsonObject(value: AttributeValue | undefined): JsonObject | null
   return isObject(parsed) ? parsed : null;
 }
 
+let recentText = '';
+let recentObject: JsonObject | null = null;
+
+/** The same for long texts of which several things are asked one after the other: the last one is parsed once. */
+export function recentJsonObject(text: string): JsonObject | null {
+  if (text !== recentText) {
+    recentObject = jsonObject(text);
+    recentText = text;
+  }
+  return recentObject;
+}
+
+/** The same, parsed only where a word stands in the text without which nothing would be found. */
+export function jsonWith(word: string, value: AttributeValue | undefined): JsonObject | null {
+  return typeof value === 'string' && value.includes(word) ? jsonObject(value) : null;
+}
+
 /** The list that an attribute holds, as an OTLP array or as JSON text. */
 export function jsonList(value: AttributeValue | undefined): readonly (Json | AttributeValue)[] | null {
   if (typeof value === 'object') return value;

@@ -117,10 +117,10 @@ function preferring(own: Partial<SpanCounts>, common: SpanCounts): SpanCounts {
   };
 }
 
-/** The parts of the cache writes are the whole of them. */
+/** The parts of the cache writes are the whole of them, also where an emitter left the whole at none to not count twice. */
 function withWholeCacheWrite(counts: SpanCounts): SpanCounts {
   const { cacheWrite, cacheWrite5m, cacheWrite1h, cacheWrite12h } = counts;
-  if (cacheWrite !== null || !tellsLifetimes(counts)) return counts;
+  if ((cacheWrite ?? 0) > 0 || !tellsLifetimes(counts)) return counts;
   return { ...counts, cacheWrite: (cacheWrite5m ?? 0) + (cacheWrite1h ?? 0) + (cacheWrite12h ?? 0) };
 }
 

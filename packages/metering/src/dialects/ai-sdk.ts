@@ -1,11 +1,13 @@
-import { at, type JsonObject, jsonObject, scalar } from '../json.ts';
+import { at, type JsonObject, recentJsonObject, scalar } from '../json.ts';
 import { label } from '../label.ts';
 import { reportsCacheBeside } from '../provider.ts';
 import type { Attributes, Span } from '../span.ts';
 import { count } from '../tokens.ts';
 import type { Operation } from '../usage.ts';
+import { anthropicParts, textAt } from './body.ts';
 import type { SpanCounts } from './common.ts';
 import { call, container, type Dialect, type Part, tool } from './dialect.ts';
+import { geoOf, type Served, tierOf } from './served.ts';
 
 const OPERATION_ID = 'ai.operationId';
 const OPERATION_NAME = 'operation.name';
@@ -33,7 +35,8 @@ export const aiSdk: Dialect = {
   clues: [OPERATION_ID, OPERATION_NAME],
   recognise: ({ attributes }) => (operationId(attributes) === null ? null : OPERATION_ID),
   part: ({ attributes }) => partOf(operationId(attributes) ?? ''),
-  counts: ({ attributes }) => metadataCounts(metadataWith('oken', attributes)),
+  counts: ({ attributes }) => metadataCounts(metadataWith(COUNTS, attributes)),
+  served: ({ attributes }) => metadataServed(metadataWith(SERVED, attributes)),
   placements: ({ attributes }, { provider, model }) => {
     const normalises = attributes.get(DETAILS) !== undefined || majorVersion(attributes) >= 6;
     if (normalises) return { cached: 'inside', reasoning: 'inside' };
@@ -43,7 +46,7 @@ export const aiSdk: Dialect = {
     };
   },
   reportedCostUsd: ({ attributes }) => {
-    const metadata = metadataWith('"cost"', attributes);
+    const metadata = metadataWith(COST, attributes);
     if (metadata === null) return null;
     return label(scalar(at(metadata, 'gateway', 'cost') ?? at(metadata, 'openrouter', 'usage', 'cost')));
   },
@@ -70,10 +73,31 @@ function majorVersion(attributes: Attributes): number {
   return Number(/(?:^|\bai\/)(\d+)\./.exec(text)?.[1] ?? 0);
 }
 
-/** The metadata, parsed only where a word stands in it without which nothing is found: most has neither counts nor cost. */
-function metadataWith(word: string, attributes: Attributes): JsonObject | null {
+/** Words without which nothing is found. */
+const COUNTS = /oken|_requests/;
+const SERVED = /service_?tier|inference_geo|"speed"/i;
+const COST = /"cost"/;
+
+/** The metadata, parsed only where such a word stands in it: most has neither counts nor tier nor cost. */
+function metadataWith(words: RegExp, attributes: Attributes): JsonObject | null {
   const text = attributes.get(PROVIDER_METADATA);
-  return typeof text === 'string' && text.includes(word) ? jsonObject(text) : null;
+  return typeof text === 'string' && words.test(text) ? recentJsonObject(text) : null;
+}
+
+/** Providers' own words: OpenAI's and Google's of the response, Anthropic's inside its usage or beside it. */
+function metadataServed(metadata: JsonObject | null): Partial<Served> | null {
+  if (metadata === null) return null;
+  const anthropic = metadata.anthropic ?? metadata.vertex;
+  const google = metadata.google ?? metadata.vertex;
+  const tier =
+    textAt(at(metadata.openai ?? metadata.azure, 'serviceTier')) ??
+    textAt(at(anthropic, 'usage', 'service_tier')) ??
+    textAt(at(anthropic, 'serviceTier')) ??
+    textAt(at(google, 'serviceTier'));
+  return {
+    responseTier: tierOf(tier, textAt(at(anthropic, 'usage', 'speed'))),
+    inferenceGeo: geoOf(textAt(at(anthropic, 'usage', 'inference_geo'))),
+  };
 }
 
 /**
@@ -109,8 +133,7 @@ function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts> | null
     ),
     reasoning: number(at(openai, 'reasoningTokens'), at(google, 'thoughtsTokenCount')),
     toolPrompt: number(at(google, 'toolUsePromptTokenCount')),
-    cacheWrite5m: number(at(anthropic, 'usage', 'cache_creation', 'ephemeral_5m_input_tokens')),
-    cacheWrite1h: number(at(anthropic, 'usage', 'cache_creation', 'ephemeral_1h_input_tokens')),
+    ...anthropicParts(at(anthropic, 'usage')),
   };
 }
 
@@ -122,6 +145,7 @@ export const aiSdk7: Dialect = {
   cluesInScope: { scope: /^gen_ai$/, clues: ['gen_ai.operation.name'] },
   recognise: ({ scopeName, attributes }: Span) =>
     scopeName === 'gen_ai' && attributes.get('gen_ai.operation.name') !== undefined ? 'scope gen_ai' : null,
-  counts: ({ attributes }) => metadataCounts(metadataWith('oken', attributes)),
+  counts: ({ attributes }) => metadataCounts(metadataWith(COUNTS, attributes)),
+  served: ({ attributes }) => metadataServed(metadataWith(SERVED, attributes)),
   placements: () => ({ cached: 'inside', reasoning: 'inside' }),
 };

@@ -1,13 +1,15 @@
-import { type JsonObject, jsonObject, scalar } from '../json.ts';
+import { type JsonObject, jsonObject, jsonWith, scalar } from '../json.ts';
 import { label } from '../label.ts';
 import type { Span } from '../span.ts';
 import { count } from '../tokens.ts';
+import { textAt } from './body.ts';
 import type { SpanCounts } from './common.ts';
 import { call, container, type Dialect, other, tool } from './dialect.ts';
 
 const TYPE = 'langfuse.observation.type';
 const MODEL = 'langfuse.observation.model.name';
 const USAGE = 'langfuse.observation.usage_details';
+const PARAMETERS = 'langfuse.observation.model.parameters';
 const COST = 'langfuse.observation.cost_details';
 const LEVEL = 'langfuse.observation.level';
 const STARTED_ANSWERING = 'langfuse.observation.completion_start_time';
@@ -24,7 +26,7 @@ const REASONING = ['output_reasoning_tokens', 'output_reasoning', 'reasoning_tok
 /** Langfuse: no `gen_ai.*` at all, the usage as a map of disjoint amounts in a JSON text. */
 export const langfuse: Dialect = {
   name: 'langfuse',
-  attributes: [TYPE, MODEL, USAGE, COST, LEVEL, STARTED_ANSWERING],
+  attributes: [TYPE, MODEL, USAGE, PARAMETERS, COST, LEVEL, STARTED_ANSWERING],
   clues: [TYPE],
   recognise: ({ attributes }) => (label(attributes.get(TYPE)) === null ? null : TYPE),
   part: (span) => {
@@ -56,6 +58,9 @@ export const langfuse: Dialect = {
     return details === null ? null : usageDetails(details);
   },
   placements: () => ({ cached: 'beside', reasoning: 'beside' }),
+  served: ({ attributes }) => ({
+    requestTier: textAt(jsonWith('service_tier', attributes.get(PARAMETERS))?.service_tier),
+  }),
   requestModel: ({ attributes }) => label(attributes.get(MODEL)),
   hasAnswered: ({ attributes }) => label(attributes.get(STARTED_ANSWERING)) !== null,
   hasFailed: ({ attributes }) => attributes.get(LEVEL) === 'ERROR',
@@ -79,7 +84,7 @@ function usageDetails(details: JsonObject): Partial<SpanCounts> {
       audioOutput: count(scalar(details.output_audio_tokens)),
       imageInput: count(scalar(details.input_image_tokens)),
       imageOutput: count(scalar(details.output_image_tokens)),
-      cacheReadAudio: null,
+      cacheReadAudio: count(scalar(details.input_cached_audio_tokens)),
     },
   };
 }

@@ -39,6 +39,8 @@ export const langSmith: Dialect = {
     return {
       cacheRead: count(scalar(at(input, 'cache_read'))),
       cacheWrite: count(scalar(at(input, 'cache_creation'))),
+      cacheWrite5m: count(scalar(at(input, 'ephemeral_5m_input_tokens'))),
+      cacheWrite1h: count(scalar(at(input, 'ephemeral_1h_input_tokens'))),
       reasoning: count(scalar(at(output, 'reasoning'))),
     };
   },

@@ -1,10 +1,14 @@
 import { fingerprint } from '../fingerprint.ts';
+import { jsonWith } from '../json.ts';
 import { label } from '../label.ts';
 import type { Attributes } from '../span.ts';
+import { providerBody, textAt } from './body.ts';
 import { call, container, type Dialect, other, tool } from './dialect.ts';
 
 const KIND = 'openinference.span.kind';
 const OUTPUT = 'output.value';
+/** The arguments of the request as JSON text. */
+const ARGUMENTS = 'llm.invocation_parameters';
 const QUESTION = 'llm.input_messages.0.message.content';
 const ANSWER = [
   'llm.output_messages.0.message.content',
@@ -27,7 +31,7 @@ const RESPONSE_IDS = [
  */
 export const openInference: Dialect = {
   name: 'openinference',
-  attributes: [KIND, OUTPUT, QUESTION, ...ANSWER],
+  attributes: [KIND, OUTPUT, ARGUMENTS, QUESTION, ...ANSWER],
   clues: [KIND],
   recognise: ({ attributes }) => (label(attributes.get(KIND)) === null ? null : KIND),
   part: ({ attributes, scopeName }) => {
@@ -58,6 +62,11 @@ export const openInference: Dialect = {
   }),
   responseId: ({ attributes }) => responseIdIn(attributes.get(OUTPUT)),
   answer: ({ attributes }) => answerOf(attributes),
+  counts: ({ attributes }) => providerBody(attributes.get(OUTPUT)).counts,
+  served: ({ attributes }) => ({
+    ...providerBody(attributes.get(OUTPUT)).served,
+    requestTier: textAt(jsonWith('service_tier', attributes.get(ARGUMENTS))?.service_tier),
+  }),
 };
 
 function responseIdIn(output: unknown): string | null {

@@ -76,11 +76,16 @@ export function servedBy(from: Readable, model: string | null, own: Partial<Serv
  */
 export function tierOf(tier: string | null, speed: string | null): string | null {
   const stated = tier?.trim() ?? null;
-  const isStandard = stated === null || STANDARD_TIERS.test(stated);
+  const isStandard = stated === null || isStandardTier(stated);
   return isStandard && speed?.trim().toLowerCase() === 'fast' ? 'fast' : stated;
 }
 
 const STANDARD_TIERS = /^(?:standard|standard_only|default|auto)$/i;
+
+/** The words for the tier whose prices are the plain ones, or for leaving the choice to the provider. */
+export function isStandardTier(tier: string): boolean {
+  return STANDARD_TIERS.test(tier);
+}
 
 /** Anthropic's word for not saying is no place. */
 export function geoOf(geo: string | null): string | null {
