@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { spanIdOf } from '../test/builders.ts';
 import { agent, chat, observed, tree } from '../test/traces.ts';
@@ -27,6 +28,64 @@ describe('an observation that is kept', () => {
     expect(recall(keep(observation))).toEqual(observation);
   });
 
+  it('is recalled as it was, whatever it says of tier, region and units', () => {
+    const word = fc.option(fc.constantFrom('flex', 'eu', ' "é\n'));
+    const number = fc.option(fc.nat());
+    const units = fc.record({
+      requests: number,
+      webSearches: number,
+      images: number,
+      milliseconds: number,
+      pages: number,
+    });
+    const modalities = fc.record({
+      audioInput: number,
+      audioOutput: number,
+      imageInput: number,
+      imageOutput: number,
+      cacheReadAudio: number,
+    });
+    const served = fc.record({ responseTier: word, requestTier: word, region: word, inferenceGeo: word });
+    const counts = fc.record({
+      cacheWrite5m: number,
+      cacheWrite1h: number,
+      cacheWrite12h: number,
+      modalities: fc.option(modalities),
+      units: fc.option(units).filter((some) => some === null || Object.values(some).some((n) => n !== null)),
+    });
+    const { usage, called, ...rest } = observationOf();
+    if (usage === null) throw new Error('a chat has a usage');
+    fc.assert(
+      fc.property(served, counts, (said, told) => {
+        const observation = { ...rest, called: { ...called, ...said }, usage: { ...usage, ...told } };
+        expect(recall(keep(observation))).toEqual(observation);
+      }),
+    );
+  });
+
+  it('takes no more room than it must where nothing of that is said', () => {
+    const plainly = keep(observationOf());
+    expect(plainly.detail).toBe(keep(observationOf({ 'openai.response.service_tier': 'flex' })).detail);
+    expect(plainly.detail.endsWith('[100,0,0,20,0]]')).toBe(true);
+  });
+
+  it('is read where the version before wrote it', () => {
+    const chat = observationOf({
+      'gen_ai.usage.audio.input_tokens': 5,
+      'gen_ai.usage.cache_creation.input_tokens': 9,
+      'gen_ai.response.id': 'resp_1',
+    });
+    const { traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros } = chat;
+    const old = recall({
+      ...{ traceId, spanId, parentSpanId, startTimeMicros, endTimeMicros },
+      shape:
+        '[1,3,"ok",null,null,"test","call","chat is a model call","chat",false,"opentelemetry","gen_ai.operation.name","openai",null,"gpt-4o",null,false,["reported",true,"assumed",null,2],[null,null,null,null,null,null,null,null],{}]',
+      detail: '["chat",[],null,null,"resp_1",null,null,null,[91,0,9,20,0,null,null,5,null,null,null]]',
+    });
+    expect(old).toEqual(chat);
+    expect(keep(old)).toEqual(keep(chat));
+  });
+
   it('shares its shape with the next of its kind, whoever it is for and whatever it used', () => {
     const one = keep(observationOf({ 'customer.id': 'cus_1', 'gen_ai.response.id': 'resp_1' }));
     const other = keep(observationOf({ 'customer.id': 'cus_2', 'gen_ai.usage.input_tokens': 5 }));
@@ -44,6 +103,10 @@ describe('an observation that is kept', () => {
       { 'enduser.id': 'u' },
       { 'gen_ai.usage.input_tokens': 'NaN' },
       { 'gen_ai.provider.name': 'anthropic' },
+      { 'openai.response.service_tier': 'flex' },
+      { 'openai.request.service_tier': 'flex' },
+      { 'server.address': 'eu.api.openai.com' },
+      { 'anthropic.response.inference_geo': 'us' },
     ].map((attributes) => keep(observationOf(attributes)).shape);
     expect(new Set(shapes).size).toBe(shapes.length);
   });
@@ -74,6 +137,22 @@ describe('two copies of a span', () => {
     { 'gen_ai.usage.cache_read.input_tokens': 1 },
   ])('differ by %o', (attributes) => {
     expect(tellTheSame(observationOf(), observationOf(attributes))).toBe(false);
+  });
+});
+
+describe('a copy of a span that was kept before tiers and units were read', () => {
+  const told = { 'openai.response.service_tier': 'flex', 'gen_ai.usage.web_search_requests': 1 };
+
+  it('is no other span than the same one read now', () => {
+    expect(tellTheSame(observationOf(), observationOf(told))).toBe(true);
+    expect(tellTheSame(observationOf(told), observationOf())).toBe(true);
+  });
+
+  it('is another one where both tell them and differ', () => {
+    const other = { ...told, 'openai.response.service_tier': 'default' };
+    expect(tellTheSame(observationOf(told), observationOf(other))).toBe(false);
+    const more = { ...told, 'gen_ai.usage.web_search_requests': 2 };
+    expect(tellTheSame(observationOf(told), observationOf(more))).toBe(false);
   });
 });
 

@@ -25,7 +25,7 @@ export function usageOf(
   const stated = chargedUnits(sent.units, countsTokens);
   const own = declaredUnits(readable);
   const units = own.kind === 'counted' ? joinedUnits(own.units, stated) : stated;
-  const counts = { ...sent, units };
+  const counts = units === sent.units ? sent : { ...sent, units };
   if (own.kind === 'unreadable') return observedUsage(invalid(own.reason), counts);
 
   const declared = usageSource(readable);

@@ -4,7 +4,8 @@
  * price (its geo prefix), and the host only where the request went in; Azure's hosts bear names that customers chose.
  */
 export function regionOfHost(address: string | null): string | null {
-  if (address === null || !HOSTS_OF_REGIONS.test(address)) return null;
+  // Most addresses are neither, which one look shows.
+  if (address === null || !(address.includes('aiplatform') || address.includes('.api.openai.'))) return null;
   const host = HOST.exec(address)?.[1]?.toLowerCase() ?? '';
   if (host === 'aiplatform.googleapis.com') return 'global';
   return (
@@ -15,8 +16,6 @@ export function regionOfHost(address: string | null): string | null {
   );
 }
 
-/** Most addresses are neither, which one look shows. */
-const HOSTS_OF_REGIONS = /googleapis\.com|\.api\.openai\.com/i;
 /** A bare name, or an address with scheme, port and path around it. */
 const HOST = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/)?([^/:\s?#]+)/i;
 

@@ -74,14 +74,15 @@ function majorVersion(attributes: Attributes): number {
 }
 
 /** Words without which nothing is found. */
-const COUNTS = /oken|_requests/;
-const SERVED = /service_?tier|inference_geo|"speed"/i;
-const COST = /"cost"/;
+const COUNTS = 'oken';
+/** Of `serviceTier` and `service_tier`, beside which Anthropic's geo and speed stand. */
+const SERVED = 'ervice';
+const COST = '"cost"';
 
 /** The metadata, parsed only where such a word stands in it: most has neither counts nor tier nor cost. */
-function metadataWith(words: RegExp, attributes: Attributes): JsonObject | null {
+function metadataWith(word: string, attributes: Attributes): JsonObject | null {
   const text = attributes.get(PROVIDER_METADATA);
-  return typeof text === 'string' && words.test(text) ? recentJsonObject(text) : null;
+  return typeof text === 'string' && text.includes(word) ? recentJsonObject(text) : null;
 }
 
 /** Providers' own words: OpenAI's and Google's of the response, Anthropic's inside its usage or beside it. */

@@ -33,14 +33,15 @@ const REQUEST_TIER = readingUnder(
   'gen_ai.request.service_tier',
   'llm.request.service_tier',
 );
+const SPEEDS = newBit();
 const RESPONSE_SPEED = readingUnder(
-  TIERS,
+  SPEEDS,
   'anthropic.response.speed',
   'anthropic.usage.speed',
   'gen_ai.response.speed',
   'gen_ai.usage.speed',
 );
-const REQUEST_SPEED = readingUnder(TIERS, 'anthropic.request.speed', 'gen_ai.request.speed');
+const REQUEST_SPEED = readingUnder(SPEEDS, 'anthropic.request.speed', 'gen_ai.request.speed');
 
 const INFERENCE_GEO = reading(
   'anthropic.response.inference_geo',
@@ -55,11 +56,13 @@ const INFERENCE_GEO = reading(
 /** Where the request went: a name of a host, or an address with it. */
 const HOST = reading(SERVER_ADDRESS, 'gen_ai.openai.api_base', 'llm.openai.api_base');
 
+const ANY = TIERS | SPEEDS | INFERENCE_GEO.bit | HOST.bit;
+
 export const NOT_SERVED: Served = { responseTier: null, requestTier: null, region: null, inferenceGeo: null };
 
 /** @param model as the span names it: some name a whole path, with the location in it */
 export function servedBy(from: Readable, model: string | null, own: Partial<Served> | null): Served {
-  const tells = isTold(from, TIERS | INFERENCE_GEO.bit | HOST.bit);
+  const tells = isTold(from, ANY);
   const isPath = model?.includes('/locations/') === true;
   if (!tells && !isPath && own === null) return NOT_SERVED;
   return {

@@ -27,6 +27,10 @@ describe('the identity of an event', () => {
     expect(callOf(aClaudeCodeRequest({}, { spanId: SPAN })).parentSpanId).toBe(null);
   });
 
+  it('is not made of what is read since later versions, so that an event from before them stays the same', () => {
+    expect(keyOf(aClaudeCodeRequest({ speed: 'fast' }))).toBe(keyOf(aClaudeCodeRequest()));
+  });
+
   it('is the same when the event is sent again: later, by another collector, under other settings', () => {
     const again = (log: LogRecord) => ({ ...log, observedTimeMicros: NOON_MICROS + 5 });
     for (const log of [aClaudeCodeRequest(), aCodexCompletion(), aGeminiResponse()]) {

@@ -25,6 +25,13 @@ const recordOf = (log: LogRecord): UsageRecord => {
 const usageOf = (log: LogRecord) => callOf(log).usage;
 
 describe('an event of a model call is billed as the call that it tells of', () => {
+  it.each([
+    ['fast', 'fast'],
+    ['normal', null],
+  ])('Claude Code: the speed %s has the tier %s', (speed, tier) => {
+    expect(recordOf(aClaudeCodeRequest({ speed })).serviceTier).toBe(tier);
+  });
+
   it('Claude Code: cached input stands beside input', () => {
     expect(recordOf(aClaudeCodeRequest())).toMatchObject({
       billingRole: 'billed',
