@@ -7,6 +7,7 @@ import type { Operation } from '../usage.ts';
 import { anthropicParts, textAt } from './body.ts';
 import type { SpanCounts } from './common.ts';
 import { call, container, type Dialect, type Part, tool } from './dialect.ts';
+import { geminiModalities } from './gemini-usage.ts';
 import { geoOf, type Served, tierOf } from './served.ts';
 
 const OPERATION_ID = 'ai.operationId';
@@ -135,6 +136,7 @@ function metadataCounts(metadata: JsonObject | null): Partial<SpanCounts> | null
     reasoning: number(at(openai, 'reasoningTokens'), at(google, 'thoughtsTokenCount')),
     toolPrompt: number(at(google, 'toolUsePromptTokenCount')),
     ...anthropicParts(at(anthropic, 'usage')),
+    modalities: geminiModalities(google),
   };
 }
 

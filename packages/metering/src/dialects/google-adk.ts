@@ -2,6 +2,7 @@ import { at, type Json, jsonObject, scalar } from '../json.ts';
 import type { Attributes } from '../span.ts';
 import { count } from '../tokens.ts';
 import { call, container, type Dialect } from './dialect.ts';
+import { geminiModalities } from './gemini-usage.ts';
 
 const SCOPE = 'gcp.vertex.agent';
 const RESPONSE = 'gcp.vertex.agent.llm_response';
@@ -34,6 +35,7 @@ export const googleAdk: Dialect = {
       reasoning: number('thoughtsTokenCount', 'thoughts_token_count'),
       toolPrompt: number('toolUsePromptTokenCount', 'tool_use_prompt_token_count'),
       total: number('totalTokenCount', 'total_token_count'),
+      modalities: geminiModalities(usage),
     };
   },
   placements: ({ attributes }) => ({

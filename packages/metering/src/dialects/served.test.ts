@@ -155,6 +155,35 @@ describe('a provider’s answer that an emitter copies', () => {
     expect(recordWith(cut).serviceTier).toBeNull();
   });
 
+  it('tells the audio in a prompt of Gemini, which has a price of its own', () => {
+    const usageMetadata = {
+      promptTokenCount: 1000,
+      candidatesTokenCount: 100,
+      cachedContentTokenCount: 300,
+      promptTokensDetails: [
+        { modality: 'TEXT', tokenCount: 100 },
+        { modality: 'AUDIO', tokenCount: 900 },
+      ],
+      cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 300 }],
+      candidatesTokensDetails: [{ modality: 'TEXT', tokenCount: 100 }],
+    };
+    const expected = { modalities: { audioInput: 900, cacheReadAudio: 300, audioOutput: null } };
+    const sdk = {
+      'ai.operationId': 'ai.generateText.doGenerate',
+      'ai.response.providerMetadata': JSON.stringify({ google: { usageMetadata } }),
+    };
+    expect(recordWith(sdk)).toMatchObject(expected);
+    const adk = { 'gcp.vertex.agent.llm_response': JSON.stringify({ usage_metadata: snake(usageMetadata) }) };
+    const rest = { scopeName: 'gcp.vertex.agent', name: 'call_llm' };
+    expect(recordWith(adk, rest)).toMatchObject(expected);
+    const text = { ...usageMetadata, promptTokensDetails: [], cacheTokensDetails: [] };
+    const plain = {
+      ...sdk,
+      'ai.response.providerMetadata': JSON.stringify({ google: { usageMetadata: text } }),
+    };
+    expect(recordWith(plain).modalities).toBeNull();
+  });
+
   it('is asked of Langfuse by the parameters of the model', () => {
     const record = recordWith({
       'langfuse.observation.type': 'generation',
@@ -172,3 +201,15 @@ describe('a plain span', () => {
     expect(span?.called).toMatchObject({ responseTier: null, requestTier: null, region: null });
   });
 });
+
+/** The same with the names as Python's client writes them. */
+function snake(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snake);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
+      snake(inner),
+    ]),
+  );
+}
