@@ -25,10 +25,6 @@ describe('the region of a host', () => {
   ])('is not told by %s', (host) => {
     expect(regionOfHost(host)).toBeNull();
   });
-
-  it('is not told without a host', () => {
-    expect(regionOfHost(null)).toBeNull();
-  });
 });
 
 describe('the region in the full name of a model', () => {
@@ -36,6 +32,5 @@ describe('the region in the full name of a model', () => {
     const name = 'projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5';
     expect(regionOfModelPath(name)).toBe('us-east5');
     expect(regionOfModelPath('publishers/google/models/gemini-2.5-pro')).toBeNull();
-    expect(regionOfModelPath(null)).toBeNull();
   });
 });

@@ -3,9 +3,9 @@
  * prices of its own: Google's locations of Vertex AI and OpenAI's data residency. Of Bedrock the model's id tells the
  * price (its geo prefix), and the host only where the request went in; Azure's hosts bear names that customers chose.
  */
-export function regionOfHost(address: string | null): string | null {
+export function regionOfHost(address: string): string | null {
   // Most addresses are neither, which one look shows.
-  if (address === null || !(address.includes('aiplatform') || address.includes('.api.openai.'))) return null;
+  if (!address.includes('aiplatform') && !address.includes('.api.openai.')) return null;
   const host = HOST.exec(address)?.[1]?.toLowerCase() ?? '';
   if (host === 'aiplatform.googleapis.com') return 'global';
   return (
@@ -20,6 +20,6 @@ export function regionOfHost(address: string | null): string | null {
 const HOST = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/)?([^/:\s?#]+)/i;
 
 /** Vertex AI's full name of a model has its location: `projects/p/locations/us-east5/publishers/…`. */
-export function regionOfModelPath(model: string | null): string | null {
-  return /(?:^|\/)locations\/([a-z0-9-]+)\//i.exec(model ?? '')?.[1]?.toLowerCase() ?? null;
+export function regionOfModelPath(model: string): string | null {
+  return /(?:^|\/)locations\/([a-z0-9-]+)\//i.exec(model)?.[1]?.toLowerCase() ?? null;
 }

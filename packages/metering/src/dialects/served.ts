@@ -56,21 +56,26 @@ const INFERENCE_GEO = reading(
 /** Where the request went: a name of a host, or an address with it. */
 const HOST = reading(SERVER_ADDRESS, 'gen_ai.openai.api_base', 'llm.openai.api_base');
 
-const ANY = TIERS | SPEEDS | INFERENCE_GEO.bit | HOST.bit;
+const TOLD = TIERS | SPEEDS | INFERENCE_GEO.bit;
 
 export const NOT_SERVED: Served = { responseTier: null, requestTier: null, region: null, inferenceGeo: null };
 
 /** @param model as the span names it: some name a whole path, with the location in it */
 export function servedBy(from: Readable, model: string | null, own: Partial<Served> | null): Served {
-  const tells = isTold(from, ANY);
-  const isPath = model?.includes('/locations/') === true;
-  if (!tells && !isPath && own === null) return NOT_SERVED;
+  const region = (model?.startsWith('projects/') ? regionOfModelPath(model) : null) ?? regionAsked(from);
+  // Most spans tell a host at most, and that is of no region.
+  if (own === null && !isTold(from, TOLD)) return region === null ? NOT_SERVED : { ...NOT_SERVED, region };
   return {
     responseTier: own?.responseTier ?? tierOf(labelOf(from, RESPONSE_TIER), labelOf(from, RESPONSE_SPEED)),
     requestTier: own?.requestTier ?? tierOf(labelOf(from, REQUEST_TIER), labelOf(from, REQUEST_SPEED)),
-    region: own?.region ?? (isPath ? regionOfModelPath(model) : null) ?? regionOfHost(labelOf(from, HOST)),
+    region: own?.region ?? region,
     inferenceGeo: own?.inferenceGeo ?? geoOf(labelOf(from, INFERENCE_GEO)),
   };
+}
+
+function regionAsked(from: Readable): string | null {
+  const address = labelOf(from, HOST);
+  return address === null ? null : regionOfHost(address);
 }
 
 /**
