@@ -39,6 +39,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'yaml',
     'node:',
   ],
+  'collector/src/pricing': [
+    'packages/metering/src',
+    'collector/src/catalogue',
+    'collector/src/errors.ts',
+    'collector/src/terminal.ts',
+    'commander',
+    'typebox',
+    'node:',
+  ],
   'collector/src/store': [
     'packages/metering/src',
     'collector/src/ledger',

@@ -145,7 +145,8 @@ function isNamedByDeployment(provider: string | null): boolean {
   return provider === 'azure.ai.openai' || provider === 'azure.ai.inference';
 }
 
-const STANDARD_TIERS: ReadonlySet<string> = new Set(['', 'default', 'auto', 'standard']);
+/** `standard_only` is what Anthropic's requests say when they do not want another tier. */
+const STANDARD_TIERS: ReadonlySet<string> = new Set(['', 'default', 'auto', 'standard', 'standard_only']);
 
 /** Null: the list has no price for that tier, and that of another would be wrong. */
 function tierOf(
