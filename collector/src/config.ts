@@ -8,6 +8,8 @@ import {
 } from '@spanledger/metering';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { FEED_FORMATS } from './catalogue/import/index.ts';
+import type { FeedSettings } from './catalogue/price-feed.ts';
 import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { SpanledgerError } from './errors.ts';
@@ -149,6 +151,23 @@ export const ConfigSchema = Type.Object(
             description:
               'The fixed rate of each period, by currency (ISO 4217), for cards that are not in USD.',
           },
+        ),
+        refresh: Type.Optional(
+          Type.Object(
+            {
+              source: Type.String({
+                minLength: 1,
+                description: 'A path, or an http(s) address, of a price list in a known format.',
+              }),
+              format: Type.Enum(['auto', ...FEED_FORMATS], { default: 'auto' }),
+              every_hours: Type.Integer({ minimum: 1, maximum: 24 * 20, default: 24 }),
+            },
+            {
+              additionalProperties: false,
+              description:
+                'Asks a price list regularly for prices that the built-in one does not have yet. Off without it.',
+            },
+          ),
         ),
         similar_models: Type.Enum(['unpriced', 'estimate'], {
           default: 'unpriced',
@@ -314,6 +333,7 @@ export interface Config extends Omit<Settings, 'credits' | 'attribution' | 'pric
   readonly prices: {
     readonly layer: PriceLayer;
     readonly similarModels: Settings['prices']['similar_models'];
+    readonly refresh: FeedSettings | null;
   };
   readonly labels: LabelSettings;
   readonly attribution: AttributionSettings;
@@ -392,7 +412,11 @@ export function readConfig(
         ...rest,
         data_dir: resolve(settings.data_dir),
         rules: rules.rules,
-        prices: { layer: overrides.layer, similarModels: prices.similar_models },
+        prices: {
+          layer: overrides.layer,
+          similarModels: prices.similar_models,
+          refresh: feedSettings(prices.refresh),
+        },
         labels: { ...attribution, usageClass: attribution.usage_class },
         attribution: {
           usageClassRules: attribution.usage_class_rules.map(({ class: usageClass, ...conditions }) => ({
@@ -414,6 +438,12 @@ export function readConfig(
       ...problems.map(({ path, expected, value }) => `  ${path}: ${expected}, found ${value}`),
     ].join('\n'),
   );
+}
+
+function feedSettings(refresh: Settings['prices']['refresh']): FeedSettings | null {
+  if (refresh === undefined) return null;
+  const { source, format, every_hours: everyHours } = refresh;
+  return { source, format, everyHours };
 }
 
 const DEFAULT_FIELDS = { customer: 'customer', feature: 'feature', user: 'userId' } as const;
