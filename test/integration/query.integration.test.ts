@@ -123,6 +123,7 @@ describe('POST /api/query answers', () => {
       'credit_balances',
       'credit_ledger',
       'statements',
+      'currency_rates',
       'customers',
       'prices',
       'price_changes',

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { type MatchKind, PRICE_CLASSES, type PriceMatch } from '@spanledger/metering';
+import type { MatchKind, PriceMatch } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
-import { catalogueOf, catalogueWith, type PriceCatalogue } from './catalogue.ts';
+import { catalogueOf, catalogueWith } from './catalogue.ts';
 import { exactRate, PRICE_LIST_PACKAGE, readPrices } from './price-list.ts';
+import { expectSound } from './testing/sound.ts';
 
 /** Without our overlay: what its entries say has tests of its own. */
 const catalogue = catalogueWith([]);
@@ -257,31 +258,3 @@ describe('a listed price', () => {
     ).toEqual([['p/m'], ['p/m@01:00-04:00', 'p/m@2026-01-01']]);
   });
 });
-
-/** What every book that is used must keep. */
-function expectSound(book: PriceCatalogue): void {
-  const cards = book.cards();
-  const names = cards.map(({ provider, card, fromMicros, scope }) =>
-    JSON.stringify([provider, card.id, fromMicros, scope]),
-  );
-  expect(new Set(names).size).toBe(cards.length);
-  for (const { card, fromMicros, toMicros } of cards) {
-    const { rates } = card.standard;
-    const isPriced =
-      rates.input !== undefined || rates.output !== undefined || Object.keys(card.units).length > 0;
-    expect(isPriced, card.id).toBe(true);
-    expect(toMicros === null || fromMicros < toMicros, card.id).toBe(true);
-    let below = rates;
-    let threshold = -1;
-    for (const tier of card.standard.tiers) {
-      expect(tier.threshold).toBeGreaterThan(threshold);
-      // One more token never makes a request cheaper, across tiers either.
-      for (const item of PRICE_CLASSES) {
-        const above = tier.rates[item];
-        if (above !== undefined) expect((below[item] ?? 0n) <= above, `${card.id} ${item}`).toBe(true);
-      }
-      threshold = tier.threshold;
-      below = tier.rates;
-    }
-  }
-}

@@ -11,7 +11,7 @@ import {
   UNKNOWN_PROVIDER,
 } from './price-book.ts';
 import { loadPriceLists, PRICE_LIST_PACKAGE } from './price-list.ts';
-import type { PriceLayer, Scope } from './read-price-file.ts';
+import type { CurrencyPeriod, PriceLayer, Scope } from './read-price-file.ts';
 import { isWithin } from './timeline.ts';
 
 /** A catalogue that can also be listed and named. */
@@ -20,6 +20,8 @@ export interface PriceCatalogue extends Catalogue {
   readonly version: string;
   /** All rate cards with their validity, for the SQL table of prices and for people. */
   cards(): readonly DatedCard[];
+  /** The fixed rates of other currencies, for reports. */
+  readonly currencies: readonly CurrencyPeriod[];
 }
 
 /** Read once when the module loads: the package hands its bundled data out through a promise, without any I/O. */
@@ -50,6 +52,7 @@ export function catalogueOf(parts: CatalogueParts): PriceCatalogue {
   return {
     version: `${parts.source}+${contentHash(parts, cards)}`,
     cards: () => cards,
+    currencies: parts.layers.flatMap(({ currencies }) => currencies),
     find: (query) => find(resolutions, query),
   };
 }
@@ -129,6 +132,9 @@ function contentHash({ layers, similarModels }: CatalogueParts, cards: readonly 
     const when = hours.map((window) => ({ ...window, weekdays: [...window.weekdays] }));
     hash.update(`${JSON.stringify([fromMicros, toMicros, when, scope])}${cardContent(card)}\n`);
   }
-  hash.update(JSON.stringify([similarModels, layers.map(({ aliases }) => aliases)]));
+  const currencies = layers.flatMap((layer) =>
+    layer.currencies.map(({ perUsd, ...period }) => ({ ...period, perUsd: String(perUsd) })),
+  );
+  hash.update(JSON.stringify([similarModels, layers.map(({ aliases }) => aliases), currencies]));
   return hash.digest('hex').slice(0, 12);
 }

@@ -1,10 +1,11 @@
 import { formatDecimal, type PriceMatch, price, USD_SCALE } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { aUsage } from '../store/testing/postings.ts';
-import { catalogueWith, type PriceCatalogue } from './catalogue.ts';
+import { catalogueWith, defaultCatalogue, type PriceCatalogue } from './catalogue.ts';
 import { overlay } from './overlay.ts';
 import { parsePriceFile } from './parse-price-file.ts';
 import type { PriceLayer } from './read-price-file.ts';
+import { expectSound } from './testing/sound.ts';
 
 function layerOf(yaml: string, kind: PriceLayer['kind'] = 'override'): PriceLayer {
   const parsed = parsePriceFile(yaml, 'prices.yaml', kind);
@@ -392,6 +393,10 @@ cards: [{id: a, match: {provider: p, model: m}, effective_from: 2026-99-99, rate
 });
 
 describe('the book with our overlay', () => {
+  it('is sound', () => {
+    expectSound(defaultCatalogue());
+  });
+
   it('holds no wildcard with prices of its own, and every card has a source', () => {
     for (const card of overlay().cards) {
       expect(card.model === '*' && Object.keys(card.rates).length > 0, card.id).toBe(false);

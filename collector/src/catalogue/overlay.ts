@@ -25,6 +25,7 @@ function readOverlay(): PriceLayer {
     kind: 'overlay',
     cards: layers.flatMap(({ cards }) => cards),
     aliases: layers.flatMap(({ aliases }) => aliases),
+    currencies: layers.flatMap(({ currencies }) => currencies),
   };
 }
 

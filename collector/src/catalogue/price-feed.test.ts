@@ -35,7 +35,7 @@ async function aFeed(folder?: string): Promise<Running> {
   const outcomes: FeedOutcome[] = [];
   const feed = new PriceFeed({
     settings: { source: file, format: 'auto', everyHours: 24 },
-    overrides: { kind: 'override', cards: [], aliases: [] },
+    overrides: { kind: 'override', cards: [], aliases: [], currencies: [] },
     similarModels: 'unpriced',
     stateFile: feedStateFile(join(own, 'price-feed.json')),
     now: () => new Date('2026-11-22T12:00:00Z'),

@@ -22,6 +22,14 @@ export interface PriceLayer {
   readonly kind: LayerKind;
   readonly cards: readonly LayerCard[];
   readonly aliases: readonly LayerAlias[];
+  readonly currencies: readonly CurrencyPeriod[];
+}
+
+/** A time in which a currency has one fixed rate, for prices in it and for reports in it (convention C23). */
+export interface CurrencyPeriod extends Interval {
+  readonly currency: string;
+  /** 10⁻⁹ units of the currency for one dollar. */
+  readonly perUsd: bigint;
 }
 
 /** From the weakest to the strongest; the pinned list is below all of them. */
@@ -92,7 +100,7 @@ export function readPriceFile(file: PriceFile, kind: LayerKind): ReadPrices {
     currencies: new Map(),
   };
   for (const [currency, periods] of Object.entries(file.currencies ?? {})) {
-    reading.currencies.set(currency, readPeriods(periods, `currencies.${currency}`, reading));
+    reading.currencies.set(currency, readPeriods(currency, periods, reading));
   }
   const entries = file.cards ?? [];
   const cards = entries.flatMap((entry, index) => readCard(entry, `cards.${index}`, reading));
@@ -101,25 +109,20 @@ export function readPriceFile(file: PriceFile, kind: LayerKind): ReadPrices {
   reportAliasConflicts(aliases, reading);
   return problems.length > 0
     ? { kind: 'problems', problems }
-    : { kind: 'layer', layer: { kind, cards, aliases } };
+    : { kind: 'layer', layer: { kind, cards, aliases, currencies: [...reading.currencies.values()].flat() } };
 }
 
 interface Reading {
   readonly report: (path: string, expected: string, value: unknown) => void;
-  readonly currencies: Map<string, readonly Period[]>;
-}
-
-/** A time in which a currency has one fixed rate. */
-interface Period extends Interval {
-  /** 10⁻⁹ units of the currency for one dollar. */
-  readonly perUsd: bigint;
+  readonly currencies: Map<string, readonly CurrencyPeriod[]>;
 }
 
 function readPeriods(
+  currency: string,
   periods: readonly { readonly from: string; readonly per_usd: string }[],
-  path: string,
   reading: Reading,
-): readonly Period[] {
+): readonly CurrencyPeriod[] {
+  const path = `currencies.${currency}`;
   const read = periods.map(({ from, per_usd }, index) => ({
     fromMicros: instant(from, `${path}.${index}.from`, reading),
     perUsd: positive(per_usd, RATE_SCALE, `${path}.${index}.per_usd`, reading),
@@ -127,13 +130,10 @@ function readPeriods(
   return read.map(({ fromMicros, perUsd }, index) => {
     const next = read[index + 1]?.fromMicros ?? null;
     if (next !== null && next <= fromMicros) {
-      reading.report(
-        `${path}.${index + 1}.from`,
-        'must be later than the entry before it',
-        periods[index + 1]?.from,
-      );
+      const value = periods[index + 1]?.from;
+      reading.report(`${path}.${index + 1}.from`, 'must be later than the entry before it', value);
     }
-    return { fromMicros, toMicros: next, perUsd };
+    return { currency, fromMicros, toMicros: next, perUsd };
   });
 }
 
@@ -234,7 +234,7 @@ function isFreeWithoutSaying(entry: CardEntry, rates: Rates, units: UnitPrices):
 /** The pieces of an interval in which a currency has one rate; null where it has none. */
 function inPeriods(
   { fromMicros, toMicros }: Interval,
-  periods: readonly Period[],
+  periods: readonly CurrencyPeriod[],
 ): readonly (Interval & { readonly perUsd: bigint | null })[] {
   const end = toMicros ?? Number.POSITIVE_INFINITY;
   const pieces: (Interval & { readonly perUsd: bigint | null })[] = [];

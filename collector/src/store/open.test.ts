@@ -44,7 +44,7 @@ describe('opening a ledger file', () => {
       "SELECT string_agg(view_name, ' ' ORDER BY view_name) FROM duckdb_views() WHERE schema_name = 'public'",
     );
     expect(views).toBe(
-      'actions corrections credit_balances credit_ledger customers ingest_health price_changes price_history prices statements unpriced usage usage_hourly',
+      'actions corrections credit_balances credit_ledger currency_rates customers ingest_health price_changes price_history prices statements unpriced usage usage_hourly',
     );
   });
 

@@ -1,6 +1,12 @@
 import type { PriceMatch, RateCard, Rates } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
-import { catalogueWith, type DatedCard, type PriceCatalogue, readPriceFile } from '../catalogue/index.ts';
+import {
+  catalogueWith,
+  type DatedCard,
+  type PriceCatalogue,
+  parsePriceFile,
+  readPriceFile,
+} from '../catalogue/index.ts';
 import { GPT_4O } from '../ledger/testing/rate-card.ts';
 import { loadPrices } from './prices.ts';
 import { aStore, NOON, read, readOne } from './testing/stores.ts';
@@ -25,7 +31,7 @@ function costing(rates: Rates, tiers: RateCard['standard']['tiers'] = []): Parti
 const UNKNOWN: PriceMatch = { kind: 'unpriced', reason: 'unknown_model', detail: null };
 
 function aCatalogue(version: string, cards: readonly DatedCard[]): PriceCatalogue {
-  return { version, cards: () => cards, find: () => UNKNOWN };
+  return { version, cards: () => cards, currencies: [], find: () => UNKNOWN };
 }
 
 const SHOWN = `provider, model, token_class, service_tier, input_tokens_above::INTEGER AS above, usd_per_million,
@@ -169,6 +175,27 @@ describe('the price book in the ledger', () => {
     expect(
       await read(store.instance, `SELECT DISTINCT customer, hours, model FROM prices WHERE card = 'night'`),
     ).toEqual([{ customer: 'acme', hours: '22:00-06:00 sat sun +02:00', model: 'o3' }]);
+  });
+
+  it('knows the fixed rates of currencies that reports are in, and only those in use', async () => {
+    const { store } = await aStore();
+    const withRate = (perUsd: string) => {
+      const parsed = parsePriceFile(
+        `currencies: {EUR: [{from: 2026-01-01, per_usd: "0.92"}, {from: 2026-07-01, per_usd: "${perUsd}"}]}`,
+        'prices.yaml',
+        'override',
+      );
+      if (parsed.kind === 'problems') throw new Error(JSON.stringify(parsed.problems));
+      return catalogueWith([parsed.layer]);
+    };
+    await loadPrices(store.instance, withRate('0.9'), NOON);
+    await loadPrices(store.instance, withRate('0.875'), NOON + 1);
+    const inEuros =
+      'SELECT (0.008::DECIMAL(38, 15) * per_usd)::VARCHAR AS cost, valid_to FROM currency_rates ORDER BY valid_from';
+    expect(await read(store.instance, inEuros)).toEqual([
+      { cost: '0.007360000000000000000000', valid_to: '2026-07-01T00:00:00Z' },
+      { cost: '0.007000000000000000000000', valid_to: null },
+    ]);
   });
 
   it('holds the whole pinned list, each rate as the catalogue has it', async () => {

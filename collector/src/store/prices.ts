@@ -1,8 +1,10 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import {
   divideHalfEven,
+  formatDecimal,
   PRICE_CLASSES,
   PRICED_UNITS,
+  RATE_SCALE,
   type RateCard,
   type RateTable,
   type Ratio,
@@ -28,6 +30,7 @@ export async function loadPrices(
     );
     if (inUse !== catalogue.version) {
       await writeChanges(connection, catalogue, nowMillis);
+      await writeCurrencies(connection, catalogue);
       await connection.run('INSERT INTO ledger.price_book SELECT $1, make_timestamptz($2::BIGINT * 1000)', [
         catalogue.version,
         nowMillis,
@@ -72,6 +75,18 @@ async function writeChanges(
     await connection.run(
       'INSERT INTO ledger.rate_card_retraction SELECT $1::BIGINT, make_timestamptz($2::BIGINT * 1000), $3',
       [entryKey, nowMillis, version],
+    );
+  }
+}
+
+/** Settings, not facts: those of the book in use take the place of the earlier ones. */
+async function writeCurrencies(connection: DuckDBConnection, { currencies }: PriceCatalogue): Promise<void> {
+  await connection.run('DELETE FROM ledger.currency_rate');
+  for (const { currency, fromMicros, toMicros, perUsd } of currencies) {
+    await connection.run(
+      `INSERT INTO ledger.currency_rate
+       SELECT $1, make_timestamptz($2::BIGINT), make_timestamptz($3::BIGINT), $4::DECIMAL(20, 9)`,
+      [currency, fromMicros, toMicros, formatDecimal(perUsd, RATE_SCALE)],
     );
   }
 }

@@ -261,6 +261,10 @@ SELECT
 FROM public.price_history
 WHERE known_to IS NULL;
 
+-- Cost is kept in USD; cost_usd * per_usd is what it is in the currency of a report, at the fixed rate of the period.
+CREATE OR REPLACE VIEW public.currency_rates AS
+SELECT currency, valid_from, valid_to, per_usd FROM ledger.currency_rate;
+
 -- When what a call costs changes, whatever the reason; a new or ended price has NULL on its other side.
 CREATE OR REPLACE VIEW public.price_changes AS
 SELECT

@@ -27,6 +27,14 @@ CREATE TABLE ledger.rate_card_retraction (
   book_version VARCHAR NOT NULL
 );
 
+-- What one US dollar is in other currencies, fixed for each period: as configured, for reports.
+CREATE TABLE ledger.currency_rate (
+  currency VARCHAR NOT NULL,
+  valid_from TIMESTAMPTZ NOT NULL,
+  valid_to TIMESTAMPTZ,
+  per_usd DECIMAL(20, 9) NOT NULL
+);
+
 -- What a card charges, one row per service tier, context tier and class; the same for ever under one key.
 CREATE TABLE ledger.rate_line (
   card_key BIGINT NOT NULL,
