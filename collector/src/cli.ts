@@ -3,7 +3,14 @@ import { Command, CommanderError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
-import { catalogueWith, overlay, type PriceCatalogue } from './catalogue/index.ts';
+import {
+  catalogueWith,
+  FEED_FORMATS,
+  importPrices,
+  overlay,
+  type PriceCatalogue,
+  renderPriceFile,
+} from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
@@ -22,7 +29,7 @@ import { printTrace } from './print-trace.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
-import { type Output, painter } from './terminal.ts';
+import { counted, type Output, painter, visible } from './terminal.ts';
 
 /** What the commands need of the process around them; only `main.ts` has it. */
 export interface Surroundings {
@@ -59,7 +66,11 @@ export function buildCli(around: Surroundings): { run(args: readonly string[]): 
   };
 }
 
-const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set(['SL_CORPUS_UNREADABLE', 'SL_PRICE_QUESTION']);
+const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'SL_CORPUS_UNREADABLE',
+  'SL_PRICE_QUESTION',
+  'SL_PRICES_UNREADABLE',
+]);
 
 /** `onFailure`: the command has done and said all it can, but not everything is well. */
 function commands(around: Surroundings, onFailure: () => void): Command {
@@ -268,6 +279,46 @@ Examples:
       } else printSearch(around.stdout, found, painter(around.stdout, around.environment));
       if (found.size === 0) onFailure();
     });
+
+  prices
+    .command('import')
+    .description(
+      "turn somebody's price list into cards to look through, and to put under prices of the configuration",
+    )
+    .argument('<file>', 'the list as JSON')
+    .addOption(
+      new Option('--format <format>', 'whose list it is').choices(['auto', ...FEED_FORMATS]).default('auto'),
+    )
+    .addHelpText(
+      'after',
+      `
+Known are the JSON of genai-prices (v2), LiteLLM (model_prices_and_context_window.json) and models.dev (api.json).
+The cards are printed as YAML; what cannot be said in it is left out, and listed on standard error with the reason.
+
+Example:
+  spanledger prices import model_prices_and_context_window.json > cards.yaml`,
+    )
+    .action(async (path: string, { format }: { format: 'auto' | (typeof FEED_FORMATS)[number] }) => {
+      const imported = importPrices(await readGivenFile(around, path), format);
+      if (imported.kind === 'unreadable') {
+        throw new SpanledgerError('SL_PRICES_UNREADABLE', `${path}: ${imported.detail}`);
+      }
+      const { file, skipped, modelCount } = imported;
+      around.stdout.write(renderPriceFile(file));
+      for (const { path: place, reason } of skipped)
+        around.stderr.write(`${visible(place)}: ${visible(reason)}\n`);
+      around.stderr.write(
+        `${counted((file.cards ?? []).length, 'card')} of ${counted(modelCount, 'model')} (${imported.format}), ${skipped.length} left out\n`,
+      );
+    });
+}
+
+async function readGivenFile({ readFile }: Surroundings, path: string): Promise<string> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new SpanledgerError('SL_PRICES_UNREADABLE', `The file ${path} cannot be read: ${cause}`, { cause });
+  }
 }
 
 async function configuredCatalogue(

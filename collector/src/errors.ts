@@ -33,6 +33,7 @@ export const ERRORS = {
   SL_TRACE_UNKNOWN: 'The ledger has no spans of the trace.',
   SL_CORPUS_UNREADABLE: 'A folder of captured bodies, or a case in it, cannot be read.',
   SL_PRICE_QUESTION: 'What is to be priced is not said in a way that can be priced.',
+  SL_PRICES_UNREADABLE: 'A price list or price file cannot be read.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 

@@ -137,6 +137,36 @@ describe('a metered call', () => {
     );
   });
 
+  it('costs the same whether its emitter counts the cached part inside the input or beside it', () => {
+    const counts = fc.integer({ min: 1, max: 1_000_000 });
+    fc.assert(
+      fc.property(counts, counts, counts, counts, (uncached, read, output, reasoning) => {
+        const provider = { 'gen_ai.provider.name': 'openai', 'gen_ai.response.model': 'gpt-4o' };
+        const inclusive = aChat({
+          ...provider,
+          'gen_ai.token.semantics': 'inclusive',
+          'gen_ai.usage.input_tokens': uncached + read,
+          'gen_ai.usage.cache_read.input_tokens': read,
+          'gen_ai.usage.output_tokens': output + reasoning,
+          'gen_ai.usage.reasoning.output_tokens': reasoning,
+        });
+        // Only with the parts beside input and output does the total add up.
+        const exclusive = aChat({
+          ...provider,
+          'gen_ai.usage.input_tokens': uncached,
+          'gen_ai.usage.cache_read.input_tokens': read,
+          'gen_ai.usage.output_tokens': output,
+          'gen_ai.usage.reasoning.output_tokens': reasoning,
+          'gen_ai.usage.total_tokens': uncached + read + output + reasoning,
+        });
+        const { rating, usage } = meteredAlone(inclusive);
+        expect(rating.kind).toBe('priced');
+        expect(usage.tokens).toMatchObject({ uncachedInput: uncached, cacheRead: read });
+        expect(meteredAlone(exclusive).rating).toEqual(rating);
+      }),
+    );
+  });
+
   it('never has a number for an unknown model', () => {
     fc.assert(
       fc.property(
