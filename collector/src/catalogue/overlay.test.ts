@@ -3,6 +3,7 @@ import { parseDecimal, RATE_SCALE } from '@spanledger/metering';
 import { Value } from 'typebox/value';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { JOINED_OVERLAY_FILE, joinedOverlay } from './overlay.ts';
 import { type CardEntry, PriceFile } from './price-file.ts';
 
 const FOLDER = new URL('./overlay/', import.meta.url);
@@ -14,6 +15,10 @@ const ALIASES = FILES.flatMap(({ content }) =>
 );
 
 describe('the overlay', () => {
+  it('is read from one file, which is current (npm run generate)', () => {
+    expect(readFileSync(JOINED_OVERLAY_FILE, 'utf8')).toBe(joinedOverlay());
+  });
+
   it.each(FILES)('is a price file in each of its files: $name', ({ content }) => {
     expect([...Value.Errors(PriceFile, content)]).toEqual([]);
   });

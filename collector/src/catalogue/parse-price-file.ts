@@ -7,7 +7,7 @@ import { type LayerKind, type ReadPrices, readPriceFile } from './read-price-fil
 export function parsePriceFile(text: string, name: string, kind: LayerKind): ReadPrices {
   const problems: SettingProblem[] = [];
   const tree = withScalars(PriceFile, parseYaml(text, name, problems));
+  if (problems.length === 0 && Value.Check(PriceFile, tree)) return readPriceFile(tree, kind);
   if (problems.length === 0) collectProblems(PriceFile, tree, name, problems);
-  if (problems.length > 0 || !Value.Check(PriceFile, tree)) return { kind: 'problems', problems };
-  return readPriceFile(tree, kind);
+  return { kind: 'problems', problems };
 }

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
+import { JOINED_OVERLAY_FILE, joinedOverlay } from './catalogue/overlay.ts';
 import { configJsonSchema } from './config.ts';
 
 /** `npm run generate`: writes what is derived from declarations and committed; a test checks that it is current. */
 await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());
+await writeFile(JOINED_OVERLAY_FILE, joinedOverlay());
