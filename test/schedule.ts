@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   ATTRIBUTES_READ,
   type Book,
@@ -103,6 +104,9 @@ export async function follow(
     store,
     book: BOOK,
     bookVersion: catalogue.version,
+    pastRules: new Map(),
+    newId: randomUUID,
+    onRerated: () => {},
     wanted,
     wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
     observing: DEFAULT_OBSERVE_SETTINGS,

@@ -1,5 +1,6 @@
 import { observeSettings } from '@spanledger/metering';
 import { Command, CommanderError, Option } from 'commander';
+import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
@@ -26,6 +27,7 @@ import { answerOf, ratingOf } from './pricing/priced-line.ts';
 import { datedContent, printSearch, searchPrices } from './pricing/search.ts';
 import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
+import { addRerateCommands } from './rerate-commands.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
@@ -70,6 +72,8 @@ const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'SL_CORPUS_UNREADABLE',
   'SL_PRICE_QUESTION',
   'SL_PRICES_UNREADABLE',
+  'SL_RERATE_REQUEST',
+  'SL_WHATIF_REQUEST',
 ]);
 
 /** `onFailure`: the command has done and said all it can, but not everything is well. */
@@ -311,6 +315,22 @@ Example:
         `${counted((file.cards ?? []).length, 'card')} of ${counted(modelCount, 'model')} (${imported.format}), ${skipped.length} left out\n`,
       );
     });
+
+  addRerateCommands(program, {
+    stdout: around.stdout,
+    stderr: around.stderr,
+    paint: painter(around.stdout, around.environment),
+    readFile: around.readFile,
+    ask: async (url, path, body, schema) => {
+      const request = body === null ? undefined : jsonRequest(body);
+      return await askFor(await apiUrl(around, program.opts(), url), path, request, schema);
+    },
+    onFailure,
+  });
+}
+
+function jsonRequest(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 async function readGivenFile({ readFile }: Surroundings, path: string): Promise<string> {
@@ -395,11 +415,7 @@ async function apiUrl(
 }
 
 async function postQuery(url: string, sql: string): Promise<QueryAnswer> {
-  const { isOk, answer } = await ask(url, '/api/query', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ sql }),
-  });
+  const { isOk, answer } = await ask(url, '/api/query', jsonRequest({ sql }));
   if (isOk && Value.Check(QueryAnswerSchema, answer)) return answer;
   if (Value.Check(ApiErrorSchema, answer)) {
     throw new SpanledgerError('SL_QUERY_FAILED', `${answer.error.message} (${answer.error.code})`);
@@ -408,8 +424,18 @@ async function postQuery(url: string, sql: string): Promise<QueryAnswer> {
 }
 
 async function getTrace(url: string, traceId: string): Promise<TraceReport> {
-  const { isOk, answer } = await ask(url, `/api/traces/${encodeURIComponent(traceId)}`);
-  if (isOk && Value.Check(TraceReportSchema, answer)) return answer;
+  return await askFor(url, `/api/traces/${encodeURIComponent(traceId)}`, undefined, TraceReportSchema);
+}
+
+/** @throws {SpanledgerError} what the service refuses, by its own code */
+async function askFor<Schema extends TSchema>(
+  url: string,
+  path: string,
+  request: RequestInit | undefined,
+  schema: Schema,
+): Promise<Static<Schema>> {
+  const { isOk, answer } = await ask(url, path, request);
+  if (isOk && Value.Check(schema, answer)) return answer;
   if (Value.Check(ApiErrorSchema, answer)) {
     const { code, message } = answer.error;
     throw new SpanledgerError(isErrorCode(code) ? code : 'SL_INTERNAL', message);

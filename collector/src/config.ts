@@ -328,7 +328,7 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'credits' | 'attribution' | 'prices'> {
+export interface Config extends Omit<Settings, 'attribution' | 'prices'> {
   readonly rules: CreditRules;
   readonly prices: {
     readonly layer: PriceLayer;
@@ -411,6 +411,7 @@ export function readConfig(
       return {
         ...rest,
         data_dir: resolve(settings.data_dir),
+        credits,
         rules: rules.rules,
         prices: {
           layer: overrides.layer,

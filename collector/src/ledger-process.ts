@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attributesRead, type Book, logAttributesRead, observeSettings } from '@spanledger/metering';
 import { buildApi } from './api/api.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
-import { catalogueWith, overlay } from './catalogue/index.ts';
+import { catalogueWith, overlay, parsePriceFile } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { JOURNAL_FOLDER, LEDGER_FILE } from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
@@ -13,8 +14,10 @@ import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
 import { listen } from './listen.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
+import { rerating } from './rerating.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
+import { loadRules, noteRules } from './store/rules.ts';
 import { DuckDbStore } from './store/store.ts';
 import { readObservations } from './store/traces.ts';
 import { createLogger, Metrics } from './telemetry.ts';
@@ -42,6 +45,7 @@ export async function runLedgerProcess(
   const catalogue = catalogueWith([overlay(), config.prices.layer], config.prices.similarModels);
   await loadPrices(store.instance, catalogue, Date.now());
   const book: Book = { catalogue, rules: config.rules };
+  await noteRules(store.instance, config.rules.version, config.credits, Date.now());
   const observing = observeSettings(config.labels);
   const metrics = new Metrics();
   const queries = new QueryRunner(store.instance, {
@@ -58,6 +62,8 @@ export async function runLedgerProcess(
     store,
     book,
     bookVersion: catalogue.version,
+    pastRules: await loadRules(store.instance),
+    newId: randomUUID,
     wanted: new WantedAttributes(attributesRead(observing)),
     wantedOfLogs: new WantedAttributes(logAttributesRead(observing)),
     observing,
@@ -75,6 +81,10 @@ export async function runLedgerProcess(
       lastCommitAt = new Date().toISOString();
       channel.send({ type: 'committed', position: committed.position });
       log.debug(committed, 'committed');
+    },
+    onRerated(job) {
+      if (job.state === 'open') log.debug(job, 'rated a part of the past again');
+      else log.info(job, 'the past is rated again');
     },
     onTrouble({ kind, detail, cause }) {
       log.error({ kind, err: cause }, detail);
@@ -94,6 +104,17 @@ export async function runLedgerProcess(
       );
       return traceReport(observations, usageRowsOf(rows), traceId);
     },
+    rerating: rerating({
+      ledger,
+      openReader: () => store.openReader(),
+      query: (sql, params) => queries.query(sql, params),
+      catalogueWith(prices) {
+        const read = parsePriceFile(prices, 'prices', 'override');
+        if (read.kind === 'problems') return read.problems;
+        return catalogueWith([overlay(), config.prices.layer, read.layer], config.prices.similarModels);
+      },
+      onSurprise: (error) => log.error({ err: error }, 'a dry run failed'),
+    }),
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
       lagBytes: receiver?.journalLagBytes ?? 0,

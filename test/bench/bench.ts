@@ -6,6 +6,7 @@ import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
 import { benchPrice } from './price.ts';
+import { benchRerate } from './rerate.ts';
 import { benchScan } from './scan.ts';
 import { benchLateParents, benchOpenTraces } from './traces.ts';
 
@@ -13,7 +14,7 @@ import { benchLateParents, benchOpenTraces } from './traces.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -23,6 +24,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|trace
   follow     the ledger process alone, working off a full journal
   traces     memory of a million open traces; late spans of traces that have left the memory
   price      pricing, rating, and all of metering
+  rerate     a million stored records rated again, and a what-if over them
 
   --seconds  how long each load of ingest lasts (default 15)
 `;
@@ -52,6 +54,7 @@ const benches: Record<string, () => Promise<void>> = {
   },
   follow: async () => show('The ledger working off a backlog', [await benchFollow()]),
   price: async () => show('Pricing', [await benchPrice()]),
+  rerate: async () => show('Rating a million stored records again', [await benchRerate()]),
 };
 
 function show(title: string, rows: readonly object[]): void {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,9 @@ export async function benchFollow(): Promise<FollowFigure> {
       store,
       book: { catalogue, rules: rules.rules },
       bookVersion: catalogue.version,
+      pastRules: new Map(),
+      newId: randomUUID,
+      onRerated: () => {},
       wanted: new WantedAttributes(ATTRIBUTES_READ),
       wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
       observing: DEFAULT_OBSERVE_SETTINGS,

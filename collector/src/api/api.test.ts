@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { type ApiParts, buildApi } from './api.ts';
+import { NO_RERATING } from './testing/rerating.ts';
 import type { TraceReport } from './trace.ts';
 
 interface BuiltApi {
@@ -19,6 +20,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
       return { columns: [{ name: 'credits', type: 'DECIMAL(18,6)' }], rows: [['0.100000']] };
     },
     trace: async () => null,
+    rerating: NO_RERATING,
     readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),

@@ -2,12 +2,14 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
+import { RerateBody, type Rerating, WhatIfBody } from './rerate.ts';
 import type { TraceReport } from './trace.ts';
 
 export interface ApiParts {
   readonly query: (sql: string, params: readonly QueryParam[]) => Promise<QueryAnswer>;
   /** All that the ledger holds of a trace and of those linked to it; null when it holds nothing. */
   readonly trace: (traceId: string) => Promise<TraceReport | null>;
+  readonly rerating: Rerating;
   readonly readiness: () => Readiness;
   /** Metrics in the Prometheus text format. */
   readonly metrics: () => Promise<string>;
@@ -52,6 +54,8 @@ const QueryBody = Type.Object(
 const TraceParams = Type.Object({ id: Type.String({ description: 'A trace id: 32 hexadecimal digits.' }) });
 const TRACE_ID = /^[0-9a-f]{32}$/;
 
+const JobParams = Type.Object({ id: Type.String({ description: 'What POST /api/rerate answered.' }) });
+
 /** The HTTP API of the ledger process. Every error is `{"error": {"code", "message"}}`. */
 export function buildApi(parts: ApiParts): FastifyInstance {
   const server = Fastify({
@@ -70,7 +74,7 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     reply.code(404).send({
       error: {
         code: 'SL_API_PATH',
-        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, /healthz, /readyz and /metrics.`,
+        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, POST /api/rerate, GET /api/rerate/{id}, POST /api/whatif, /healthz, /readyz and /metrics.`,
       },
     }),
   );
@@ -93,6 +97,17 @@ export function buildApi(parts: ApiParts): FastifyInstance {
       `The ledger has no span of trace ${traceId}. What was sent a moment ago may still be on its way; a trace without AI calls is not kept.`,
     );
   });
+  server.post('/api/rerate', { schema: { body: RerateBody } }, async (request, reply) =>
+    reply.code(202).send({ id: await parts.rerating.start(request.body) }),
+  );
+  server.get('/api/rerate/:id', { schema: { params: JobParams } }, async (request) => {
+    const report = await parts.rerating.report(request.params.id);
+    if (report !== null) return report;
+    throw new SpanledgerError('SL_RERATE_UNKNOWN', `There is no re-rating ${request.params.id}.`);
+  });
+  server.post('/api/whatif', { schema: { body: WhatIfBody } }, (request, reply) =>
+    parts.rerating.whatIf(request.body, () => !reply.raw.destroyed),
+  );
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', (_request, reply) => {
     const { isReady, lagBytes, lastCommitAt } = parts.readiness();
@@ -109,6 +124,11 @@ export function buildApi(parts: ApiParts): FastifyInstance {
 const STATUS: Partial<Record<ErrorCode, number>> = {
   SL_API_REQUEST: 400,
   SL_TRACE_UNKNOWN: 404,
+  SL_RERATE_BUSY: 409,
+  SL_RERATE_UNKNOWN: 404,
+  SL_RERATE_REQUEST: 400,
+  SL_WHATIF_REQUEST: 400,
+  SL_WHATIF_LIMIT: 422,
   SL_QUERY_REFUSED: 400,
   SL_QUERY_FAILED: 400,
   SL_QUERY_LIMIT: 422,

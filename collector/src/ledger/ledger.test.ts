@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +89,9 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
   const ledger = new Ledger({
     book: BOOK,
     bookVersion: 'book-1',
+    pastRules: new Map(),
+    newId: randomUUID,
+    onRerated: () => {},
     wanted: new WantedAttributes(ATTRIBUTES_READ),
     wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
     observing: DEFAULT_OBSERVE_SETTINGS,

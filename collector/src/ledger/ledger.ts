@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AttributionSettings,
   type Book,
+  type CreditRules,
   type Observation,
   type ObserveSettings,
   observe,
@@ -15,6 +16,8 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
+import { type BookInUse, RERATE_SLICE_ROWS, type RerateRequest, Rerates } from './rerate.ts';
+import type { RerateJob } from './rerate-store.ts';
 import { type Settled, settle } from './settle.ts';
 import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
 import { TraceWindow } from './trace-window.ts';
@@ -39,6 +42,8 @@ export interface LedgerLimits {
   readonly settleSpans: number;
   /** Spans of open traces that are kept in memory; older traces are read back from the store when they grow. */
   readonly openSpans: number;
+  /** Calls rated again between two batches. */
+  readonly rerateRows: number;
   /** How long after its end a container waits for calls below it, before it bills itself. */
   readonly graceMs: number;
 }
@@ -51,6 +56,7 @@ export const LEDGER_LIMITS = {
   readBytes: 8 * 1024 * 1024,
   settleSpans: 8192,
   openSpans: 300_000,
+  rerateRows: RERATE_SLICE_ROWS,
   graceMs: 60_000,
 } as const;
 
@@ -60,8 +66,11 @@ const FUTURE_TOLERANCE_MICROS = 5 * 60 * 1_000_000;
 export interface LedgerParts {
   readonly journal: Pick<JournalReader, 'read'>;
   readonly store: LedgerStore;
+  /** What the ledger begins with; see `useBook`. */
   readonly book: Book;
   readonly bookVersion: string;
+  /** Credit rules of earlier configurations by their version, for usage that was charged by them. */
+  readonly pastRules: ReadonlyMap<string, CreditRules>;
   readonly wanted: WantedAttributes;
   readonly wantedOfLogs: WantedAttributes;
   /** Which names are labels for what. */
@@ -70,8 +79,12 @@ export interface LedgerParts {
   readonly attribution: AttributionSettings;
   readonly limits: LedgerLimits;
   readonly nowMillis: () => number;
+  /** Names jobs; never the same twice. */
+  readonly newId: () => string;
   /** Called after each commit, with what became durable. */
   readonly onCommit: (committed: Committed) => void;
+  /** Called after each slice of a job, with how far it is. */
+  readonly onRerated: (job: RerateJob) => void;
   /** Called for everything that a person should look at; never silent. */
   readonly onTrouble: (trouble: Trouble) => void;
 }
@@ -130,12 +143,17 @@ function emptyBatch(): OpenBatch {
 export class Ledger {
   private readonly parts: LedgerParts;
   private readonly window: TraceWindow;
+  private readonly rerates: Rerates;
+  private book: Book;
+  private bookInUse: BookInUse;
+  private readonly knownRules: Map<string, CreditRules>;
   private durableEnd: JournalPosition;
   private readUpTo: JournalPosition | null;
   /** Read and not settled. */
   private batch = emptyBatch();
   /** Settled and not committed. */
   private counts = NO_COUNTS;
+  private waitsForCommit = false;
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
@@ -148,6 +166,16 @@ export class Ledger {
   constructor(parts: LedgerParts) {
     this.parts = parts;
     this.window = new TraceWindow({ maxSpans: parts.limits.openSpans });
+    this.rerates = new Rerates({
+      store: parts.store,
+      window: this.window,
+      newId: parts.newId,
+      sliceRows: parts.limits.rerateRows,
+      onStep: parts.onRerated,
+    });
+    this.knownRules = new Map(parts.pastRules);
+    this.book = parts.book;
+    this.bookInUse = this.inUse(parts.book, parts.bookVersion);
     this.readUpTo = parts.store.position;
     this.durableEnd = parts.store.position ?? { segment: 0, offset: 0 };
   }
@@ -157,6 +185,34 @@ export class Ledger {
     if (comparePositions(durableEnd, this.durableEnd) <= 0) return;
     this.durableEnd = durableEnd;
     this.wake.resolve();
+  }
+
+  /** From now on usage is rated by this book, and what had no price under the last one is tried again. */
+  useBook(book: Book, version: string): void {
+    this.book = book;
+    this.bookInUse = this.inUse(book, version);
+    this.wake.resolve();
+  }
+
+  /**
+   * Rates usage of the past again while the journal is followed; resolves as soon as the job is durable.
+   *
+   * @throws {SpanledgerError} SL_RERATE_BUSY
+   */
+  rerate(request: RerateRequest): Promise<RerateJob> {
+    const asked = this.rerates.request(request);
+    this.wake.resolve();
+    return asked;
+  }
+
+  /** What usage is rated by at this moment. */
+  get currentBook(): BookInUse {
+    return this.bookInUse;
+  }
+
+  private inUse({ catalogue, rules }: Book, version: string): BookInUse {
+    this.knownRules.set(rules.version, rules);
+    return { catalogue, rules, version, rulesOf: (of) => this.knownRules.get(of) ?? null };
   }
 
   /** Posts everything up to the durable end, then `run` returns. */
@@ -173,6 +229,7 @@ export class Ledger {
   /** Runs until drained. Rejects when the store fails: then the process must end, and a new one replays. */
   async run(): Promise<void> {
     for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
+    await this.rerates.load();
     for (;;) {
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
@@ -180,17 +237,29 @@ export class Ledger {
         this.lastCommitStartMillis = this.parts.nowMillis();
         await this.settleArrivals();
         this.committing = this.commit();
+        const isRerating = this.isRerating();
         // With more to read, the engine writes this batch while the next one is observed.
-        if (isBehind) this.committing.catch(() => {});
+        if (isBehind && !isRerating) this.committing.catch(() => {});
         else await this.committing;
+        if (isRerating) await this.rerateSome();
       } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
       else if (isBehind) await nextTurn();
       else if (this.draining) return await this.committing;
       else {
         await this.committing;
-        await this.waitForNews();
+        if (this.isRerating() && !this.waitsForCommit) await this.rerateSome();
+        else await this.waitForNews();
       }
     }
+  }
+
+  private isRerating(): boolean {
+    return !this.draining && this.rerates.hasWork(this.bookInUse);
+  }
+
+  /** Between two batches: nothing that is settled waits for its commit. */
+  private async rerateSome(): Promise<void> {
+    await this.rerates.runSlice(this.bookInUse, this.parts.nowMillis());
   }
 
   /** Reads and observes a few megabytes of the journal; true when there may be more. */
@@ -347,9 +416,10 @@ export class Ledger {
 
   /** Decides what belongs together, and hands everything that was read to the store. */
   private async settleArrivals(): Promise<void> {
-    const { store, book, bookVersion, attribution, limits, nowMillis } = this.parts;
-    const { batch, counts } = this;
+    const { store, attribution, limits, nowMillis } = this.parts;
+    const { batch, counts, book } = this;
     this.batch = emptyBatch();
+    this.waitsForCommit = true;
     for (const rejection of batch.rejections) store.reject(rejection);
     for (const span of batch.quarantined) store.quarantine(span);
     for (const range of batch.damages) store.damage(range);
@@ -357,7 +427,7 @@ export class Ledger {
       window: this.window,
       store,
       book,
-      bookVersion,
+      bookVersion: this.bookInUse.version,
       attribution,
       deadline: { nowMicros: nowMillis() * 1000, graceMicros: limits.graceMs * 1000 },
       onAssertion: (span, cause) => this.reportAssertion(span, cause),
@@ -379,6 +449,7 @@ export class Ledger {
     const { counts, readUpTo: position } = this;
     if (position === null) return;
     this.counts = NO_COUNTS;
+    this.waitsForCommit = false;
     this.inCommit = position;
     await store.commit(position, counts, this.lastCommitStartMillis);
     this.lastCommitMillis = nowMillis();

@@ -1,6 +1,7 @@
 import type { Booked, KeptObservation, Metered, Transfer } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
 import type { RejectedSpan } from '../otlp/index.ts';
+import type { RerateStore } from './rerate-store.ts';
 
 /** One observed span on its way into the ledger: what it says, for ever. */
 export interface KeptSpan {
@@ -123,7 +124,7 @@ export interface DueTrace extends TraceKey {
  * journal position in one transaction. What is added while a commit runs belongs to the next batch; one commit runs at
  * a time. After a failed commit the store is done for. Two implementations pass one contract suite: DuckDB and memory.
  */
-export interface LedgerStore extends LedgerMemory {
+export interface LedgerStore extends LedgerMemory, RerateStore {
   /** Up to where the journal has been posted; null for an empty ledger. */
   readonly position: JournalPosition | null;
   keep(span: KeptSpan): void;

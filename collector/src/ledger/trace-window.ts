@@ -182,6 +182,15 @@ export class TraceWindow {
     this.#spans += trace.spans.length - before;
   }
 
+  /** A span of it was rated again. Traces that are not in memory are read back as they are then. */
+  rerated(
+    { spanId, ...key }: TraceKey & { readonly spanId: string },
+    record: Pick<HeldRecord, 'revision' | 'booked'>,
+  ): void {
+    const span = this.find(key)?.find(spanId) ?? null;
+    if (span !== null && span.record !== null) span.record = { ...span.record, ...record };
+  }
+
   /** It has to be decided again. */
   touch(trace: OpenTrace): void {
     if (this.#touched.has(trace)) return;

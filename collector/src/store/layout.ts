@@ -1,15 +1,23 @@
-import type { AttributionSource, Metered, SpanKey, Transfer } from '@spanledger/metering';
+import type { AttributionSource, SpanKey, Transfer } from '@spanledger/metering';
 import type { KeptSpan, LinkQuery, Posting, Quarantined, Rejection, TraceKey } from '../ledger/store.ts';
+import { type StoredRating, storedRating } from '../ledger/stored-rating.ts';
 import {
   CodeColumn,
   Decimal64Column,
-  Decimal128Column,
   HexColumn,
   IntegerColumn,
   type TableLayout,
   TextColumn,
   WordColumn,
 } from './columns.ts';
+import {
+  FIRST_RATING_COLUMNS,
+  LATER_RATING_COLUMNS,
+  RATING_COLUMNS,
+  RATING_DECLARATION,
+  ratingColumns,
+  setRating,
+} from './rating-columns.ts';
 import type { Shapes } from './shapes.ts';
 import type { Words } from './words.ts';
 
@@ -204,70 +212,51 @@ const SOURCE_WORDS = new Map<AttributionSource['level'], Map<string, string>>();
 export function usageLayout(words: Words): TableLayout<Posting> {
   const fact = factColumns(words);
   const receivedAt = new IntegerColumn();
-  const cost = new Decimal128Column();
-  const priceStatus = new WordColumn(words);
-  const priceCard = new WordColumn(words);
-  const priceMatch = new WordColumn(words);
-  const bookVersion = new WordColumn(words);
-  const credits = new Decimal64Column();
-  const creditStatus = new WordColumn(words);
-  const rulesVersion = new WordColumn(words);
+  const rating = ratingColumns(words);
   const detail = detailColumns(words);
   const prices = priceColumns(words);
-  const priceNote = new WordColumn(words);
-  const costKnownPart = new Decimal128Column();
-  const cardKey = new IntegerColumn();
   return {
     schema: 'ledger',
     table: 'usage_record',
     columns: [
       ...Object.values(fact),
       receivedAt,
-      cost,
-      priceStatus,
-      priceCard,
-      priceMatch,
-      bookVersion,
-      credits,
-      creditStatus,
-      rulesVersion,
+      ...FIRST_RATING_COLUMNS.map((name) => rating[name]),
       ...Object.values(detail),
       ...Object.values(prices),
-      priceNote,
-      costKnownPart,
-      cardKey,
+      ...LATER_RATING_COLUMNS.map((name) => rating[name]),
     ],
     set(row, posting) {
-      const { rating, charge } = posting.metered;
       setFact(fact, row, posting);
       setDetail(detail, row, posting);
       setPrice(prices, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
-      cost.set(row, rating.kind === 'priced' ? rating.cost : null);
-      priceStatus.set(row, rating.status);
-      priceCard.set(row, rating.kind === 'priced' ? rating.card.id : null);
-      priceMatch.set(row, rating.kind === 'priced' ? rating.matchKind : null);
-      bookVersion.set(row, posting.bookVersion);
-      credits.set(row, chargedCredits(posting.metered));
-      creditStatus.set(row, charge.kind === 'charged' ? 'charged' : `${charge.kind}:${charge.reason}`);
-      rulesVersion.set(row, posting.rulesVersion);
-      priceNote.set(row, null);
-      costKnownPart.set(row, null);
-      cardKey.set(row, null);
+      setRating(rating, row, storedRating(posting.metered, posting));
     },
   };
 }
 
-/** Null while a charge waits for a price: not known is not zero. */
-function chargedCredits({ charge }: Metered): bigint | null {
-  switch (charge.kind) {
-    case 'charged':
-      return charge.credits;
-    case 'not_charged':
-      return 0n;
-    case 'pending':
-      return null;
-  }
+export interface ReratedRow {
+  /** The `rowid` of the record that it takes the place of. */
+  readonly row: number;
+  readonly rating: StoredRating;
+}
+
+/** New ratings for records that stay as they are otherwise. */
+export function reratedLayout(words: Words): KeyTable<ReratedRow> {
+  const record = new IntegerColumn();
+  const rating = ratingColumns(words);
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'rerated',
+    declaration: `record BIGINT, ${RATING_DECLARATION}`,
+    columns: [record, ...RATING_COLUMNS.map((name) => rating[name])],
+    set(row, rerated) {
+      record.set(row, rerated.row);
+      setRating(rating, row, rerated.rating);
+    },
+  };
 }
 
 /** `ledger.span`: what a span says. */
@@ -405,9 +394,19 @@ export function linkLayout(words: Words): KeyTable<LinkQuery> {
   };
 }
 
-export interface TransferRow {
-  readonly posting: Posting;
+/** One movement of credits, and the revision of the usage record that it is booked by. */
+export interface TransferRow extends TraceKey {
+  readonly spanId: string;
   readonly transfer: Transfer;
+  readonly recordedAtMillis: number;
+  readonly rulesVersion: string;
+  readonly revision: number;
+}
+
+export function transferRow(posting: Posting, transfer: Transfer): TransferRow {
+  const { tenant, recordedAtMillis, rulesVersion } = posting;
+  const { traceId, spanId } = posting.metered.usage;
+  return { tenant, traceId, spanId, transfer, recordedAtMillis, rulesVersion, revision: revisionOf(posting) };
 }
 
 export function transferLayout(words: Words): TableLayout<TransferRow> {
@@ -440,20 +439,20 @@ export function transferLayout(words: Words): TableLayout<TransferRow> {
       rulesVersion,
       revision,
     ],
-    set(row, { posting, transfer }) {
-      const { usage } = posting.metered;
-      tenant.set(row, posting.tenant);
-      traceId.set(row, usage.traceId);
-      spanId.set(row, usage.spanId);
+    set(row, booked) {
+      const { transfer } = booked;
+      tenant.set(row, booked.tenant);
+      traceId.set(row, booked.traceId);
+      spanId.set(row, booked.spanId);
       customer.set(row, transfer.customer);
       from.set(row, transfer.from);
       to.set(row, transfer.to);
       kind.set(row, transfer.kind);
       amount.set(row, transfer.amount);
       effectiveAt.set(row, transfer.effectiveAtMicros);
-      recordedAt.set(row, posting.recordedAtMillis * 1000);
-      rulesVersion.set(row, posting.rulesVersion);
-      revision.set(row, revisionOf(posting));
+      recordedAt.set(row, booked.recordedAtMillis * 1000);
+      rulesVersion.set(row, booked.rulesVersion);
+      revision.set(row, booked.revision);
     },
   };
 }

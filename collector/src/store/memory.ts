@@ -1,4 +1,7 @@
+import { billedModel } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
+import type { RatedUsage, RatedUsageReader, UsageSelection } from '../ledger/rated-usage.ts';
+import type { RerateJob, RerateStep, RerateTally } from '../ledger/rerate-store.ts';
 import {
   type BatchCounts,
   type Damage,
@@ -14,6 +17,7 @@ import {
   ranTogether,
   type TraceKey,
 } from '../ledger/store.ts';
+import { storedRating } from '../ledger/stored-rating.ts';
 
 /** The in-memory twin of the DuckDB store: the same contract, for tests of what lies above it. */
 export class MemoryStore implements LedgerStore {
@@ -133,6 +137,72 @@ export class MemoryStore implements LedgerStore {
       }
     }
     return [...found.values()];
+  }
+
+  readonly jobs = new Map<string, RerateJob>();
+  readonly tallies: { readonly job: string; readonly tally: RerateTally }[] = [];
+
+  readonly ratedUsage: RatedUsageReader = {
+    count: async (selection) => this.#selected(selection).length,
+    page: async (selection, maxRows) => {
+      const usages = this.#selected(selection);
+      const end = usages[maxRows]?.usage.eventTimeMicros;
+      if (end === undefined) return { usages, nextMicros: null };
+      const nextMicros = Math.max(end, selection.fromMicros + 1);
+      return { usages: usages.filter(({ usage }) => usage.eventTimeMicros < nextMicros), nextMicros };
+    },
+  };
+
+  #selected({ fromMicros, toMicros, model, scope }: UsageSelection): readonly RatedUsage[] {
+    return this.current
+      .map((posting) => ({
+        row: this.#postings.indexOf(posting),
+        tenant: posting.tenant,
+        traceId: posting.metered.usage.traceId,
+        spanId: posting.metered.usage.spanId,
+        revision: (posting.replaces?.revision ?? 0) + 1,
+        usage: posting.metered.usage,
+        rating: storedRating(posting.metered, posting),
+      }))
+      .filter(
+        ({ usage, rating }) =>
+          usage.billingRole === 'billed' &&
+          usage.eventTimeMicros >= fromMicros &&
+          usage.eventTimeMicros < toMicros &&
+          (model === null || billedModel(usage) === model) &&
+          (scope === 'all' || rating.priceStatus === 'partial' || rating.priceStatus.startsWith('unpriced:')),
+      )
+      .sort((one, other) => one.usage.eventTimeMicros - other.usage.eventTimeMicros);
+  }
+
+  async loadOpenJobs(): Promise<readonly RerateJob[]> {
+    return [...this.jobs.values()].filter(({ state }) => state === 'open');
+  }
+
+  async lastTriedBook(): Promise<string | null> {
+    return [...this.jobs.values()].findLast(({ reason }) => reason === 'new_book')?.bookVersion ?? null;
+  }
+
+  async rerate({ jobs, reratings, tally, nowMillis }: RerateStep): Promise<void> {
+    for (const { rated, metered, rating, transfers } of reratings) {
+      const posting = this.#postings[rated.row];
+      if (posting === undefined) throw new Error('a rating for a record that is not there');
+      const { bookVersion, rulesVersion } = rating;
+      const { usage } = posting.metered;
+      this.#postings.push({
+        ...posting,
+        bookVersion,
+        rulesVersion,
+        metered: { ...metered, usage },
+        transfers,
+        recordedAtMillis: nowMillis,
+        replaces: { revision: rated.revision, eventTimeMicros: usage.eventTimeMicros },
+      });
+    }
+    this.#committed = { ...this.#committed, postings: this.#postings.length };
+    for (const job of jobs) this.jobs.set(job.id, job);
+    const [job] = jobs;
+    if (tally !== null && job !== undefined) this.tallies.push({ job: job.id, tally });
   }
 
   async loadDue(): Promise<readonly DueTrace[]> {

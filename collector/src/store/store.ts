@@ -4,6 +4,8 @@ import duckdb from '@duckdb/node-bindings';
 import { MAX_TRACES_OF_A_LINK } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
+import type { RatedUsageReader } from '../ledger/rated-usage.ts';
+import type { RerateJob, RerateStep, Rerating } from '../ledger/rerate-store.ts';
 import {
   type BatchCounts,
   type Damage,
@@ -29,6 +31,7 @@ import {
   type ReplacedRow,
   rejectionLayout,
   replacedLayout,
+  reratedLayout,
   type ShapeRow,
   shapeLayout,
   spanLayout,
@@ -36,9 +39,12 @@ import {
   type TransferRow,
   traceLayout,
   transferLayout,
+  transferRow,
   usageLayout,
 } from './layout.ts';
 import { openDatabase, type StoreOptions } from './open.ts';
+import { UsageReader } from './rated-usage.ts';
+import { jobOf, selectJobs, supersedeRatings, tallyLayout, tallyRows, writeJob } from './rerate.ts';
 import { Shapes } from './shapes.ts';
 import { Words } from './words.ts';
 
@@ -49,6 +55,7 @@ import { Words } from './words.ts';
  */
 export class DuckDbStore implements LedgerStore {
   readonly instance: DuckDBInstance;
+  readonly ratedUsage: RatedUsageReader;
   private readonly writer: DuckDBConnection;
   private readonly tables: Tables;
   private readonly traces: IdentityFilter;
@@ -83,6 +90,7 @@ export class DuckDbStore implements LedgerStore {
     this.traces = parts.traces;
     this.links = parts.links;
     this.words = parts.words;
+    this.ratedUsage = new UsageReader(parts.writer, parts.words);
     this.shapes = parts.shapes;
     this.committedPosition = parts.position;
   }
@@ -134,7 +142,7 @@ export class DuckDbStore implements LedgerStore {
     }
     const { tenant, transfers, replaces } = posting;
     this.tables.usage.append(posting);
-    for (const transfer of transfers) this.tables.transfers.append({ posting, transfer });
+    for (const transfer of transfers) this.tables.transfers.append(transferRow(posting, transfer));
     if (replaces !== null) {
       const { traceId, spanId } = posting.metered.usage;
       this.replaced.push({ tenant, traceId, spanId, ...replaces });
@@ -261,6 +269,80 @@ export class DuckDbStore implements LedgerStore {
       traceId: String(traceId),
       dueAtMicros: Number(dueAtMicros),
     }));
+  }
+
+  /** Reads beside the writer, each page as it is committed then. */
+  async openReader(): Promise<UsageReader> {
+    return new UsageReader(await this.instance.connect(), this.words);
+  }
+
+  async loadOpenJobs(): Promise<readonly RerateJob[]> {
+    return (await this.writer.runAndReadAll(selectJobs("state = 'open'"))).getRows().map(jobOf);
+  }
+
+  async lastTriedBook(): Promise<string | null> {
+    const rows = await this.writer.runAndReadAll(
+      `SELECT book_version FROM ledger.rerate_job WHERE reason = 'new_book' ORDER BY requested_at DESC, rowid DESC LIMIT 1`,
+    );
+    const version = rows.getRows()[0]?.[0];
+    return version === undefined ? null : String(version);
+  }
+
+  async rerate(step: RerateStep): Promise<void> {
+    assert(this.late === null, 'no commit runs');
+    this.committing = this.writeRerating(step);
+    this.committing.catch(() => {});
+    await this.committing;
+  }
+
+  private async writeRerating({ jobs, reratings, tally, nowMillis }: RerateStep): Promise<void> {
+    const late: (() => void)[] = [];
+    this.late = late;
+    try {
+      if (reratings.length > 0) await this.writeReratings(reratings, nowMillis);
+      for (const job of jobs) await writeJob(this.writer, job);
+      const [job] = jobs;
+      if (tally !== null && job !== undefined) {
+        const table = await TableWriter.open(this.writer, tallyLayout());
+        for (const row of tallyRows(job.id, tally)) table.append(row);
+        table.flush();
+        table.close();
+      }
+      await this.writeNewWords();
+      await this.writer.run('COMMIT');
+      await this.writer.run('BEGIN TRANSACTION');
+      this.late = null;
+      for (const add of late) add();
+    } catch (error) {
+      throw new SpanledgerError(
+        'SL_STORE_COMMIT_FAILED',
+        `The ledger file could not take new ratings: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  private async writeReratings(reratings: readonly Rerating[], nowMillis: number): Promise<void> {
+    const rows = reratings.map(({ rated, rating }) => ({ row: rated.row, rating }));
+    await this.withKeys(reratedLayout(this.words), rows, () =>
+      supersedeRatings(this.writer, reratings, nowMillis),
+    );
+    const { transfers } = this.tables;
+    for (const { rated, rating, transfers: booked } of reratings) {
+      const { tenant, traceId, spanId, revision } = rated;
+      for (const transfer of booked) {
+        transfers.append({
+          tenant,
+          traceId,
+          spanId,
+          transfer,
+          recordedAtMillis: nowMillis,
+          rulesVersion: rating.rulesVersion,
+          revision: revision + 1,
+        });
+      }
+    }
+    transfers.flush();
   }
 
   /** Folds the write-ahead log into the file and closes it. */

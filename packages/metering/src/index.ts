@@ -34,6 +34,16 @@ export {
   type UnpricedReason,
 } from './catalogue.ts';
 export {
+  type Comparison,
+  comparisonOf,
+  formatRevenue,
+  marginOf,
+  noComparison,
+  type RatedAmounts,
+  type Sums,
+  Tally,
+} from './comparison.ts';
+export {
   type Account,
   type Booked,
   difference,
@@ -64,7 +74,7 @@ export { type KeptObservation, keep, linkHashes, recall, tellTheSame } from './k
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
 export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';
 export type { LogRecord } from './logs/record.ts';
-export { type Book, type Metered, rate } from './meter.ts';
+export { type Book, type Metered, type RatableUsage, rate } from './meter.ts';
 export { completeness, keyOf, type Observation, type ObservedUsage } from './observation.ts';
 export {
   ATTRIBUTES_READ,
@@ -76,6 +86,13 @@ export {
 } from './observe.ts';
 export { type CostLine, price, type Ratable, type Rating } from './price.ts';
 export { canonicalProvider, providerOfModel } from './provider.ts';
+export {
+  type RatedAgain,
+  type RecordedCharge,
+  type RerateBook,
+  type ReratePolicy,
+  rateAgain,
+} from './rerate.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {
   type AttributionSettings,

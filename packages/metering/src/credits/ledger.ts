@@ -1,6 +1,5 @@
 import type { MicroCredits } from '../amount.ts';
-import type { UsageRecord } from '../usage.ts';
-import type { Charge } from './rate.ts';
+import type { Charge, Chargeable } from './rate.ts';
 
 /**
  * One movement of credits between two accounts of one customer. A transfer has one amount and two sides, so what
@@ -29,7 +28,7 @@ export type TransferKind = 'usage' | 'usage_correction' | 'usage_reversal';
 export type Account = 'used' | 'overdraft';
 
 /** Books a charge on the customer's account. */
-export function post(usage: UsageRecord, charge: Charge): Transfer | null {
+export function post(usage: Chargeable, charge: Charge): Transfer | null {
   if (charge.kind !== 'charged' || charge.credits === 0n || usage.customer === null) return null;
   return {
     customer: usage.customer,

@@ -12,8 +12,14 @@ export type Charge =
 
 export type NotChargedReason = 'no_rule' | 'failed' | 'internal' | 'unattributed' | 'not_billed';
 
+/** What charging looks at in a usage record. */
+export type Chargeable = Pick<
+  UsageRecord,
+  'billingRole' | 'usageClass' | 'customer' | 'feature' | 'status' | 'eventTimeMicros'
+>;
+
 /** The feature's rule turns the call into credits, rounded up once. */
-export function charge(usage: UsageRecord, rating: Rating, rules: CreditRules): Charge {
+export function charge(usage: Chargeable, rating: Rating, rules: CreditRules): Charge {
   if (usage.billingRole !== 'billed') return notCharged('not_billed');
   if (usage.usageClass !== 'customer' && usage.usageClass !== 'trial') return notCharged('internal');
   if (usage.customer === null) return notCharged('unattributed');

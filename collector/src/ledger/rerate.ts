@@ -1,0 +1,255 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  type Booked,
+  billedModel,
+  type Comparison,
+  difference,
+  type RerateBook,
+  type ReratePolicy,
+  rateAgain,
+  Tally,
+} from '@spanledger/metering';
+import { SpanledgerError } from '../errors.ts';
+import type { RatedUsage, UsageSelection } from './rated-usage.ts';
+import type { RerateJob, RerateStore, RerateTally, Rerating } from './rerate-store.ts';
+import { recordedCharge, saysTheSame, storedRating } from './stored-rating.ts';
+import type { TraceWindow } from './trace-window.ts';
+
+/**
+ * Calls of one slice: well under half a second of work when all of them change, so that what arrives meanwhile is
+ * posted within its second.
+ */
+export const RERATE_SLICE_ROWS = 8192;
+
+/** Calls rated between two turns of the event loop. */
+const CALLS_PER_TURN = 2048;
+
+/** By what usage is rated again, and the version that is recorded with it. */
+export interface BookInUse extends RerateBook {
+  readonly version: string;
+}
+
+export interface RerateRequest {
+  readonly fromMicros: number;
+  readonly toMicros: number;
+  readonly model: string | null;
+  readonly policy: ReratePolicy;
+}
+
+/** All events that can be told by safe integers: the year 2255. */
+const EVER: UsageSelection = {
+  fromMicros: 0,
+  toMicros: Number.MAX_SAFE_INTEGER,
+  model: null,
+  scope: 'unpriced',
+};
+
+export interface ReratesParts {
+  readonly store: RerateStore;
+  readonly window: TraceWindow;
+  readonly newId: () => string;
+  readonly sliceRows: number;
+  /** Called with each job as it has become durable. */
+  readonly onStep: (job: RerateJob) => void;
+}
+
+/**
+ * Rates the past again, in small slices between the batches of the ledger:
+ *
+ * 1. A job is asked for, or begins by itself when the price book is another one than that by which what had no price was
+ *    last tried. It is durable before anybody hears of it.
+ * 2. A slice reads some calls in the order of their events and rates each under the book of today, its charge under the
+ *    rules of its time.
+ * 3. Where the result differs, a record with the next revision takes the place of the old one, and the difference of
+ *    credits is booked. All of a slice and how far the job has come is one transaction: whoever is killed goes on there.
+ * 4. Open traces learn of the new revisions, so that a later decision corrects what is booked now.
+ *
+ * What was rated again under a book is found unchanged the next time, so that nothing is ever counted twice.
+ */
+export class Rerates {
+  readonly #parts: ReratesParts;
+  /** The first is being worked on. */
+  #open: RerateJob[] = [];
+  #requests: { readonly request: RerateRequest; readonly asked: PromiseWithResolvers<RerateJob> }[] = [];
+  #triedBook: string | null = null;
+
+  constructor(parts: ReratesParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what an earlier process has left. */
+  async load(): Promise<void> {
+    const { store } = this.#parts;
+    this.#open = [...(await store.loadOpenJobs())];
+    this.#triedBook = await store.lastTriedBook();
+  }
+
+  hasWork({ version }: BookInUse): boolean {
+    return this.#open.length > 0 || this.#requests.length > 0 || this.#triedBook !== version;
+  }
+
+  /**
+   * Asks for a job; resolves as soon as it is durable.
+   *
+   * @throws {SpanledgerError} SL_RERATE_BUSY while another one that was asked for is not finished
+   */
+  request(request: RerateRequest): Promise<RerateJob> {
+    const busy = this.#open.find(({ reason }) => reason === 'request');
+    if (busy !== undefined || this.#requests.length > 0) {
+      return Promise.reject(
+        new SpanledgerError(
+          'SL_RERATE_BUSY',
+          `One re-rating runs at a time${busy === undefined ? '' : `, ${busy.id} is at ${busy.examined} of ${busy.total} calls`}. Ask again when it is done.`,
+        ),
+      );
+    }
+    const asked = Promise.withResolvers<RerateJob>();
+    this.#requests.push({ request, asked });
+    return asked.promise;
+  }
+
+  /** The next transaction of whatever there is to do. Only while nothing else waits to be committed. */
+  async runSlice(book: BookInUse, nowMillis: number): Promise<void> {
+    if (await this.#beginJobs(book, nowMillis)) return;
+    const [job] = this.#open;
+    if (job !== undefined) await this.#work(job, book, nowMillis);
+  }
+
+  /** Makes durable what has been asked for, and what a new book asks for; false: there was nothing new. */
+  async #beginJobs(book: BookInUse, nowMillis: number): Promise<boolean> {
+    const begin = (
+      reason: RerateJob['reason'],
+      selection: UsageSelection,
+      policy: ReratePolicy,
+    ): Promise<RerateJob> => this.#newJob(reason, selection, policy, book.version, nowMillis);
+
+    const outdated = this.#open.filter(({ bookVersion }) => bookVersion !== book.version);
+    const jobs: RerateJob[] = [];
+    for (const job of outdated) {
+      if (job.reason === 'request') jobs.push(await begin(job.reason, job.selection, job.policy));
+      // A book that came back would otherwise count as tried.
+      const replacedBy = job.reason === 'request' ? (jobs.at(-1)?.id ?? null) : null;
+      jobs.push({ ...job, state: 'replaced', replacedBy, finishedAtMillis: nowMillis });
+    }
+    const requests = [...this.#requests];
+    const asked: RerateJob[] = [];
+    for (const { request } of requests) {
+      const { policy, ...range } = request;
+      asked.push(await begin('request', { ...range, scope: 'all' }, policy));
+    }
+    jobs.push(...asked);
+    // Last, so that the newest of these rows tells the book.
+    if (this.#triedBook !== book.version) jobs.push(await begin('new_book', EVER, 'customer_favourable'));
+    if (jobs.length === 0) return false;
+
+    const { store, onStep } = this.#parts;
+    await store.rerate({ jobs, reratings: [], tally: null, nowMillis });
+    this.#triedBook = book.version;
+    this.#open = [
+      ...this.#open.filter((job) => !outdated.includes(job)),
+      ...jobs.filter(({ state }) => state === 'open'),
+    ];
+    this.#requests = this.#requests.filter((each) => !requests.includes(each));
+    for (const [index, { asked: answer }] of requests.entries()) {
+      const job = asked[index];
+      if (job !== undefined) answer.resolve(job);
+    }
+    for (const job of jobs) onStep(job);
+    return true;
+  }
+
+  async #newJob(
+    reason: RerateJob['reason'],
+    selection: UsageSelection,
+    policy: ReratePolicy,
+    bookVersion: string,
+    nowMillis: number,
+  ): Promise<RerateJob> {
+    return {
+      id: this.#parts.newId(),
+      reason,
+      selection,
+      policy,
+      bookVersion,
+      state: 'open',
+      replacedBy: null,
+      nextMicros: selection.fromMicros,
+      total: await this.#parts.store.ratedUsage.count(selection),
+      examined: 0,
+      changed: 0,
+      transfers: 0,
+      requestedAtMillis: nowMillis,
+      finishedAtMillis: null,
+    };
+  }
+
+  async #work(job: RerateJob, book: BookInUse, nowMillis: number): Promise<void> {
+    const { store, window, sliceRows, onStep } = this.#parts;
+    const selection = { ...job.selection, fromMicros: job.nextMicros };
+    const { usages, nextMicros } = await store.ratedUsage.page(selection, sliceRows);
+    const tally = aRerateTally();
+    const reratings: Rerating[] = [];
+    for (const [index, rated] of usages.entries()) {
+      const rerating = rerate(rated, book, job.policy);
+      tallyRerating(tally, rated, rerating);
+      if (rerating !== null) reratings.push(rerating);
+      if (index % CALLS_PER_TURN === CALLS_PER_TURN - 1) await nextTurn();
+    }
+    const after: RerateJob = {
+      ...job,
+      examined: job.examined + usages.length,
+      changed: job.changed + reratings.length,
+      transfers: job.transfers + reratings.reduce((sum, { transfers }) => sum + transfers.length, 0),
+      nextMicros: nextMicros ?? job.selection.toMicros,
+      state: nextMicros === null ? 'done' : 'open',
+      finishedAtMillis: nextMicros === null ? nowMillis : null,
+    };
+    await store.rerate({ jobs: [after], reratings, tally, nowMillis });
+    for (const { rated, metered } of reratings) {
+      const { transfer } = metered;
+      window.rerated(rated, {
+        revision: rated.revision + 1,
+        booked: transfer === null ? null : { customer: transfer.customer, amount: transfer.amount },
+      });
+    }
+    this.#open = this.#open.flatMap((each) =>
+      each !== job ? [each] : after.state === 'open' ? [after] : [],
+    );
+    onStep(after);
+  }
+}
+
+/** What a usage is under the book; null where that is what the ledger has. */
+export function rerate(rated: RatedUsage, book: BookInUse, policy: ReratePolicy): Rerating | null {
+  const { usage, rating: recorded, tenant } = rated;
+  const before = { charge: recordedCharge(recorded), rulesVersion: recorded.rulesVersion };
+  const metered = rateAgain(usage, before, book, policy, tenant);
+  const rating = storedRating(metered, { bookVersion: book.version, rulesVersion: metered.rulesVersion });
+  if (saysTheSame(rating, recorded)) return null;
+  const transfers = difference(bookedFor(rated), metered.transfer, usage.eventTimeMicros);
+  return { rated, metered, rating, transfers };
+}
+
+function bookedFor({ usage: { customer }, rating: { credits } }: RatedUsage): Booked | null {
+  return customer === null || credits === null || credits === 0n ? null : { customer, amount: credits };
+}
+
+export function aRerateTally(): RerateTally {
+  return new Tally(
+    { model: new Map<string | null, Comparison>(), customer: new Map<string | null, Comparison>() },
+    ['model', 'customer'],
+  );
+}
+
+export function tallyRerating(
+  tally: RerateTally,
+  { usage, rating }: RatedUsage,
+  rerating: Rerating | null,
+): void {
+  const recorded = { cost: rating.cost, credits: rating.credits, creditValue: null };
+  const again =
+    rerating === null
+      ? recorded
+      : { cost: rerating.rating.cost, credits: rerating.rating.credits, creditValue: null };
+  tally.add({ model: billedModel(usage), customer: usage.customer }, recorded, again, rerating !== null);
+}
