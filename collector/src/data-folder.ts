@@ -2,3 +2,5 @@
 export const JOURNAL_FOLDER = 'journal';
 /** DuckDB names the database after the file: clients connect to `spanledger`. */
 export const LEDGER_FILE = 'spanledger.duckdb';
+/** What the price feed said last. */
+export const PRICE_FEED_FILE = 'price-feed.json';

@@ -2,12 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attributesRead, type Book, logAttributesRead, observeSettings } from '@spanledger/metering';
+import type { Logger } from 'pino';
 import { buildApi } from './api/api.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
-import { catalogueWith, overlay, parsePriceFile } from './catalogue/index.ts';
+import {
+  endingPromotions,
+  type FeedOutcome,
+  feedStateFile,
+  overlay,
+  PriceFeed,
+  parsePriceFile,
+} from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
-import { JOURNAL_FOLDER, LEDGER_FILE } from './data-folder.ts';
+import { JOURNAL_FOLDER, LEDGER_FILE, PRICE_FEED_FILE } from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
@@ -42,7 +50,19 @@ export async function runLedgerProcess(
   const config = readConfig(start.configText, start.environment);
   const log = createLogger(config.log_level, 'ledger');
   const store = await openStore(config, start.create);
-  const catalogue = catalogueWith([overlay(), config.prices.layer], config.prices.similarModels);
+  const feed = new PriceFeed({
+    settings: config.prices.refresh,
+    overrides: config.prices.layer,
+    similarModels: config.prices.similarModels,
+    stateFile: feedStateFile(join(config.data_dir, PRICE_FEED_FILE)),
+    now: () => new Date(),
+    async onCatalogue(refreshed) {
+      await loadPrices(store.instance, refreshed, Date.now());
+      ledger.useBook({ catalogue: refreshed, rules: config.rules }, refreshed.version);
+    },
+    onOutcome: (outcome) => sayOutcome(log, outcome, feed.ageDays()),
+  });
+  const catalogue = await feed.load();
   await loadPrices(store.instance, catalogue, Date.now());
   const book: Book = { catalogue, rules: config.rules };
   await noteRules(store.instance, config.rules.version, config.credits, Date.now());
@@ -111,7 +131,7 @@ export async function runLedgerProcess(
       catalogueWith(prices) {
         const read = parsePriceFile(prices, 'prices', 'override');
         if (read.kind === 'problems') return read.problems;
-        return catalogueWith([overlay(), config.prices.layer, read.layer], config.prices.similarModels);
+        return feed.catalogueWith(read.layer);
       },
       onSurprise: (error) => log.error({ err: error }, 'a dry run failed'),
     }),
@@ -122,6 +142,7 @@ export async function runLedgerProcess(
     }),
     metrics: () => {
       metrics.recordOpenTraces(ledger.openTraces);
+      metrics.recordCatalogueAge(feed.ageDays());
       return metrics.render();
     },
     onSurprise: (error) => log.error({ err: error }, 'a request failed in a way that it should not'),
@@ -152,10 +173,66 @@ export async function runLedgerProcess(
   if (start.durableEnd !== null) ledger.advance(start.durableEnd);
   channel.send({ type: 'ready', position: store.position, apiPort });
 
+  sayWhatIsOld(log, feed.ageDays());
+  feed.start();
   await ledger.run();
+  await feed.stop();
   await api.close();
   await journal.close();
   await store.close();
+}
+
+/** Prices older than this are worth a word: what came since has none. */
+const OLD_CATALOGUE_DAYS = 30;
+
+/** What is wrong about prices only because time has passed; nobody else would notice. */
+function sayWhatIsOld(log: Logger, ageDays: number): void {
+  if (ageDays > OLD_CATALOGUE_DAYS) {
+    log.warn({ ageDays }, 'the price book is old; update Spanledger, or set prices.refresh');
+  }
+  const ended = endingPromotions(overlay().cards, Date.now() * 1000).filter(
+    ({ state }) => state === 'expired',
+  );
+  if (ended.length > 0) {
+    const cards = ended.map(({ card }) => card.id);
+    log.warn(
+      { cards },
+      'promotional prices are in use after their promised end; see what the provider says now',
+    );
+  }
+}
+
+function sayOutcome(log: Logger, outcome: FeedOutcome, ageDays: number): void {
+  switch (outcome.kind) {
+    case 'refreshed': {
+      const { added, changed, announced, withdrawn, disputed } = outcome;
+      log.info(
+        { added, changed, announced, withdrawn, disputed },
+        'the price feed has changed the price book',
+      );
+      return;
+    }
+    case 'unchanged':
+      log.debug('the price feed says what it said');
+      return;
+    case 'rejected':
+      log.warn(
+        { reason: outcome.reason, detail: outcome.detail, ageDays },
+        'the price feed is not believed; the last good prices hold on',
+      );
+      return;
+    case 'unreachable':
+    case 'state_damaged':
+    case 'failed': {
+      const cause = 'cause' in outcome ? outcome.cause : undefined;
+      const old = ageDays > OLD_CATALOGUE_DAYS ? `, ${ageDays} days old` : '';
+      log.warn(
+        { reason: outcome.kind, detail: outcome.detail, err: cause },
+        `the price feed gave nothing; the last good prices hold on${old}`,
+      );
+      return;
+    }
+  }
 }
 
 async function openStore(config: Config, create: boolean): Promise<DuckDbStore> {

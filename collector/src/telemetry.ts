@@ -59,12 +59,20 @@ export class Metrics {
     residentBytes: this.gauge('spanledger_receiver_resident_bytes', 'Resident memory of the receiver.'),
     ledgerRestarts: this.gauge('spanledger_ledger_restarts', 'Restarts of the ledger process.'),
   };
+  private readonly catalogueAgeDays = this.gauge(
+    'spanledger_catalogue_age_days',
+    'Days since prices were last read: by the feed if there is one, else by us.',
+  );
   private readonly openTraces = this.gauge('spanledger_open_traces', 'Traces in memory.');
   private readonly openSpans = this.gauge('spanledger_open_spans', 'Spans of the traces in memory.');
   private readonly residentBytes = this.gauge(
     'spanledger_ledger_resident_bytes',
     'Resident memory of the ledger.',
   );
+
+  recordCatalogueAge(days: number): void {
+    this.catalogueAgeDays.set(days);
+  }
 
   recordCommit(commit: Committed): void {
     this.committed.usage.inc(commit.posted);

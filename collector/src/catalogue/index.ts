@@ -6,5 +6,6 @@ export { parsePriceFile } from './parse-price-file.ts';
 export type { DatedCard } from './price-book.ts';
 export { type FeedOutcome, type FeedSettings, PriceFeed } from './price-feed.ts';
 export { AliasEntry, CardEntry, CurrencyRate, PriceFile } from './price-file.ts';
+export { endingPromotions } from './promotions.ts';
 export { type PriceLayer, type PriceProblem, readPriceFile } from './read-price-file.ts';
 export { feedStateFile } from './refresh/index.ts';

@@ -49,6 +49,8 @@ export class PriceFeed {
   #state: FeedState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #refreshing: Promise<void> | null = null;
+  #applying: Promise<void> = Promise.resolve();
+  #isStopped = false;
 
   constructor(parts: PriceFeedParts) {
     this.#parts = parts;
@@ -83,10 +85,12 @@ export class PriceFeed {
     this.#timer.unref();
   }
 
+  /** Nobody waits for a slow feed; only a book that is being taken over is finished. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    await this.#refreshing;
+    await this.#applying;
   }
 
   /** Asks the feed once. Never rejects: whatever goes wrong, the book stays as it is. */
@@ -104,6 +108,11 @@ export class PriceFeed {
     return age ?? overlayAgeDays(now());
   }
 
+  /** The book of today with one more layer on top, for trying prices out. */
+  catalogueWith(layer: PriceLayer): PriceCatalogue {
+    return catalogueWith([...this.#layers(), layer], this.#parts.similarModels);
+  }
+
   async #refresh(): Promise<void> {
     const { settings, stateFile, now, onCatalogue, onOutcome, fetchSource } = this.#parts;
     if (settings === null) return;
@@ -117,11 +126,16 @@ export class PriceFeed {
         pinnedRates: currentRatesOf(catalogueWith([])),
         ...(fetchSource === undefined ? {} : { fetchSource }),
       });
+      if (this.#isStopped) return;
       if (outcome.kind === 'refreshed' || outcome.kind === 'unchanged') {
         await stateFile.save(outcome.state);
         this.#state = outcome.state;
       }
-      if (outcome.kind === 'refreshed') await onCatalogue(this.#catalogue());
+      if (outcome.kind === 'refreshed' && !this.#isStopped) {
+        const applying = onCatalogue(this.#catalogue());
+        this.#applying = applying.catch(() => {});
+        await applying;
+      }
       onOutcome(outcome);
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
@@ -130,7 +144,11 @@ export class PriceFeed {
   }
 
   #catalogue(): PriceCatalogue {
-    const { overrides, similarModels, onOutcome } = this.#parts;
+    return catalogueWith(this.#layers(), this.#parts.similarModels);
+  }
+
+  #layers(): readonly PriceLayer[] {
+    const { overrides, onOutcome } = this.#parts;
     const layers = [overlay()];
     if (this.#state !== null) {
       const read = readPriceFile({ cards: this.#state.cards }, 'feed');
@@ -140,7 +158,7 @@ export class PriceFeed {
         onOutcome({ kind: 'state_damaged', detail: `${first?.path}: ${first?.expected}` });
       }
     }
-    return catalogueWith([...layers, overrides], similarModels);
+    return [...layers, overrides];
   }
 }
 

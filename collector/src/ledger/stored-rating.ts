@@ -19,8 +19,6 @@ export interface StoredRating {
   readonly priceNote: string | null;
   /** Where the cost is not known: the part of it that is. */
   readonly costKnownPart: UsdFemto | null;
-  /** Names what the card charges, whatever it is called. */
-  readonly cardKey: number | null;
 }
 
 /** The price book and the credit rules by which something was rated. */
@@ -42,7 +40,6 @@ export function storedRating({ rating, charge }: Metered<RatableUsage>, ratedBy:
     rulesVersion: ratedBy.rulesVersion,
     priceNote: rating.kind === 'not_billed' ? null : rating.note,
     costKnownPart: rating.kind === 'partial' ? rating.knownPart : null,
-    cardKey: null,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { StoredRating } from '../ledger/stored-rating.ts';
-import { Decimal64Column, Decimal128Column, IntegerColumn, WordColumn } from './columns.ts';
-import { Decimal64Reader, Decimal128Reader, IntegerReader, WordReader } from './read-columns.ts';
+import { Decimal64Column, Decimal128Column, WordColumn } from './columns.ts';
+import { Decimal64Reader, Decimal128Reader, WordReader } from './read-columns.ts';
 import type { Words } from './words.ts';
 
 /**
@@ -19,16 +19,16 @@ export const FIRST_RATING_COLUMNS = [
   'credit_rules_version',
 ] as const;
 
-export const LATER_RATING_COLUMNS = ['price_note', 'cost_known_part', 'card_key'] as const;
+export const LATER_RATING_COLUMNS = ['price_note', 'cost_known_part'] as const;
 
 export const RATING_COLUMNS = [...FIRST_RATING_COLUMNS, ...LATER_RATING_COLUMNS] as const;
 
 export const RATING_DECLARATION = `cost_usd DECIMAL(38, 15), price_status INTEGER, price_card INTEGER,
   price_match INTEGER, book_version INTEGER, credits DECIMAL(18, 6), credit_status INTEGER,
-  credit_rules_version INTEGER, price_note INTEGER, cost_known_part DECIMAL(38, 15), card_key BIGINT`;
+  credit_rules_version INTEGER, price_note INTEGER, cost_known_part DECIMAL(38, 15)`;
 
 /** What each column is written or read by. */
-interface Slots<Text, Money, Credits, Key> {
+interface Slots<Text, Money, Credits> {
   readonly cost_usd: Money;
   readonly price_status: Text;
   readonly price_card: Text;
@@ -39,12 +39,9 @@ interface Slots<Text, Money, Credits, Key> {
   readonly credit_rules_version: Text;
   readonly price_note: Text;
   readonly cost_known_part: Money;
-  readonly card_key: Key;
 }
 
-export function ratingColumns(
-  words: Words,
-): Slots<WordColumn, Decimal128Column, Decimal64Column, IntegerColumn> {
+export function ratingColumns(words: Words): Slots<WordColumn, Decimal128Column, Decimal64Column> {
   return {
     cost_usd: new Decimal128Column(),
     price_status: new WordColumn(words),
@@ -56,7 +53,6 @@ export function ratingColumns(
     credit_rules_version: new WordColumn(words),
     price_note: new WordColumn(words),
     cost_known_part: new Decimal128Column(),
-    card_key: new IntegerColumn(),
   };
 }
 
@@ -71,12 +67,11 @@ export function setRating(c: ReturnType<typeof ratingColumns>, row: number, rati
   c.credit_rules_version.set(row, rating.rulesVersion);
   c.price_note.set(row, rating.priceNote);
   c.cost_known_part.set(row, rating.costKnownPart);
-  c.card_key.set(row, rating.cardKey);
 }
 
 /** Reads the same columns back. */
 export class RatingReaders {
-  private readonly readers: Slots<WordReader, Decimal128Reader, Decimal64Reader, IntegerReader>;
+  private readonly readers: Slots<WordReader, Decimal128Reader, Decimal64Reader>;
 
   constructor(words: Words) {
     this.readers = {
@@ -90,7 +85,6 @@ export class RatingReaders {
       credit_rules_version: new WordReader(words),
       price_note: new WordReader(words),
       cost_known_part: new Decimal128Reader(),
-      card_key: new IntegerReader(),
     };
   }
 
@@ -112,7 +106,6 @@ export class RatingReaders {
       rulesVersion: r.credit_rules_version.required(row),
       priceNote: r.price_note.orNull(row),
       costKnownPart: r.cost_known_part.orNull(row),
-      cardKey: r.card_key.orNull(row),
     };
   }
 }

@@ -11,7 +11,6 @@ ALTER TABLE ledger.usage_record ADD COLUMN milliseconds BIGINT;
 ALTER TABLE ledger.usage_record ADD COLUMN pages BIGINT;
 ALTER TABLE ledger.usage_record ADD COLUMN price_note INTEGER;
 ALTER TABLE ledger.usage_record ADD COLUMN cost_known_part DECIMAL(38, 15);
-ALTER TABLE ledger.usage_record ADD COLUMN card_key BIGINT;
 
 -- The same, after `superseded_at`: rows are moved by the names of their columns.
 ALTER TABLE ledger.superseded_usage ADD COLUMN service_tier INTEGER;
@@ -26,4 +25,3 @@ ALTER TABLE ledger.superseded_usage ADD COLUMN milliseconds BIGINT;
 ALTER TABLE ledger.superseded_usage ADD COLUMN pages BIGINT;
 ALTER TABLE ledger.superseded_usage ADD COLUMN price_note INTEGER;
 ALTER TABLE ledger.superseded_usage ADD COLUMN cost_known_part DECIMAL(38, 15);
-ALTER TABLE ledger.superseded_usage ADD COLUMN card_key BIGINT;
