@@ -67,9 +67,7 @@ describe('spanledger price', () => {
     );
     const wrong = await run(['price', 'm', '--provider', 'acme', '--input', '1']);
     expect(wrong).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(wrong.stderr).toContain(
-      'prices.cards.0.rates.input: must be a decimal of 0 or more, with at most 9 decimal places, found cheap',
-    );
+    expect(wrong.stderr).toContain('prices.cards.0.rates.input: must be a decimal of 0 or more, found cheap');
     await rm(join(directory, 'spanledger.yaml'));
   });
 

@@ -8,7 +8,6 @@ import {
   type DatedCard,
   PriceBook,
   type Resolution,
-  UNKNOWN_PROVIDER,
 } from './price-book.ts';
 import { loadPriceLists, PRICE_LIST_PACKAGE } from './price-list.ts';
 import type { CurrencyPeriod, PriceLayer, Scope } from './read-price-file.ts';
@@ -59,8 +58,8 @@ export function catalogueOf(parts: CatalogueParts): PriceCatalogue {
 
 function find(resolutions: ResolutionCache, query: PriceQuery): PriceMatch {
   const { provider, model, isDeploymentName, atMicros } = query;
-  if (provider === null) return UNKNOWN_PROVIDER;
-  const { contracts, list, otherwise } = resolutions.of(provider, model, isDeploymentName);
+  // A model of one's own may have a price wherever it runs, also where nothing says where.
+  const { contracts, list, otherwise } = resolutions.of(provider ?? '', model, isDeploymentName);
   for (const { scope, dated } of contracts) {
     if (!isInScope(scope, query)) continue;
     const answer = answerAt(dated, atMicros);

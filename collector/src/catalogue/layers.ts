@@ -88,15 +88,16 @@ function merged(below: Factors, above: Factors): Factors {
 }
 
 /**
- * The price list of another provider holds, but not its terms of sale: service tiers and regions are the business of
- * whoever sells, under words of their own.
+ * The price list of another provider holds, but not its terms of sale: service tiers, regions and hours are the
+ * business of whoever sells, under words of their own.
  */
 export function withoutTerms(timeline: Timeline): Timeline {
   return timeline.map((segment) => ({
     ...segment,
-    choices: segment.choices.map((choice) =>
-      choice.kind === 'card' ? { ...choice, card: { ...choice.card, ...NO_TERMS } } : choice,
-    ),
+    choices: segment.choices.flatMap((choice): readonly Choice[] => {
+      if (choice.kind === 'unpriced') return [choice];
+      return choice.hours.length > 0 ? [] : [{ ...choice, card: { ...choice.card, ...NO_TERMS } }];
+    }),
   }));
 }
 

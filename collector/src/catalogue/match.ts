@@ -1,5 +1,5 @@
 import type { MatchKind } from '@spanledger/metering';
-import { stemOfSnapshot } from './model-name.ts';
+import { type ModelName, stemOfSnapshot } from './model-name.ts';
 import type { Clause, ListedModel } from './price-list.ts';
 
 /** Which model of a list a name means, or why that cannot be said. */
@@ -25,9 +25,15 @@ export interface IndexedList {
   /** Ids with a price, whoever gives it. */
   readonly ids: ReadonlySet<string>;
   readonly idByAlias: ReadonlyMap<string, string>;
+  /** Aliases that have not always led where they lead now. */
+  readonly moved: ReadonlySet<string>;
 }
 
-export function indexList(models: readonly ListedModel[], otherIds: Iterable<string>): IndexedList {
+export function indexList(
+  models: readonly ListedModel[],
+  otherIds: Iterable<string>,
+  moved: ReadonlySet<string>,
+): IndexedList {
   const idByAlias = new Map<string, string>();
   for (const model of models) {
     for (const alias of declaredAliases(model.match)) {
@@ -35,7 +41,7 @@ export function indexList(models: readonly ListedModel[], otherIds: Iterable<str
       if (!idByAlias.has(key)) idByAlias.set(key, idOf(model));
     }
   }
-  return { models, ids: new Set([...models.map(idOf), ...otherIds]), idByAlias };
+  return { models, ids: new Set([...models.map(idOf), ...otherIds]), idByAlias, moved };
 }
 
 /** Some ids of the list end in the hyphen of a prefix (`ft:gpt-3.5-turbo-`), which is no part of the name. */
@@ -51,7 +57,7 @@ const UNKNOWN: ModelMatch = { kind: 'none', reason: 'unknown_model', candidates:
  */
 export function matchModel(
   list: IndexedList,
-  candidates: readonly string[],
+  { candidates, whole }: Pick<ModelName, 'candidates' | 'whole'>,
   mayBe: (id: string) => boolean = () => true,
 ): ModelMatch {
   for (const match of [matchId, matchSnapshot]) {
@@ -61,7 +67,7 @@ export function matchModel(
     }
   }
   let none = UNKNOWN;
-  for (const name of candidates) {
+  for (const name of whole) {
     if (name.startsWith('ft:')) continue;
     const match = matchClauses(list, name);
     if (match.kind === 'model' && mayBe(match.id)) return match;
@@ -82,10 +88,11 @@ function matchId({ ids, idByAlias }: IndexedList, name: string): Match | null {
   return id === undefined ? null : { kind: 'model', id, matchKind: 'alias' };
 }
 
-function matchSnapshot({ ids, idByAlias }: IndexedList, name: string): Match | null {
+/** Not of an alias that has moved: the snapshot is of what it was then. */
+function matchSnapshot({ ids, idByAlias, moved }: IndexedList, name: string): Match | null {
   const stem = stemOfSnapshot(name);
   if (stem === null) return null;
-  const id = ids.has(stem) ? stem : idByAlias.get(stem);
+  const id = ids.has(stem) ? stem : moved.has(stem) ? undefined : idByAlias.get(stem);
   return id === undefined ? null : { kind: 'model', id, matchKind: 'dated_snapshot' };
 }
 
@@ -119,7 +126,11 @@ function onlyVersionAround(literal: string, name: string): boolean {
   const before = name.slice(0, at);
   const after = name.slice(at + literal.length);
   if (before !== '' && !REGION_GROUP.test(before)) return false;
-  return VERSION_SUFFIX.test(after) || stemOfSnapshot(`x${after}`) === 'x';
+  const version = /(?:-v\d+)?(?::\d+)?$/.exec(after)?.[0] ?? '';
+  const dated = stemOfSnapshot(`x${after.slice(0, after.length - version.length)}`) === 'x';
+  return (
+    dated || VERSION_SUFFIX.test(after) || stemOfSnapshot(`x${after.replace(/^-v\d+(?=-)/, '')}`) === 'x'
+  );
 }
 
 const VERSION = /-v(\d+)(?=:|$)/;

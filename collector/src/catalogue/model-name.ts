@@ -1,3 +1,4 @@
+import { canonicalProvider } from '@spanledger/metering';
 import { listOfProvider } from './providers.ts';
 
 /** What a span's words for provider and model mean, as far as their form tells. */
@@ -8,6 +9,8 @@ export interface ModelName {
   readonly name: string;
   /** The name with what in it decides about the price (Bedrock's geo prefix), best first. */
   readonly candidates: readonly string[];
+  /** Those of them of which no version was taken off: the matchers of a list look at these. */
+  readonly whole: readonly string[];
   /** The region that the name states; null where names of this provider state none. */
   readonly region: string | null;
   /** An id that stands for something only the owner of the account knows. */
@@ -23,23 +26,6 @@ const GATEWAYS: ReadonlySet<string> = new Set([
   'cloudflare-gateway',
 ]);
 
-/** LiteLLM's and others' words for providers, where they are not the conventions'. */
-const PREFIX_PROVIDERS: ReadonlyMap<string, string> = new Map([
-  ['azure', 'azure.ai.openai'],
-  ['azure_ai', 'azure.ai.inference'],
-  ['bedrock', 'aws.bedrock'],
-  ['bedrock_converse', 'aws.bedrock'],
-  ['gemini', 'gcp.gemini'],
-  ['google', 'gcp.gemini'],
-  ['mistral', 'mistral_ai'],
-  ['mistralai', 'mistral_ai'],
-  ['moonshot', 'moonshot_ai'],
-  ['vertex_ai', 'gcp.vertex_ai'],
-  ['vertex', 'gcp.vertex_ai'],
-  ['xai', 'x_ai'],
-  ['x-ai', 'x_ai'],
-]);
-
 const PATHS =
   /^(?:models\/|(?:projects\/[^/]+\/locations\/[^/]+\/|projects\/.+\/)?publishers\/[^/]+\/models\/|arn:aws[^:]*:bedrock:[^/]*:(?:foundation-model|inference-profile)\/)(.+)$/;
 const VERTEX_LOCATION = /^projects\/[^/]+\/locations\/([^/]+)\//;
@@ -48,12 +34,22 @@ const OPAQUE_ARN =
   /^arn:aws[^:]*:(?:bedrock|sagemaker):[^/]*:(?:application-inference-profile|provisioned-model|custom-model(?:-deployment)?|imported-model|prompt-router|endpoint)\//;
 const BEDROCK_GEO = /^(us-gov|us|eu|apac|jp|au|ca|global)\./;
 
-export function readModelName(provider: string, model: string): ModelName {
+/** LiteLLM's routes within Bedrock, which are no part of the id. */
+const BEDROCK_ROUTE = /^(?:(?:converse|invoke|converse_like)\/|[a-z]{2}(?:-gov)?-[a-z]+-\d\/)+/;
+
+/** `isKnown`: whether there is a price list, or any price, of a provider. */
+export function readModelName(
+  provider: string,
+  model: string,
+  isKnown: (provider: string) => boolean = () => true,
+): ModelName {
   const sent = model.trim().toLowerCase();
-  if (GATEWAYS.has(provider)) {
+  if (GATEWAYS.has(provider.trim().toLowerCase())) {
     const [, prefix, rest] = /^([^/]+)\/(.+)$/.exec(sent) ?? [];
     if (prefix !== undefined && rest !== undefined) {
-      return readModelName(PREFIX_PROVIDERS.get(prefix) ?? prefix, rest);
+      const named = canonicalProvider(prefix);
+      const route = named === 'aws.bedrock' ? rest.replace(BEDROCK_ROUTE, '') : rest;
+      if (isKnown(named)) return readModelName(named, route, isKnown);
     }
   }
   const list = listOfProvider(provider);
@@ -64,18 +60,24 @@ export function readModelName(provider: string, model: string): ModelName {
   if (slash !== -1) {
     const vendor = name.slice(0, slash);
     // `anthropic/claude-…` of Anthropic itself says its provider twice.
-    if (listOfProvider(PREFIX_PROVIDERS.get(vendor) ?? vendor) === list && !IDS_WITH_VENDOR.has(list)) {
+    if (listOfProvider(canonicalProvider(vendor)) === list && !IDS_WITH_VENDOR.has(list)) {
       name = name.slice(slash + 1);
     }
   }
   // Vertex writes dates after @, and @default or @latest where there is none.
   name = name.replace(/@(\d{8})$/, '-$1').replace(/@(?:default|latest)$/, '');
-  if (list !== 'aws') return { provider, name, candidates: [name], region: location, isOpaque };
+  if (list !== 'aws')
+    return { provider, name, candidates: [name], whole: [name], region: location, isOpaque };
 
   const geo = BEDROCK_GEO.exec(name)?.[1] ?? null;
   const plain = geo === null ? name : name.slice(geo.length + 1);
-  const own = `${geo === 'global' ? 'global' : 'regional'}.${plain}`;
-  return { provider, name: plain, candidates: [own, plain], region: geo ?? 'regional', isOpaque };
+  const scope = geo === 'global' ? 'global' : 'regional';
+  // Some lists have the bare model, others its version too (`-v1:0`).
+  const bare = plain.replace(/(?:-v\d+)?(?::\d+)?$/, '');
+  const names = bare === plain ? [plain] : [plain, bare];
+  const candidates = [...names.map((each) => `${scope}.${each}`), ...names];
+  const whole = [`${scope}.${plain}`, plain];
+  return { provider, name: plain, candidates, whole, region: geo ?? 'regional', isOpaque };
 }
 
 /** Lists whose ids contain the name of the model's maker. */
@@ -85,10 +87,6 @@ const IDS_WITH_VENDOR: ReadonlySet<string> = new Set([
   'together',
   'fireworks',
   'huggingface',
-  'perplexity',
-  'novita',
-  'baseten',
-  'deepinfra',
 ]);
 
 const SNAPSHOT = /^(.+)-(?:20\d{2}-(\d{2})-(\d{2})|20\d{2}(\d{2})(\d{2})|(\d{2})(\d{2}))$/;

@@ -73,16 +73,19 @@ export class PriceBook {
       const list = listOfProvider(provider);
       added.set(list, (added.get(list) ?? new Set()).add(model));
     }
+    const aliases = layers.flatMap((layer) => layer.aliases);
+    const movedIn = (list: string) =>
+      new Set(aliases.flatMap(({ provider, model }) => (listOfProvider(provider) === list ? [model] : [])));
     for (const provider of new Set([...this.#lists.keys(), ...added.keys()])) {
       this.#indexed.set(
         provider,
-        indexList(this.#lists.get(provider)?.models ?? [], added.get(provider) ?? []),
+        indexList(this.#lists.get(provider)?.models ?? [], added.get(provider) ?? [], movedIn(provider)),
       );
     }
   }
 
   resolve(provider: string, model: string, isDeployment: boolean): Resolution {
-    const name = readModelName(provider, model);
+    const name = readModelName(provider, model, (named) => this.#indexed.has(listOfProvider(named)));
     const aliases = this.#aliasesOf(provider, model, name);
     const named = isDeployment
       ? nothing(unpriced('deployment_unmapped', DEPLOYMENT_HELP))
@@ -126,16 +129,23 @@ export class PriceBook {
   }
 
   #aliasesOf(provider: string, model: string, name: ModelName): readonly LayerAlias[] {
-    const names = new Set([model.trim().toLowerCase(), name.name]);
-    return this.#layers.flatMap(({ aliases }) =>
-      aliases.filter(
-        (alias) => names.has(alias.model) && isFor(alias.provider, provider, listOfProvider(provider)),
-      ),
+    const sent = model.trim().toLowerCase();
+    const named = new Set([sent, name.name]);
+    const own = listOfProvider(name.provider);
+    const fallbacks = this.#lists.get(own)?.fallbacks ?? [];
+    return this.#layers.flatMap(({ kind, aliases }) =>
+      aliases.filter((alias) => {
+        if (isFor(alias.provider, provider, listOfProvider(provider)) && alias.model === sent) return true;
+        if (!named.has(alias.model)) return false;
+        // Where a name has moved, it has for whoever sells by that list too.
+        const isLent = kind !== 'override' && fallbacks.includes(listOfProvider(alias.provider));
+        return isLent || isFor(alias.provider, name.provider, own);
+      }),
     );
   }
 
   #withAlias(below: Resolution, alias: LayerAlias, provider: string): Resolution {
-    const name = readModelName(alias.toProvider ?? provider, alias.to);
+    const name = readModelName(alias.toProvider ?? provider, alias.to, () => true);
     const target = this.#resolveName({ ...name, region: alias.deployment ?? name.region });
     const isUsers = this.#layers.some(({ kind, aliases }) => kind === 'override' && aliases.includes(alias));
     const rename = (dated: readonly DatedAnswer[]) =>
@@ -179,6 +189,7 @@ export class PriceBook {
     provider,
     name,
     candidates,
+    whole,
     region,
   }: ModelName):
     | ({ readonly kind: 'model' } & Located)
@@ -192,7 +203,11 @@ export class PriceBook {
       const index = this.#indexed.get(list);
       if (index === undefined) continue;
       // Bedrock sells globally for less: a price by region is no price of a global profile.
-      const match = matchModel(index, candidates, (id) => region !== 'global' || !id.startsWith('regional.'));
+      const match = matchModel(
+        index,
+        { candidates, whole },
+        (id) => region !== 'global' || !id.startsWith('regional.'),
+      );
       if (match.kind === 'model') return { ...match, kind: 'model', list };
       if (similar.length === 0) similar = match.candidates.map((id) => ({ list, id }));
     }
@@ -272,10 +287,13 @@ function narrowness({ tenant, customer }: Scope): number {
   return (customer === null ? 0 : 2) + (tenant === null ? 0 : 1);
 }
 
-/** Wildcards first and later cards last, so that exact wins over wildcard and then the later start. */
+/** Wildcards first and later cards last, so that exact wins over wildcard, then the later start, then certain hours. */
 function inOrder(layer: PriceLayer): PriceLayer {
   const cards = [...layer.cards].sort(
-    (one, other) => rank(one) - rank(other) || one.fromMicros - other.fromMicros,
+    (one, other) =>
+      rank(one) - rank(other) ||
+      one.startMicros - other.startMicros ||
+      Number(one.hours !== null) - Number(other.hours !== null),
   );
   return { ...layer, cards };
 }
@@ -341,5 +359,5 @@ function unpriced(reason: UnpricedReason, detail: string | null): PriceMatch {
   return { kind: 'unpriced', reason, detail };
 }
 
-export const UNKNOWN_PROVIDER = unpriced('unknown_provider', null);
+const UNKNOWN_PROVIDER = unpriced('unknown_provider', null);
 const NO_CARD_AT_TIME = unpriced('no_card_at_time', null);

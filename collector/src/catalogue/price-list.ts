@@ -89,7 +89,10 @@ export function readPrices(
   model: string,
   listed: ListedPrice | readonly ConditionalEntry[],
 ): Timeline {
-  const entries: readonly ConditionalEntry[] = isConditional(listed) ? listed : [{ prices: listed }];
+  const all: readonly ConditionalEntry[] = isConditional(listed) ? listed : [{ prices: listed }];
+  // Hours have a day on which they began, which the list does not say: for all the time before they would be wrong.
+  const isUndated = all[1] !== undefined && hoursOf(all[1].constraint) !== null;
+  const entries = isUndated ? all.filter(({ constraint }) => constraint?.start_date !== undefined) : all;
   let timeline: Timeline = [];
   let since = { fromMicros: UNDATED_FROM_MICROS, toMicros: null };
   for (const { constraint, prices } of entries) {

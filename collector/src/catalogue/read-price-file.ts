@@ -1,4 +1,5 @@
 import {
+  canonicalProvider,
   divideHalfEven,
   type Factors,
   NO_FACTORS,
@@ -15,7 +16,8 @@ import {
   USD_SCALE,
 } from '@spanledger/metering';
 import type { AliasEntry, CardEntry, PriceFile } from './price-file.ts';
-import type { Hours, Interval } from './timeline.ts';
+import { providersOfList } from './providers.ts';
+import { type Hours, type Interval, isWithin } from './timeline.ts';
 
 /** One layer of prices: what a price file says, read exactly. */
 export interface PriceLayer {
@@ -37,6 +39,8 @@ export type LayerKind = 'overlay' | 'feed' | 'override';
 
 export interface LayerCard extends Interval {
   readonly id: string;
+  /** When the card begins, also for the part of it in a later period of its currency. */
+  readonly startMicros: number;
   /** Whose usage only; null for everybody's. A contract. */
   readonly scope: Scope | null;
   readonly provider: string;
@@ -96,10 +100,17 @@ export type ReadPrices =
 export function readPriceFile(file: PriceFile, kind: LayerKind): ReadPrices {
   const problems: PriceProblem[] = [];
   const reading: Reading = {
-    report: (path, expected, value) => problems.push({ path, expected, value: String(value) }),
+    report: (path, expected, value) => problems.push({ path, expected, value: shownText(String(value)) }),
     currencies: new Map(),
   };
   for (const [currency, periods] of Object.entries(file.currencies ?? {})) {
+    if (!/^[A-Z]{3}$/.test(currency) || currency === 'USD') {
+      reading.report(
+        `currencies.${currency}`,
+        'must be a currency other than USD, as ISO 4217 writes it',
+        currency,
+      );
+    }
     reading.currencies.set(currency, readPeriods(currency, periods, reading));
   }
   const entries = file.cards ?? [];
@@ -110,6 +121,11 @@ export function readPriceFile(file: PriceFile, kind: LayerKind): ReadPrices {
   return problems.length > 0
     ? { kind: 'problems', problems }
     : { kind: 'layer', layer: { kind, cards, aliases, currencies: [...reading.currencies.values()].flat() } };
+}
+
+/** As it was written, but nothing that a terminal obeys. */
+function shownText(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : JSON.stringify(text);
 }
 
 interface Reading {
@@ -148,12 +164,37 @@ function readCard(entry: CardEntry, path: string, reading: Reading): readonly La
     entry.tiers !== undefined ||
     entry.service_tiers !== undefined ||
     entry.basis !== undefined;
-  if (isWildcard && (saysPrices || !isExtension || entry.multiplier === undefined)) {
+  const {
+    id: _id,
+    scope,
+    match,
+    effective_from,
+    effective_to,
+    source,
+    note,
+    promotional_until,
+    ...said
+  } = entry;
+  const isOnlyFactor = Object.keys(said).every((key) => key === 'extends' || key === 'multiplier');
+  if (isWildcard && (!isOnlyFactor || !isExtension || entry.multiplier === undefined)) {
     report(
       path,
       'must be only extends: list and a multiplier where the model is *, or a new model would get a price by accident',
       entry.id,
     );
+  }
+  if (!isWildcard && entry.match.model.includes('*')) {
+    report(`${path}.match.model`, 'must be a whole model id, or * alone', entry.match.model);
+  }
+  if (/^(?:us-gov|us|eu|apac|jp|au|ca)\.[a-z0-9]+\./i.test(entry.match.model)) {
+    report(
+      `${path}.match.model`,
+      'must be the id without its region prefix; regions say what a region costs more',
+      entry.match.model,
+    );
+  }
+  if (entry.basis === undefined && (entry.gpu_hour ?? entry.gpus ?? entry.throughput) !== undefined) {
+    report(path, 'must have basis: gpu_time where the machine is described', entry.id);
   }
   if (entry.match.provider === '*' && isExtension && !isWildcard && saysPrices) {
     report(`${path}.match.provider`, 'must name a provider where list prices are changed', '*');
@@ -167,11 +208,12 @@ function readCard(entry: CardEntry, path: string, reading: Reading): readonly La
   const imputed = imputedRates(entry, path, reading);
   const base = {
     id: entry.id,
+    startMicros: within.fromMicros,
     scope:
       entry.scope === undefined
         ? null
         : { tenant: entry.scope.tenant ?? null, customer: entry.scope.customer ?? null },
-    provider: entry.match.provider.trim().toLowerCase(),
+    provider: providerInFile(entry.match.provider),
     model: entry.match.model.trim().toLowerCase(),
     extendsList: isExtension,
     discount:
@@ -198,6 +240,11 @@ function readCard(entry: CardEntry, path: string, reading: Reading): readonly La
     serviceTiers: readServiceTiers(entry, path, reading),
     units: readUnits(entry.units, `${path}.units`, reading),
   };
+  const isAllZero = [...Object.values(amounts.rates), ...Object.values(amounts.units)].every(
+    (each) => each === 0n,
+  );
+  if (entry.free === true && !isAllZero)
+    report(`${path}.free`, 'must not stand beside prices above 0', entry.id);
   if (isFreeWithoutSaying(entry, amounts.rates, amounts.units)) {
     report(path, 'must say free: true where every price is 0', entry.id);
   }
@@ -215,6 +262,15 @@ function readCard(entry: CardEntry, path: string, reading: Reading): readonly La
     ...(perUsd === null ? amounts : inDollars(amounts, perUsd)),
     isUnsupported: perUsd === null,
   }));
+}
+
+/** A list from which several providers buy keeps its own name; every other spelling becomes the canonical one. */
+function providerInFile(name: string): string {
+  const lower = name.trim().toLowerCase();
+  const buyers = providersOfList(lower);
+  if (lower === '*' || buyers.length > 1) return lower;
+  const [buyer = lower] = buyers;
+  return canonicalProvider(buyer);
 }
 
 function hasPrice({ rates, units, basis }: CardEntry): boolean {
@@ -344,6 +400,8 @@ function readTiers(entries: TierEntries, path: string, reading: Reading): readon
   return tiers;
 }
 
+const STANDARD_NAMES: ReadonlySet<string> = new Set(['', 'default', 'auto', 'standard']);
+
 function readServiceTiers(
   entry: CardEntry,
   path: string,
@@ -353,6 +411,10 @@ function readServiceTiers(
   for (const [name, said] of Object.entries(entry.service_tiers ?? {})) {
     const at = `${path}.service_tiers.${name}`;
     const key = name.trim().toLowerCase();
+    if (tiers.has(key)) reading.report(at, 'must be named once', name);
+    if (STANDARD_NAMES.has(key)) {
+      reading.report(at, 'must be a tier of its own: this one is what rates and tiers of the card are', name);
+    }
     if ((said.multiplier === undefined) === (said.rates === undefined)) {
       reading.report(at, 'must have exactly one of multiplier and rates', name);
     }
@@ -433,10 +495,10 @@ function readAlias(entry: AliasEntry, path: string, reading: Reading): LayerAlia
   }
   return {
     ...readInterval({ ...always, ...until }, path, reading),
-    provider: entry.provider.trim().toLowerCase(),
+    provider: providerInFile(entry.provider),
     model,
     to: entry.to.trim(),
-    toProvider: entry.to_provider?.trim().toLowerCase() ?? null,
+    toProvider: entry.to_provider === undefined ? null : canonicalProvider(entry.to_provider),
     deployment: entry.deployment?.trim().toLowerCase() ?? null,
   };
 }
@@ -476,12 +538,19 @@ function isRealDay(day: string): boolean {
 
 /** A decimal of 0 or more. */
 function amount(text: string, scale: number, path: string, { report }: Reading): bigint {
-  const parsed = parseDecimal(text, scale);
-  if (parsed.kind === 'decimal' && parsed.value >= 0n && parsed.value < MAX_AMOUNT) return parsed.value;
-  report(path, `must be a decimal of 0 or more, with at most ${scale} decimal places`, text);
+  // Digits beyond the scale come from float arithmetic or from dividing; half to even takes them off (0.30000000000000004).
+  const parsed = parseDecimal(text.trim(), LITERAL_SCALE);
+  if (parsed.kind === 'decimal' && parsed.value >= 0n) {
+    const value = divideHalfEven(parsed.value, 10n ** BigInt(LITERAL_SCALE - scale));
+    if (value < MAX_AMOUNT) return value;
+  }
+  report(path, 'must be a decimal of 0 or more', text);
   // Not 0, which would be another mistake.
   return 1n;
 }
+
+/** More places than any price is written with. */
+const LITERAL_SCALE = 40;
 
 /** No price has a trillion dollars; the bound keeps every cost inside its column. */
 const MAX_AMOUNT = 10n ** 27n;
@@ -489,7 +558,7 @@ const MAX_AMOUNT = 10n ** 27n;
 function positive(text: string, scale: number, path: string, reading: Reading): bigint {
   const value = amount(text, scale, path, reading);
   if (value > 0n) return value;
-  reading.report(path, `must be above 0, with at most ${scale} decimal places`, text);
+  reading.report(path, 'must be a decimal above 0', text);
   return 1n;
 }
 
@@ -507,33 +576,36 @@ function reportConflicts(entries: readonly CardEntry[], cards: readonly LayerCar
     if (first === undefined) ids.set(id, index);
     else reading.report(`cards.${index}.id`, `must be unique; cards.${first} has it too`, id);
   });
-  const places = new Map<string, LayerCard>();
-  for (const card of cards) {
-    const { tenant = null, customer = null } = card.scope ?? {};
-    const key = JSON.stringify([
-      tenant,
-      customer,
-      card.provider,
-      card.model,
-      card.fromMicros,
-      hoursKey(card),
-    ]);
-    const other = places.get(key);
-    if (other === undefined) places.set(key, card);
-    else if (other.id !== card.id) {
-      const index = entries.findIndex(({ id }) => id === card.id);
+  const places = Map.groupBy(cards, ({ scope, provider, model, startMicros }) =>
+    JSON.stringify([scope?.tenant, scope?.customer, provider, model, startMicros]),
+  );
+  for (const rivals of places.values()) {
+    for (const [index, card] of rivals.entries()) {
+      const other = rivals
+        .slice(0, index)
+        .find((earlier) => earlier.id !== card.id && haveSameHours(earlier, card));
+      if (other === undefined) continue;
       reading.report(
-        `cards.${index}`,
+        `cards.${entries.findIndex(({ id }) => id === card.id)}`,
         `must differ from ${other.id} in scope, match, hours or effective_from, or nobody could say which holds`,
         card.id,
       );
+      break;
     }
   }
 }
 
-function hoursKey({ hours }: LayerCard): string {
-  if (hours === null) return '';
-  return `${hours.fromMinute}-${hours.toMinute} ${[...hours.weekdays].join()} ${hours.utcOffsetMinutes}`;
+const MINUTES_PER_WEEK = 7 * 24 * 60;
+const MICROS_PER_MINUTE = 60_000_000;
+
+/** Both at any hour, or both at some hour of the week; certain hours beside all others are an exception, no rival. */
+function haveSameHours({ hours: one }: LayerCard, { hours: other }: LayerCard): boolean {
+  if (one === null || other === null) return one === other;
+  for (let minute = 0; minute < MINUTES_PER_WEEK; minute++) {
+    const atMicros = minute * MICROS_PER_MINUTE;
+    if (isWithin(one, atMicros) && isWithin(other, atMicros)) return true;
+  }
+  return false;
 }
 
 function reportAliasConflicts(aliases: readonly LayerAlias[], reading: Reading): void {

@@ -23,6 +23,10 @@ const OTHER_SPELLINGS: readonly (readonly [string, string])[] = [
   ['vertex_ai', 'gcp.vertex_ai'],
   ['vertexai', 'gcp.vertex_ai'],
   ['google.vertex', 'gcp.vertex_ai'],
+  ['google-vertex', 'gcp.vertex_ai'],
+  ['google_vertex', 'gcp.vertex_ai'],
+  ['google_vertexai', 'gcp.vertex_ai'],
+  ['vertex', 'gcp.vertex_ai'],
   ['gemini', 'gcp.gemini'],
   ['google', 'gcp.gemini'],
   ['google.generative-ai', 'gcp.gemini'],
@@ -32,14 +36,22 @@ const OTHER_SPELLINGS: readonly (readonly [string, string])[] = [
   ['azure', 'azure.ai.openai'],
   ['azure-openai', 'azure.ai.openai'],
   ['azure_openai', 'azure.ai.openai'],
+  ['azureopenai', 'azure.ai.openai'],
+  ['azure_ai', 'azure.ai.inference'],
   ['xai', 'x_ai'],
+  ['x-ai', 'x_ai'],
   ['aws', 'aws.bedrock'],
   ['bedrock', 'aws.bedrock'],
+  ['aws_bedrock', 'aws.bedrock'],
+  ['bedrock_converse', 'aws.bedrock'],
   ['amazon-bedrock', 'aws.bedrock'],
   ['amazon_bedrock', 'aws.bedrock'],
   ['mistral', 'mistral_ai'],
   ['mistralai', 'mistral_ai'],
   ['moonshotai', 'moonshot_ai'],
+  ['moonshot', 'moonshot_ai'],
+  ['together_ai', 'together'],
+  ['fireworks_ai', 'fireworks'],
   ['watsonx', 'ibm.watsonx.ai'],
 ];
 
@@ -69,18 +81,20 @@ const CANONICAL_BY_SPELLING: ReadonlyMap<string, string> = new Map([
 
 /** Bedrock's model ids: an optional region, a vendor, a model (`eu.anthropic.claude-sonnet-4-5-20250929-v1:0`). */
 const BEDROCK_MODEL =
-  /^(?:arn:aws|(?:(?:us|eu|apac|jp|au|global|us-gov)\.)?(?:amazon|anthropic|meta|mistral|cohere|ai21|deepseek|qwen|openai|stability|writer|twelvelabs)\.)/;
+  /^(?:arn:aws|(?:(?:us|eu|apac|jp|au|ca|global|us-gov)\.)?(?:amazon|anthropic|meta|mistral|cohere|ai21|deepseek|qwen|openai|stability|writer|twelvelabs)\.)/;
 
 /** Whose model a name is, for the names that only one provider gives. */
 const PROVIDER_BY_MODEL: readonly (readonly [RegExp, string])[] = [
   [BEDROCK_MODEL, 'aws.bedrock'],
-  [/^(?:openai\/)?(?:gpt-|chatgpt-|o\d(?:-|$)|text-embedding-|dall-e|whisper|tts-|codex-)/, 'openai'],
+  [/^(?:openai\/)?(?:ft:)?(?:gpt-|chatgpt-|o\d(?:-|$)|text-embedding-|dall-e|whisper|tts-|codex-)/, 'openai'],
   [/^(?:anthropic\/)?claude/, 'anthropic'],
-  [/^(?:google\/)?(?:gemini|gemma|imagen|veo)/, 'gcp.gemini'],
+  [/^(?:google\/|models\/)?(?:gemini|gemma|imagen|veo)/, 'gcp.gemini'],
   [/^(?:mistralai\/|mistral\/)?(?:mistral|magistral|codestral|ministral|pixtral|devstral)/, 'mistral_ai'],
   [/^(?:cohere\/)?(?:command|embed-|rerank-)/, 'cohere'],
   [/^(?:deepseek\/)?deepseek/, 'deepseek'],
   [/^(?:x-ai\/|xai\/)?grok/, 'x_ai'],
+  [/^(?:perplexity\/)?sonar/, 'perplexity'],
+  [/^(?:moonshotai\/)?kimi/, 'moonshot_ai'],
 ];
 
 export interface ProviderReading {
