@@ -15,10 +15,10 @@ export function painter(
   return (format, text) => (isColoured ? styleText(format, text, { validateStream: false }) : text);
 }
 
-/** Control characters (a customer may be called anything) made visible instead of obeyed. */
+/** Control characters, those of writing direction too (a customer may be called anything), shown instead of obeyed. */
 export function visible(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escaped);
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, escaped);
 }
 
 /** As in JSON, which leaves out the upper control characters although terminals obey them too (U+009B is `ESC [`). */

@@ -43,6 +43,14 @@ describe('the pinned price list', () => {
       'google/gemini-2.5-pro',
     ],
     ['library', 'aws.bedrock', 'global.anthropic.claude-fable-5', 'aws/global.anthropic.claude-fable-5-v1:0'],
+    [
+      'library',
+      'aws.bedrock',
+      'us.anthropic.claude-opus-4-5-20251101-v1:0',
+      'aws/regional.anthropic.claude-opus-4-5-v1:0',
+    ],
+    ['library', 'gcp.vertex_ai', 'claude-3-5-sonnet-v2@20241022', 'google/claude-3-5-sonnet'],
+    ['exact', 'perplexity', 'perplexity/sonar', 'perplexity/sonar'],
     ['exact', 'groq', 'openai/gpt-oss-120b', 'groq/openai/gpt-oss-120b'],
     [
       'exact',
@@ -87,6 +95,7 @@ describe('the pinned price list', () => {
       'fuzzy_match',
     ],
     ['a model behind a gateway that names no provider', 'litellm', 'gpt-4o', 'unknown_provider'],
+    ['hours since nobody knows when', 'deepseek', 'deepseek-chat', 'unknown_model'],
     ['a vendor that is part of other ids', 'groq', 'groq/llama-3.3-70b-versatile', 'unknown_model'],
     ['a fine-tune without a card', 'openai', 'ft:gpt-99:acme::a1b2', 'unknown_model'],
     ['a fine-tune whose base has a card', 'openai', 'ft:gpt-4-0613:acme::a1b2', 'unknown_model'],

@@ -296,6 +296,78 @@ aliases:
   });
 });
 
+describe('a name behind a gateway', () => {
+  it('is that of the provider which it names, aliases included', () => {
+    const catalogue = catalogueWith([
+      overlay(),
+      layerOf(
+        'aliases: [{provider: openai, model: fine, to: o3}, {provider: litellm, model: openai/own, to: o3, to_provider: openai}]',
+      ),
+    ]);
+    expect(cost(catalogue, { provider: 'litellm', model: 'openai/fine' })).toBe('10');
+    expect(cost(catalogue, { provider: 'litellm', model: 'openai/own' })).toBe('10');
+    expect(cost(catalogue, { provider: 'LiteLLM', model: 'mistral/mistral-large-latest' })).toBe('2');
+    expect(cost(catalogue, { provider: 'litellm', model: 'bedrock/converse/us.amazon.nova-pro-v1:0' })).toBe(
+      '4',
+    );
+    expect(cost(catalogue, { provider: 'litellm', model: 'bedrock/us-east-1/amazon.nova-pro-v1:0' })).toBe(
+      '4',
+    );
+  });
+
+  it('that names no provider may be a model of one’s own, as may one without any provider', () => {
+    const own = catalogueWith([layerOf(OWN)]);
+    expect(cost(own, { provider: 'litellm', model: 'my-company/qwen2.5-14b-lora' })).toBe('0.48');
+    const match = own.find({
+      provider: null,
+      model: 'my-company/qwen2.5-14b-lora',
+      isDeploymentName: false,
+      atMicros: Date.parse('2026-06-15T12:00:00Z') * 1000,
+      tenant: 'default',
+      customer: null,
+    });
+    expect(match).toMatchObject({ kind: 'found', card: { id: 'my-lora' } });
+  });
+});
+
+describe('precedence', () => {
+  it('goes by when a card begins, not by the periods of its currency', () => {
+    const catalogue = catalogueWith([
+      layerOf(`
+currencies: {EUR: [{from: 2026-01-01, per_usd: "0.8"}, {from: 2026-06-01, per_usd: "0.5"}]}
+cards:
+  - {id: a, match: {provider: openai, model: o3}, effective_from: 2026-01-01, currency: EUR, rates: {input: "1", output: "1"}}
+  - {id: b, match: {provider: openai, model: o3}, effective_from: 2026-03-01, rates: {input: "5", output: "6"}}`),
+    ]);
+    expect(cost(catalogue, { at: '2026-04-01T00:00:00Z' })).toBe('11');
+    expect(cost(catalogue, { at: '2026-07-01T00:00:00Z' })).toBe('11');
+    expect(cost(catalogue, { at: '2026-02-01T00:00:00Z' })).toBe('2.5');
+  });
+
+  it('of certain hours over the rest of the day does not depend on the order in the file', () => {
+    const night =
+      '{id: night, match: {provider: openai, model: o3}, effective_from: 2026-01-01, hours: {from: "11:00", to: "13:00"}, rates: {input: "1", output: "1"}}';
+    const day =
+      '{id: day, match: {provider: openai, model: o3}, effective_from: 2026-01-01, rates: {input: "5", output: "5"}}';
+    for (const cards of [`${night}, ${day}`, `${day}, ${night}`]) {
+      const catalogue = catalogueWith([layerOf(`cards: [${cards}]`)]);
+      expect(cost(catalogue, { at: '2026-06-15T12:00:00Z' })).toBe('2');
+      expect(cost(catalogue, { at: '2026-06-15T13:00:00Z' })).toBe('10');
+    }
+  });
+
+  it('knows every spelling of a provider', () => {
+    for (const provider of ['xai', 'x-ai', 'X_AI', 'x_ai']) {
+      const catalogue = catalogueWith([
+        layerOf(
+          `cards: [{id: own, match: {provider: ${provider}, model: grok-4.20}, effective_from: 2026-01-01, rates: {input: "1", output: "1"}}]`,
+        ),
+      ]);
+      expect(cost(catalogue, { provider: 'x_ai', model: 'grok-4.20' }), provider).toBe('2');
+    }
+  });
+});
+
 describe('a name that is only similar', () => {
   it('has no price, and the models that it could mean are named', () => {
     expect(find(catalogueWith([]), { provider: 'anthropic', model: 'claude-sonnet-5-9' })).toEqual({
@@ -312,6 +384,13 @@ describe('a name that is only similar', () => {
 });
 
 describe('a price file', () => {
+  it('may write more digits than count: they are rounded half to even, as those of foreign lists', () => {
+    const layer = layerOf(
+      'cards: [{id: a, match: {provider: openai, model: m}, effective_from: 2026-01-01, rates: {input: "0.30000000000000004", output: 0.1234567895}}]',
+    );
+    expect(layer.cards[0]?.rates).toEqual({ input: 300_000_000n, output: 123_456_790n });
+  });
+
   it.each([
     [
       'absolute prices for every model',
@@ -367,6 +446,36 @@ describe('a price file', () => {
       'tiers without an edge',
       '{id: a, match: {provider: openai, model: m}, effective_from: 2026-06-01, rates: {input: "1"}, tiers: [{rates: {input: "2"}}]}',
       'cards.0.tiers.0: must have exactly one of above and from, found neither',
+    ],
+    [
+      'hours that overlap',
+      '{id: a, match: {provider: openai, model: m}, effective_from: 2026-06-01, hours: {from: "11:00", to: "13:00"}, rates: {input: "1"}}, {id: b, match: {provider: openai, model: m}, effective_from: 2026-06-01, hours: {from: "10:00", to: "14:00"}, rates: {input: "2"}}',
+      'cards.1: must differ from a in scope, match, hours or effective_from, or nobody could say which holds, found b',
+    ],
+    [
+      'a wildcard that says more than a factor',
+      '{id: a, match: {provider: openai, model: "*"}, effective_from: 2026-01-01, extends: list, multiplier: "0.5", free: true}',
+      'cards.0: must be only extends: list and a multiplier where the model is *, or a new model would get a price by accident, found a',
+    ],
+    [
+      'a pattern of model names',
+      '{id: a, match: {provider: openai, model: "gpt-4.1*"}, effective_from: 2026-01-01, rates: {input: "1"}}',
+      'cards.0.match.model: must be a whole model id, or * alone, found gpt-4.1*',
+    ],
+    [
+      'a name that no call will have',
+      '{id: a, match: {provider: aws.bedrock, model: us.amazon.nova-pro-v1:0}, effective_from: 2026-01-01, rates: {input: "1"}}',
+      'cards.0.match.model: must be the id without its region prefix; regions say what a region costs more, found us.amazon.nova-pro-v1:0',
+    ],
+    [
+      'a free model that costs something',
+      '{id: a, match: {provider: openai, model: m}, effective_from: 2026-01-01, free: true, rates: {input: "1"}}',
+      'cards.0.free: must not stand beside prices above 0, found a',
+    ],
+    [
+      'a text that a terminal would obey',
+      '{id: a, match: {provider: openai, model: m}, effective_from: 2026-01-01, rates: {input: "\\e[31mx"}}',
+      'cards.0.rates.input: must be a decimal of 0 or more, found "\\u001b[31mx"',
     ],
     [
       'two equal winners',

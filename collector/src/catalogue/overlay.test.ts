@@ -95,7 +95,12 @@ describe('the overlay', () => {
     const vague = CARDS.flatMap((card) => [
       ...(card.tiers ?? []),
       ...Object.values(card.service_tiers ?? {}).flatMap((table) => table.tiers ?? []),
-    ]).filter(({ above, from, rates }) => (above === undefined) === (from === undefined) || !rates.input);
+    ]).filter(
+      ({ above, from, rates }) =>
+        (above === undefined) === (from === undefined) ||
+        // No rates at all: nothing is served there, so there is no price.
+        (rates.input === undefined && Object.keys(rates).length > 0),
+    );
     expect(vague).toEqual([]);
   });
 

@@ -128,6 +128,37 @@ describe('lines of JSON', () => {
     expect(isWell).toBe(true);
   });
 
+  it('say which count is the mistake', async () => {
+    const { answers } = await lines(
+      asked({ input_tokens: 1, output_tokens: 1, input_video_tokens: 5 }),
+      asked({ input_tokens: 10, output_tokens: 5, total_tokens: 16 }),
+    );
+    expect(answers.map(({ note }) => note)).toEqual([
+      'input_video_tokens is no count that has a price',
+      'total_tokens is not input_tokens and output_tokens together',
+    ]);
+    const agreeing = await lines(asked({ input_tokens: 10, output_tokens: 5, total_tokens: 15 }));
+    expect(agreeing.answers[0]?.status).toBe('priced');
+  });
+
+  it('may be what was answered before, and nothing of the old answer stays', async () => {
+    const { answers } = await lines(
+      `\uFEFF${asked({ input_tokens: 1, output_tokens: 0 }, { reason: 'old', note: 'old', cost_known_part_usd: '9' })}`,
+    );
+    expect(answers[0]).toMatchObject({ status: 'priced' });
+    for (const field of ['reason', 'note', 'cost_known_part_usd'])
+      expect(answers[0]).not.toHaveProperty(field);
+  });
+
+  it('without a model or without usage have no price', async () => {
+    const { answers, isWell } = await lines(
+      asked({ input_tokens: 1, output_tokens: 1 }, { model: null }),
+      '{"provider":"acme","model":"house-1","timestamp":"2026-06-15T12:00:00Z"}',
+    );
+    expect(answers.map(({ status }) => status)).toEqual(['unpriced:unknown_model', 'unpriced:missing_usage']);
+    expect(isWell).toBe(true);
+  });
+
   it('need no output where the model makes none', async () => {
     const { answers } = await lines(asked({ input_tokens: 1_000_000 }, { model: 'embed-1' }));
     expect(answers[0]).toMatchObject({ cost_usd: '0.02', status: 'priced' });
@@ -183,14 +214,16 @@ total 2.1164 USD
     const question = questionOf('house-1', { provider: 'acme', input: 5, webSearches: 2 }, NOON);
     expect(printPrice(out, question, aCatalogue(), plain)).toBe(false);
     expect(out.text).toContain('no price: no price for web_search; known part 0.00501 USD');
-    expect(() => questionOf('house-1', {}, NOON)).toThrow(/--provider/);
-    expect(() => questionOf('gpt-4o', { at: 'noon' }, NOON)).toThrow(/--at expects an instant/);
+    expect(() => questionOf('house-1', { input: 1 }, NOON)).toThrow(/--provider/);
+    expect(() => questionOf('gpt-4o', { input: 1, at: 'noon' }, NOON)).toThrow(/--at expects an instant/);
+    expect(() => questionOf('gpt-4o', {}, NOON)).toThrow(/How much/);
   });
 
   it('takes counts as people write them', () => {
     expect([countArgument('250_000'), countArgument('1,200'), countArgument('12.5')]).toEqual([
       250_000, 1200, 12.5,
     ]);
-    for (const text of ['-1', 'many', '', '1e3']) expect(() => countArgument(text)).toThrow(/count/);
+    for (const text of ['-1', 'many', '', '1e3', ',', '1_2_'])
+      expect(() => countArgument(text)).toThrow(/count/);
   });
 });

@@ -41,7 +41,8 @@ function pricedLine(
   });
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    // Some editors begin a file with a byte order mark.
+    value = JSON.parse(line.replace(/^\uFEFF/, ''));
   } catch (cause) {
     return refusal(
       { input: line },
@@ -52,9 +53,27 @@ function pricedLine(
     return refusal({ input: value }, 'expected a JSON object on each line');
   }
   const read = readQuestion(value);
-  if (read.kind === 'mistake') return refusal(value, read.expected);
-  return { answer: { ...value, ...answerOf(ratingOf(read.question, catalogue)) }, isRead: true };
+  if (read.kind === 'mistake') return refusal(asked(value), read.expected);
+  return { answer: { ...asked(value), ...answerOf(ratingOf(read.question, catalogue)) }, isRead: true };
 }
+
+/** Without what an earlier answer said: a line that was answered once may be asked again. */
+function asked(value: object): object {
+  const { ...question }: Record<string, unknown> = { ...value };
+  for (const field of ANSWER_FIELDS) delete question[field];
+  return question;
+}
+
+const ANSWER_FIELDS = [
+  'cost_usd',
+  'cost_known_part_usd',
+  'status',
+  'reason',
+  'note',
+  'match_kind',
+  'rate_card',
+  'lines',
+] as const;
 
 /** The options of `spanledger price MODEL`, as the command line has them. */
 export interface PriceOptions {
@@ -84,7 +103,7 @@ export interface PriceOptions {
 
 /** A count on the command line: `1200` or, for people, `1_200`. */
 export function countArgument(text: string): number {
-  const number = /^[\d_,]+(?:\.\d+)?$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : Number.NaN;
+  const number = /^\d+(?:[_,]\d+)*(?:\.\d+)?$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : Number.NaN;
   if (!Number.isFinite(number)) throw new InvalidArgumentError('expected a count of 0 or more');
   return number;
 }
@@ -102,6 +121,12 @@ export function questionOf(model: string, options: PriceOptions, nowMillis: numb
     throw new SpanledgerError(
       'SL_PRICE_QUESTION',
       `--at expects an instant (2026-01-15T12:00:00Z) or a date, found ${visible(options.at ?? '')}.`,
+    );
+  }
+  if (COUNTS_OF_OPTIONS.every((count) => options[count] === undefined)) {
+    throw new SpanledgerError(
+      'SL_PRICE_QUESTION',
+      'How much of it? Give at least one count, for instance --input 1200 --output 300.',
     );
   }
   const usage = {
@@ -134,6 +159,24 @@ export function questionOf(model: string, options: PriceOptions, nowMillis: numb
   };
 }
 
+const COUNTS_OF_OPTIONS = [
+  'input',
+  'output',
+  'cacheRead',
+  'cacheWrite',
+  'cacheWrite1h',
+  'reasoning',
+  'inputAudio',
+  'outputAudio',
+  'inputImage',
+  'outputImage',
+  'requests',
+  'webSearches',
+  'images',
+  'seconds',
+  'pages',
+] as const satisfies readonly (keyof PriceOptions)[];
+
 function isByPiece({ output, images, seconds, pages }: PriceOptions): boolean {
   return output === undefined && (images !== undefined || seconds !== undefined || pages !== undefined);
 }
@@ -148,7 +191,9 @@ export function printPrice(
   const rating = ratingOf(question, catalogue);
   const answer = answerOf(rating);
   const at = new Date(question.atMicros / 1000).toISOString().replace(/\.\d+Z$/, 'Z');
-  out.write(`${paint('bold', visible(question.model))} of ${visible(question.provider ?? '')} at ${at}\n`);
+  out.write(
+    `${paint('bold', visible(question.model ?? ''))} of ${visible(question.provider ?? '')} at ${at}\n`,
+  );
   if (answer.rate_card !== null) {
     out.write(
       paint('dim', `rate card ${visible(answer.rate_card)}, ${words(answer.match_kind ?? '')} match\n`),

@@ -22,6 +22,7 @@ const COUNTS = [
   'cache_write_1h_tokens',
   'cache_write_12h_tokens',
   'output_tokens',
+  'total_tokens',
   'reasoning_tokens',
   'input_audio_tokens',
   'cache_read_audio_tokens',
@@ -40,19 +41,19 @@ const Text = Type.Union([Type.String(), Type.Null()]);
 
 export const PriceQuestion = Type.Object({
   provider: Type.Optional(Text),
-  model: Type.String({ minLength: 1 }),
+  model: Type.Optional(Text),
   timestamp: Type.String({ minLength: 1 }),
   service_tier: Type.Optional(Text),
   region: Type.Optional(Text),
   inference_geo: Type.Optional(Text),
   tenant: Type.Optional(Text),
   customer: Type.Optional(Text),
-  usage: Type.Record(Type.String(), Type.Unknown()),
+  usage: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
 });
 
 export interface Question {
   readonly provider: string | null;
-  readonly model: string;
+  readonly model: string | null;
   readonly atMicros: number;
   readonly serviceTier: string | null;
   readonly region: string | null;
@@ -82,14 +83,14 @@ export function readQuestion(
     kind: 'question',
     question: {
       provider: value.provider ?? null,
-      model: value.model,
+      model: value.model ?? null,
       atMicros,
       serviceTier: value.service_tier ?? null,
       region: value.region ?? null,
       inferenceGeo: value.inference_geo ?? null,
       tenant: value.tenant ?? 'default',
       customer: value.customer ?? null,
-      usage: value.usage,
+      usage: value.usage ?? {},
     },
   };
 }
@@ -122,10 +123,10 @@ export function ratingOf(question: Question, catalogue: PriceCatalogue): Rating 
     serviceTier: question.serviceTier,
     region: question.region,
     inferenceGeo: question.inferenceGeo,
-    ...counted,
+    ...counted.counts,
   };
-  const rating = price(call, catalogue, question.tenant);
-  const isHalf = counted.tokens !== null && (usage.output_tokens ?? null) === null;
+  const rating = withMistake(price(call, catalogue, question.tenant), counted.mistake);
+  const isHalf = counted.counts.tokens !== null && (usage.output_tokens ?? null) === null;
   // Vectors and scores have no output to count; of everything else, half a count is no usage.
   const isPriced = rating.kind === 'priced' || rating.kind === 'partial';
   if (isHalf && isPriced && rating.card.standard.rates.output !== undefined) {
@@ -150,18 +151,24 @@ const INVALID: Counted = {
 };
 
 /** From totals with their parts to disjoint classes. What contradicts itself, or is no count, is invalid as a whole. */
-function countsOf(usage: Readonly<Record<string, unknown>>): Counted {
-  const counts = new Map<Count, number>();
+function countsOf(usage: Readonly<Record<string, unknown>>): {
+  readonly counts: Counted;
+  /** What is wrong with the counts, in words for people. */
+  readonly mistake: string | null;
+} {
+  const given = new Map<Count, number>();
   for (const [name, value] of Object.entries(usage)) {
     if (value === null || value === undefined) continue;
     const count = COUNTS.find((known) => known === name);
     // A count that we do not know would be used for nothing, so the cost would lack it.
-    if (count === undefined || typeof value !== 'number') return INVALID;
-    const isCount = count === 'seconds' ? Number.isFinite(value) : Number.isSafeInteger(value);
-    if (!isCount || value < 0 || value > MAX_COUNT) return INVALID;
-    counts.set(count, value);
+    if (count === undefined) return invalid(`${name} is no count that has a price`);
+    const isWhole = typeof value === 'number' && (count === 'seconds' || Number.isSafeInteger(value));
+    if (!isWhole || !(value >= 0 && value <= MAX_COUNT)) {
+      return invalid(`${name} must be a ${count === 'seconds' ? '' : 'whole '}number of 0 or more`);
+    }
+    given.set(count, value);
   }
-  const of = (count: Count) => counts.get(count) ?? null;
+  const of = (count: Count) => given.get(count) ?? null;
   const [short, long, longest] = [
     of('cache_write_5m_tokens'),
     of('cache_write_1h_tokens'),
@@ -174,8 +181,12 @@ function countsOf(usage: Readonly<Record<string, unknown>>): Counted {
   const output = of('output_tokens');
   const uncachedInput = (input ?? 0) - cacheRead - cacheWrite;
   const visibleOutput = (output ?? 0) - reasoning;
-  if (input !== null && uncachedInput < 0) return INVALID;
-  if (output !== null && visibleOutput < 0) return INVALID;
+  if (input !== null && uncachedInput < 0) return invalid('the cached parts are more than input_tokens');
+  if (output !== null && visibleOutput < 0) return invalid('reasoning_tokens is more than output_tokens');
+  const total = of('total_tokens');
+  if (total !== null && total !== (input ?? 0) + (output ?? 0)) {
+    return invalid('total_tokens is not input_tokens and output_tokens together');
+  }
   const seconds = of('seconds');
   const units = {
     requests: of('requests'),
@@ -184,7 +195,7 @@ function countsOf(usage: Readonly<Record<string, unknown>>): Counted {
     milliseconds: seconds === null ? null : Math.round(seconds * 1000),
     pages: of('pages'),
   };
-  return {
+  const counts: Counted = {
     tokens: input === null ? null : { uncachedInput, cacheRead, cacheWrite, visibleOutput, reasoning },
     cacheWrite5m: short,
     cacheWrite1h: long,
@@ -199,6 +210,15 @@ function countsOf(usage: Readonly<Record<string, unknown>>): Counted {
     units: Object.values(units).every((count) => count === null) ? null : units,
     usageStatus: input === null ? 'missing' : 'reported',
   };
+  return { counts, mistake: null };
+}
+
+function invalid(mistake: string): { readonly counts: Counted; readonly mistake: string } {
+  return { counts: INVALID, mistake };
+}
+
+function withMistake(rating: Rating, mistake: string | null): Rating {
+  return rating.kind === 'unpriced' && mistake !== null ? { ...rating, note: mistake } : rating;
 }
 
 /** As for spans: the bound keeps every sum a safe integer. */

@@ -209,6 +209,13 @@ describe('a price', () => {
     },
   );
 
+  it('of the tier word that only Anthropic knows is standard there, and unknown elsewhere', () => {
+    expect(rated({ provider: 'anthropic', serviceTier: 'standard_only' }).status).toBe('priced');
+    expect(rated({ provider: 'openai', serviceTier: 'standard_only' }).status).toBe(
+      'unpriced:unknown_service_tier',
+    );
+  });
+
   it('of a service tier is that of its table, context tiers and missing rates included', () => {
     const tiers = [above(1000, rates({ input: 3n, output: 9n }))];
     const batch = { kind: 'table', rates: rates({ input: 1n, output: 5n }), tiers } as const;

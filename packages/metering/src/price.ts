@@ -112,7 +112,7 @@ export function price(usage: Ratable, catalogue: Catalogue, tenant: string): Rat
   if (match.kind === 'unpriced') return unpriced(match.reason, match.detail);
 
   const { card, matchKind } = match;
-  const tier = tierOf(card, usage.serviceTier);
+  const tier = tierOf(card, usage.serviceTier, usage.provider);
   if (tier === null) return unpriced('unknown_service_tier', `its price list has ${tierNames(card)}`);
   const factor = product([
     tier.factor,
@@ -145,18 +145,23 @@ function isNamedByDeployment(provider: string | null): boolean {
   return provider === 'azure.ai.openai' || provider === 'azure.ai.inference';
 }
 
-/** `standard_only` is what Anthropic's requests say when they do not want another tier. */
-const STANDARD_TIERS: ReadonlySet<string> = new Set(['', 'default', 'auto', 'standard', 'standard_only']);
+const STANDARD_TIERS: ReadonlySet<string> = new Set(['', 'default', 'auto', 'standard']);
+/** What Anthropic's requests say when they want no other tier. */
+const ANTHROPIC_STANDARD = 'standard_only';
 
 /** Null: the list has no price for that tier, and that of another would be wrong. */
 function tierOf(
   card: RateCard,
   name: string | null,
+  provider: string | null,
 ): { readonly table: RateTable; readonly factor: Ratio | null } | null {
   if (name === null) return { table: card.standard, factor: null };
   const key = name.trim().toLowerCase();
   const tier = card.serviceTiers.get(key);
-  if (tier === undefined) return STANDARD_TIERS.has(key) ? { table: card.standard, factor: null } : null;
+  if (tier === undefined) {
+    const isStandard = STANDARD_TIERS.has(key) || (key === ANTHROPIC_STANDARD && provider === 'anthropic');
+    return isStandard ? { table: card.standard, factor: null } : null;
+  }
   return tier.kind === 'table'
     ? { table: tier, factor: null }
     : { table: card.standard, factor: tier.factor };
