@@ -12,8 +12,12 @@ const FAULTS = 'test/faults/**/*.test.ts';
 const SOURCES = ['packages/**/*.test.ts', 'collector/**/*.test.ts', 'test/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
+/** Vitest leaves one core to itself, which on two cores makes it one file after the other. */
+const MAX_WORKERS = 2;
+
 export default defineConfig({
   test: {
+    maxWorkers: MAX_WORKERS,
     projects: [
       {
         root,
@@ -21,6 +25,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
+          maxWorkers: MAX_WORKERS,
           include: SOURCES,
           exclude: [...NEVER, INTEGRATION, FAULTS],
           testTimeout: 30_000,
@@ -32,6 +37,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'integration',
+          maxWorkers: MAX_WORKERS,
           include: [INTEGRATION],
           exclude: NEVER,
           testTimeout: 120_000,
@@ -50,6 +56,7 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

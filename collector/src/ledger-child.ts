@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SpanledgerError } from './errors.ts';
 import { comparePositions, type JournalPosition } from './journal/index.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
@@ -26,6 +27,8 @@ export class LedgerChild {
   private port: number | null = null;
   private journal: JournalTies | null = null;
   private fatal: SpanledgerError | null = null;
+  private isDraining = false;
+  private readonly drained = Promise.withResolvers<void>();
 
   constructor(options: ServiceOptions, create: boolean) {
     this.options = options;
@@ -90,6 +93,24 @@ export class LedgerChild {
     return this.supervisor.stop(graceMs);
   }
 
+  /**
+   * Lets it post all that is durable, and end. A process that dies meanwhile, or that is just being started again, is
+   * given what is left of the time too. Resolves with whether everything is posted.
+   */
+  async drain(graceMs: number): Promise<boolean> {
+    this.isDraining = true;
+    this.tellToDrain();
+    const ended = this.drained.promise.then(() => true);
+    const isDrained = await Promise.race([ended, delay(graceMs, false, { ref: false })]);
+    await this.supervisor.stop(0);
+    return isDrained;
+  }
+
+  private tellToDrain(): void {
+    if (this.journal !== null) this.send({ type: 'durable', end: this.journal.durableEnd() });
+    this.send({ type: 'drain' });
+  }
+
   private begin(): void {
     // After the constructor: the supervisor starts its child while it is made.
     queueMicrotask(() => {
@@ -113,6 +134,7 @@ export class LedgerChild {
         this.fatal = null;
         // What became durable while it was starting.
         if (this.journal !== null) this.send({ type: 'durable', end: this.journal.durableEnd() });
+        if (this.isDraining) this.tellToDrain();
         this.firstReady.resolve();
         return;
       case 'committed':
@@ -134,6 +156,10 @@ export class LedgerChild {
             `The ledger process ended while starting (${signal ?? `exit code ${exitCode}`}).`,
           ),
       );
+      return;
+    }
+    if (this.isDraining && exitCode === 0) {
+      this.drained.resolve();
       return;
     }
     if (restartInMs === null) return;

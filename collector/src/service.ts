@@ -65,9 +65,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         await server.close();
         await journal.close();
         for (const clock of clocks) clearInterval(clock);
-        ledger.send({ type: 'durable', end: journal.durableEnd });
-        ledger.send({ type: 'drain' });
-        return ledger.stop(DRAIN_GRACE_MS);
+        return await ledger.drain(DRAIN_GRACE_MS);
       },
     };
   } catch (error) {

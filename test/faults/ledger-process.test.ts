@@ -37,6 +37,28 @@ it('while the ledger process is dead, spans are accepted; it is started again an
   await expectExactlyOnce(dataDir, acknowledged);
 });
 
+it('while the ledger process is being started again, a stop still posts everything before it ends', async () => {
+  const dataDir = await aDataDirectory();
+  const service = await startServiceProcess({ dataDir });
+  const acknowledged = new Map<string, SentSpan>();
+  const random = randomFrom(11);
+  let pid = 0;
+  // Several times, so that the next start is put off for longer than a batch takes.
+  for (let kills = 0; kills < 3; kills++) {
+    const last = pid;
+    await until('there is another ledger process', 20_000, async () => {
+      pid = await service.ledgerPid();
+      return pid > 0 && pid !== last;
+    });
+    signalIfThere(pid, 'SIGKILL');
+    const batch = aBatch(random);
+    expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
+    for (const span of batch.spans) acknowledged.set(span.usageId, span);
+  }
+  expect(await service.stop()).toBe(0);
+  await expectExactlyOnce(dataDir, acknowledged);
+});
+
 it('when the main process is killed, the ledger process ends by itself', async () => {
   const dataDir = await aDataDirectory();
   const service = await startServiceProcess({ dataDir });
@@ -52,7 +74,7 @@ it('when the main process is killed, the ledger process ends by itself', async (
 it('a query that eats memory ends the ledger process, not the service: senders notice nothing', async () => {
   const dataDir = await aDataDirectory();
   const configFile = join(dataDir, 'spanledger.yaml');
-  await writeFile(configFile, `store:\n  max_rss_bytes: ${450 * 1024 * 1024}\n`);
+  await writeFile(configFile, `store:\n  max_rss_bytes: ${700 * 1024 * 1024}\n`);
   const service = await startServiceProcess({ dataDir, configFile });
   const senders = startSenders({ url: () => service.otlpUrl, random: randomFrom(10) });
   await until('there is load', 20_000, () => senders.acknowledgedBatches() > 10);
