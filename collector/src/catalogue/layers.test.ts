@@ -1,4 +1,5 @@
 import { formatDecimal, type PriceMatch, price, USD_SCALE } from '@spanledger/metering';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aUsage } from '../store/testing/postings.ts';
 import { catalogueWith, defaultCatalogue, type PriceCatalogue } from './catalogue.ts';
@@ -204,6 +205,60 @@ cards:
     expect(problemsOf(free(', rates: {input: "0", output: "0"}'))).toEqual([
       'cards.0: must say free: true where every price is 0, found local',
     ]);
+  });
+});
+
+describe('a time line of prices', () => {
+  const day = (index: number) => new Date(Date.UTC(2026, 0, 1 + index)).toISOString();
+  const entries = fc.uniqueArray(
+    fc.record({ from: fc.integer({ min: 0, max: 60 }), days: fc.option(fc.integer({ min: 1, max: 40 })) }),
+    { selector: ({ from }) => from, maxLength: 8 },
+  );
+  const layerAt = (times: readonly { readonly from: number; readonly days: number | null }[]) =>
+    layerOf(
+      JSON.stringify({
+        cards: times.map(({ from, days }, index) => ({
+          id: `card-${index}`,
+          match: { provider: 'acme', model: 'm' },
+          effective_from: day(from),
+          ...(days === null ? {} : { effective_to: day(from + days) }),
+          rates: { input: String(index + 1), output: '0' },
+        })),
+      }),
+    );
+  const priceAt = (catalogue: PriceCatalogue, index: number) =>
+    cost(catalogue, { provider: 'acme', model: 'm', at: day(index) });
+
+  it('is at every instant the card that began last among those that hold', () => {
+    fc.assert(
+      fc.property(entries, (times) => {
+        fc.pre(times.length > 0);
+        const catalogue = catalogueWith([layerAt(times)]);
+        for (let index = 0; index <= 105; index += 3) {
+          const holding = times.filter(
+            ({ from, days }) => from <= index && (days === null || index < from + days),
+          );
+          const latest = holding.toSorted((one, other) => other.from - one.from)[0];
+          const expected =
+            latest === undefined ? 'unpriced:no_card_at_time' : String(times.indexOf(latest) + 1);
+          expect(priceAt(catalogue, index), `day ${index}`).toBe(expected);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('does not change before the instant from which a new card holds (I10)', () => {
+    fc.assert(
+      fc.property(entries, fc.integer({ min: 0, max: 60 }), (times, from) => {
+        fc.pre(times.length > 0 && times.every((each) => each.from !== from));
+        const before = catalogueWith([layerAt(times)]);
+        const after = catalogueWith([layerAt([...times, { from, days: null }])]);
+        for (let index = 0; index < from; index++) expect(priceAt(after, index)).toBe(priceAt(before, index));
+        expect(priceAt(after, from)).toBe(String(times.length + 1));
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 
