@@ -339,6 +339,23 @@ aliases:
     });
   });
 
+  it('of ours does not make a deployment a model, though it holds for the models that Azure sells', () => {
+    const catalogue = catalogueWith([
+      layerOf('aliases: [{provider: openai, model: gpt-4.1, to: o3}]', 'overlay'),
+      layerOf(
+        'cards: [{id: corrected, match: {provider: x_ai, model: grok-4.20}, effective_from: 2026-01-01, extends: list, rates: {input: "9"}}]',
+        'overlay',
+      ),
+    ]);
+    const azure = { provider: 'azure.ai.openai', model: 'gpt-4.1' };
+    expect(cost(catalogue, azure)).toBe('10');
+    expect(find(catalogue, { ...azure, isDeploymentName: true })).toMatchObject({
+      reason: 'deployment_unmapped',
+    });
+    const match = find(catalogue, { provider: 'azure.ai.inference', model: 'grok-4.20' });
+    expect(match.kind === 'found' && match.card.standard.rates.input).toBe(9_000_000_000n);
+  });
+
   it('holds for its time', () => {
     expect(cost(aliased, { model: 'house-model' })).toBe('10');
     expect(cost(aliased, { model: 'house-model', at: '2026-07-01T00:00:00Z' })).toBe(

@@ -86,7 +86,9 @@ export class PriceBook {
 
   resolve(provider: string, model: string, isDeployment: boolean): Resolution {
     const name = readModelName(provider, model, (named) => this.#indexed.has(listOfProvider(named)));
-    const aliases = this.#aliasesOf(provider, model, name);
+    // What a deployment is called says nothing, except to its owner.
+    const layers = this.#layers.filter(({ kind }) => !isDeployment || kind === 'override');
+    const aliases = aliasesOf(layers, provider, model, name, this.#lists);
     const named = isDeployment
       ? nothing(unpriced('deployment_unmapped', DEPLOYMENT_HELP))
       : this.#resolveName(name);
@@ -126,22 +128,6 @@ export class PriceBook {
         collect(provider, timeline, scope);
     }
     return cards;
-  }
-
-  #aliasesOf(provider: string, model: string, name: ModelName): readonly LayerAlias[] {
-    const sent = model.trim().toLowerCase();
-    const named = new Set([sent, name.name]);
-    const own = listOfProvider(name.provider);
-    const fallbacks = this.#lists.get(own)?.fallbacks ?? [];
-    return this.#layers.flatMap(({ kind, aliases }) =>
-      aliases.filter((alias) => {
-        if (isFor(alias.provider, provider, listOfProvider(provider)) && alias.model === sent) return true;
-        if (!named.has(alias.model)) return false;
-        // Where a name has moved, it has for whoever sells by that list too.
-        const isLent = kind !== 'override' && fallbacks.includes(listOfProvider(alias.provider));
-        return isLent || isFor(alias.provider, name.provider, own);
-      }),
-    );
   }
 
   #withAlias(below: Resolution, alias: LayerAlias, provider: string): Resolution {
@@ -234,7 +220,8 @@ export class PriceBook {
       // What corrects a list holds for whoever sells by it too; what the user agreed on, only where it was agreed.
       const lent = this.#layers.filter(({ kind }) => kind !== 'override');
       const listed = this.#listed.get(located.list)?.get(located.id) ?? [];
-      const borrowed = this.#layOver(listed, lent, located.list, [located.id]);
+      const [seller = located.list] = providersOfList(located.list);
+      const borrowed = this.#layOver(listed, lent, seller, [located.id]);
       return this.#layOver(withoutTerms(borrowed), this.#layers, provider, ids);
     }
     const listed = located === null ? [] : (this.#listed.get(located.list)?.get(located.id) ?? []);
@@ -285,6 +272,28 @@ const DEPLOYMENT_HELP = 'only its owner knows the model: give it an alias under 
 
 function narrowness({ tenant, customer }: Scope): number {
   return (customer === null ? 0 : 2) + (tenant === null ? 0 : 1);
+}
+
+function aliasesOf(
+  layers: readonly PriceLayer[],
+  provider: string,
+  model: string,
+  name: ModelName,
+  lists: ReadonlyMap<string, PriceList>,
+): readonly LayerAlias[] {
+  const sent = model.trim().toLowerCase();
+  const named = new Set([sent, name.name]);
+  const own = listOfProvider(name.provider);
+  const fallbacks = lists.get(own)?.fallbacks ?? [];
+  return layers.flatMap(({ kind, aliases }) =>
+    aliases.filter((alias) => {
+      if (isFor(alias.provider, provider, listOfProvider(provider)) && alias.model === sent) return true;
+      if (!named.has(alias.model)) return false;
+      // Where a name has moved, it has for whoever sells by that list too.
+      const isLent = kind !== 'override' && fallbacks.includes(listOfProvider(alias.provider));
+      return isLent || isFor(alias.provider, name.provider, own);
+    }),
+  );
 }
 
 /** Wildcards first and later cards last, so that exact wins over wildcard, then the later start, then certain hours. */
