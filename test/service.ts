@@ -13,6 +13,8 @@ export interface RunningService {
   ledgerPid(): Promise<number>;
   /** Rows as objects; 64-bit integers and decimals as text. */
   query(sql: string): Promise<Record<string, string | null>[]>;
+  /** What it has said on standard error so far. */
+  log(): string;
   /** Ends it as an operator would; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** `kill -9` of the main process. */
@@ -97,6 +99,7 @@ export async function startServiceProcess(start: ServiceStart): Promise<RunningS
         Object.fromEntries(answer.columns.map(({ name }, index) => [name, row[index] ?? null])),
       );
     },
+    log: () => complaints,
     async stop() {
       child.kill('SIGTERM');
       await ended();

@@ -27,6 +27,7 @@ async function run(args: readonly string[], { isTTY = false } = {}): Promise<Com
     readFile: () => Promise.reject(Object.assign(new Error('no such file'), { code: 'ENOENT' })),
     ledgerProgram: { module: 'none', args: [], execArgv: [] },
     onStopSignal: () => {},
+    onReloadSignal: () => {},
   });
   const exitCode = await cli.run(args);
   return { exitCode, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };

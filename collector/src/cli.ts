@@ -4,14 +4,8 @@ import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
-import {
-  catalogueWith,
-  FEED_FORMATS,
-  importPrices,
-  overlay,
-  type PriceCatalogue,
-  renderPriceFile,
-} from './catalogue/index.ts';
+import { FEED_FORMATS, importPrices, renderPriceFile } from './catalogue/import/index.ts';
+import type { PriceCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
@@ -42,6 +36,7 @@ export interface Surroundings {
   readonly readFile: (path: string) => Promise<string>;
   readonly ledgerProgram: ServiceOptions['ledgerProgram'];
   readonly onStopSignal: (listener: (signal: string) => void) => void;
+  readonly onReloadSignal: (listener: () => void) => void;
 }
 
 /** Exit codes: 0 done, 1 failed, 2 the command line itself was wrong. */
@@ -94,7 +89,9 @@ function commands(around: Surroundings, onFailure: () => void): Command {
 
   program
     .command('start', { isDefault: true })
-    .description('run the service until it is told to stop (SIGTERM, Ctrl-C)')
+    .description(
+      'run the service until it is told to stop (SIGTERM, Ctrl-C); SIGHUP takes over changed prices and rules',
+    )
     .option(
       '--new-ledger',
       'begin an empty ledger although the ledger file of this data directory is missing',
@@ -113,6 +110,7 @@ function commands(around: Surroundings, onFailure: () => void): Command {
         log,
       });
       sayWhereItIs(around, config, service);
+      around.onReloadSignal(() => void reload(around, program.opts(), service, log));
       const signal = await stopSignal;
       log.info({ signal }, 'stopping: what was accepted is posted first; a second signal ends at once');
       if (!(await service.stop())) {
@@ -346,7 +344,24 @@ async function configuredCatalogue(
   options: { config?: string },
 ): Promise<PriceCatalogue> {
   const { prices } = (await loadConfig(around, options)).config;
+  // Only here: the service's main process runs this file too, and needs no price lists.
+  const { catalogueWith, overlay } = await import('./catalogue/index.ts');
   return catalogueWith([overlay(), prices.layer], prices.similarModels);
+}
+
+/** A configuration with mistakes changes nothing: the last good one holds on. */
+async function reload(
+  around: Surroundings,
+  options: { config?: string },
+  service: Service,
+  log: ReturnType<typeof createLogger>,
+): Promise<void> {
+  try {
+    const { text } = await loadConfig(around, options);
+    service.reload(text);
+  } catch (error) {
+    log.error({ err: error }, 'the changed configuration is not taken over; the last good one holds on');
+  }
 }
 
 interface DoctorOptions {

@@ -23,6 +23,7 @@ export class LedgerChild {
   private readonly supervisor: Supervisor;
   private readonly firstReady = Promise.withResolvers<void>();
   private create: boolean;
+  private configText: string | null;
   private position: JournalPosition | null = null;
   private port: number | null = null;
   private journal: JournalTies | null = null;
@@ -33,6 +34,7 @@ export class LedgerChild {
   constructor(options: ServiceOptions, create: boolean) {
     this.options = options;
     this.create = create;
+    this.configText = options.configText;
     this.supervisor = new Supervisor({
       ...options.ledgerProgram,
       environment: { ...options.environment, UV_THREADPOOL_SIZE: THREAD_POOL },
@@ -85,6 +87,12 @@ export class LedgerChild {
     if (this.position !== null) this.journal?.committed(this.position);
   }
 
+  /** Also what every later process starts with. */
+  reload(configText: string | null): void {
+    this.configText = configText;
+    this.send({ type: 'reload', configText });
+  }
+
   send(message: ToLedger): void {
     this.supervisor.send(message);
   }
@@ -116,7 +124,7 @@ export class LedgerChild {
     queueMicrotask(() => {
       this.send({
         type: 'start',
-        configText: this.options.configText,
+        configText: this.configText,
         environment: this.options.environment,
         create: this.create,
         apiPort: this.port,

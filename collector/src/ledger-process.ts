@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attributesRead, type Book, logAttributesRead, observeSettings } from '@spanledger/metering';
+import {
+  attributesRead,
+  type Book,
+  type CreditRules,
+  logAttributesRead,
+  observeSettings,
+} from '@spanledger/metering';
 import type { Logger } from 'pino';
 import { buildApi } from './api/api.ts';
 import { traceReport } from './api/trace.ts';
@@ -11,6 +17,7 @@ import {
   type FeedOutcome,
   feedStateFile,
   overlay,
+  type PriceCatalogue,
   PriceFeed,
   parsePriceFile,
 } from './catalogue/index.ts';
@@ -57,14 +64,13 @@ export async function runLedgerProcess(
     stateFile: feedStateFile(join(config.data_dir, PRICE_FEED_FILE)),
     now: () => new Date(),
     async onCatalogue(refreshed) {
-      await loadPrices(store.instance, refreshed, Date.now());
-      ledger.useBook({ catalogue: refreshed, rules: config.rules }, refreshed.version);
+      await useBook(refreshed, book.rules);
     },
     onOutcome: (outcome) => sayOutcome(log, outcome, feed.ageDays()),
   });
   const catalogue = await feed.load();
   await loadPrices(store.instance, catalogue, Date.now());
-  const book: Book = { catalogue, rules: config.rules };
+  let book: Book = { catalogue, rules: config.rules };
   await noteRules(store.instance, config.rules.version, config.credits, Date.now());
   const observing = observeSettings(config.labels);
   const metrics = new Metrics();
@@ -154,6 +160,28 @@ export async function runLedgerProcess(
     'listen.api_port',
   );
 
+  async function useBook(changed: PriceCatalogue, rules: CreditRules): Promise<void> {
+    await loadPrices(store.instance, changed, Date.now());
+    book = { catalogue: changed, rules };
+    ledger.useBook(book, changed.version);
+  }
+
+  /** The main process has checked it; what else has changed in it waits for the next start. */
+  async function reload(configText: string | null): Promise<void> {
+    try {
+      const changed = readConfig(configText, start.environment);
+      await noteRules(store.instance, changed.rules.version, changed.credits, Date.now());
+      const { layer, similarModels } = changed.prices;
+      await useBook(feed.useOverrides(layer, similarModels), changed.rules);
+      log.info(
+        { book: ledger.currentBook.version, rules: book.rules.version },
+        'changed prices and rules are in use',
+      );
+    } catch (error) {
+      log.error({ err: error }, 'the changed configuration is not taken over; the last good one holds on');
+    }
+  }
+
   channel.onMessage((message) => {
     switch (message.type) {
       case 'durable':
@@ -162,6 +190,9 @@ export async function runLedgerProcess(
       case 'receiver':
         receiver = message.state;
         metrics.recordReceiver(message.state);
+        return;
+      case 'reload':
+        void reload(message.configText);
         return;
       case 'drain':
         ledger.drain();

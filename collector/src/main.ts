@@ -36,6 +36,9 @@ async function beCommand(): Promise<void> {
         });
       }
     },
+    onReloadSignal(listener) {
+      process.on('SIGHUP', listener);
+    },
   });
   process.exitCode = await cli.run(process.argv.slice(2));
 }
@@ -44,6 +47,7 @@ async function beLedgerProcess(): Promise<void> {
   // A terminal sends its signals to both processes; the main process decides when this one ends.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
+  process.on('SIGHUP', () => {});
   // Without the main process nobody follows: end at once and let go of the ledger file.
   process.on('disconnect', () => process.exit(1));
   const send = (message: FromLedger) =>

@@ -19,6 +19,8 @@ export type ToLedger =
     }
   | { readonly type: 'durable'; readonly end: JournalPosition }
   | { readonly type: 'receiver'; readonly state: ReceiverState }
+  /** The configuration has changed; prices and credit rules are taken over. */
+  | { readonly type: 'reload'; readonly configText: string | null }
   /** Post everything up to the durable end, fold the write-ahead log into the file, and exit. */
   | { readonly type: 'drain' };
 

@@ -23,6 +23,7 @@ import type { RatedUsageReader, UsageSelection } from './ledger/rated-usage.ts';
 import type { RerateJob, RerateTally } from './ledger/rerate-store.ts';
 import { type MonthlyCredits, tryRerating, whatIf } from './ledger/what-if.ts';
 import { parseRulesFile } from './parse-rules-file.ts';
+import { instantMicros } from './pricing/priced-line.ts';
 import { jobOf, selectJobs, selectTally, tallyRowOf } from './store/rerate.ts';
 
 export interface ReratingParts {
@@ -285,16 +286,13 @@ function allowanceOf({ allowance }: WhatIfBody): bigint | null {
   );
 }
 
-/** RFC 3339 with an offset, or a date; at most milliseconds. */
-const INSTANT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
-
 function rangeOf({ from, to }: { readonly from: string; readonly to: string }): {
   readonly fromMicros: number;
   readonly toMicros: number;
 } {
   const [fromMicros, toMicros] = [from, to].map((text) => {
-    const millis = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-    if (Number.isFinite(millis)) return millis * 1000;
+    const micros = instantMicros(text);
+    if (micros !== null) return micros;
     throw new SpanledgerError(
       'SL_RERATE_REQUEST',
       `A time is a date (2026-10-01, from 00:00 UTC) or an instant with its offset (2026-10-01T16:00:00Z), found ${text}.`,

@@ -25,6 +25,8 @@ export interface ServiceOptions {
 export interface Service {
   readonly otlpPort: number;
   readonly apiPort: number;
+  /** Takes over the prices and credit rules of a configuration that has been checked; all else needs a start. */
+  reload(configText: string | null): void;
   /** Stops accepting, posts what was accepted, closes the ledger file. True: everything ended by itself. */
   stop(): Promise<boolean>;
 }
@@ -61,6 +63,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return {
       otlpPort,
       apiPort: ledger.apiPort,
+      reload: (configText) => ledger.reload(configText),
       async stop() {
         await server.close();
         await journal.close();

@@ -45,7 +45,7 @@ const HOUR_MS = 3_600_000;
  * layers, from the weakest: pinned list, our overlay, the feed, the user's own prices.
  */
 export class PriceFeed {
-  readonly #parts: PriceFeedParts;
+  #parts: PriceFeedParts;
   #state: FeedState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #refreshing: Promise<void> | null = null;
@@ -106,6 +106,12 @@ export class PriceFeed {
     const { settings, now } = this.#parts;
     const age = settings === null ? null : catalogueAgeDays(this.#state, now());
     return age ?? overlayAgeDays(now());
+  }
+
+  /** From now on other prices of the user hold, over the same feed. */
+  useOverrides(overrides: PriceLayer, similarModels: PriceFeedParts['similarModels']): PriceCatalogue {
+    this.#parts = { ...this.#parts, overrides, similarModels };
+    return this.#catalogue();
   }
 
   /** The book of today with one more layer on top, for trying prices out. */

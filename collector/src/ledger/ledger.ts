@@ -244,8 +244,10 @@ export class Ledger {
         if (isRerating) await this.rerateSome();
       } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
       else if (isBehind) await nextTurn();
-      else if (this.draining) return await this.committing;
-      else {
+      else if (this.draining) {
+        this.rerates.refuseRequests();
+        return await this.committing;
+      } else {
         await this.committing;
         if (this.isRerating() && !this.waitsForCommit) await this.rerateSome();
         else await this.waitForNews();

@@ -108,6 +108,15 @@ export class Rerates {
     return asked.promise;
   }
 
+  /** Nothing more will be done by this process; whoever waits is told, so that nobody waits for ever. */
+  refuseRequests(): void {
+    for (const { asked } of this.#requests.splice(0)) {
+      asked.reject(
+        new SpanledgerError('SL_RERATE_BUSY', 'The service is stopping. Ask again when it has started.'),
+      );
+    }
+  }
+
   /** The next transaction of whatever there is to do. Only while nothing else waits to be committed. */
   async runSlice(book: BookInUse, nowMillis: number): Promise<void> {
     if (await this.#beginJobs(book, nowMillis)) return;

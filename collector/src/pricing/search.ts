@@ -1,5 +1,6 @@
 import { formatDecimal, RATE_SCALE, type Rates, type RateTable, USD_SCALE } from '@spanledger/metering';
-import { cardContent, type DatedCard, type PriceCatalogue } from '../catalogue/index.ts';
+import { cardContent } from '../catalogue/card-content.ts';
+import type { DatedCard, PriceCatalogue } from '../catalogue/index.ts';
 import { counted, type Output, type Paint, visible } from '../terminal.ts';
 import { factorText } from './priced-line.ts';
 
