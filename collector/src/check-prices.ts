@@ -4,9 +4,7 @@ import { overlay } from './catalogue/overlay.ts';
 import { PRICE_LIST_PACKAGE } from './catalogue/price-list.ts';
 import { endingPromotions } from './catalogue/promotions.ts';
 import type { LayerCard } from './catalogue/read-price-file.ts';
-import type { Hours } from './catalogue/timeline.ts';
-
-const DAYS_A_WEEK = 7;
+import { hoursText } from './catalogue/timeline.ts';
 
 /**
  * `npm run check:prices`: where our book says otherwise than the pinned price list, with our reason for each, and which
@@ -60,19 +58,9 @@ function differenceText(difference: PriceDifference): string {
   const { provider, model, item, theirs, ours, hours, fromMicros, toMicros } = difference;
   const during = [
     toMicros === null ? `since ${dayText(fromMicros)}` : `${dayText(fromMicros)} to ${dayText(toMicros)}`,
-    ...hours.map(hoursText),
+    ...(hours.length === 0 ? [] : [hoursText(hours)]),
   ];
   return `${provider}/${model}, ${during.join(', ')}: ${item}: ${theirs ?? 'none'} → ${ours ?? 'none'}`;
-}
-
-function hoursText({ fromMinute, toMinute, weekdays }: Hours): string {
-  const days = weekdays.size === DAYS_A_WEEK ? '' : ` on ${weekdays.size} days a week`;
-  return `${clockText(fromMinute)}-${clockText(toMinute)}${days}`;
-}
-
-function clockText(minute: number): string {
-  const twoDigits = (value: number) => String(value).padStart(2, '0');
-  return `${twoDigits(Math.floor(minute / 60))}:${twoDigits(minute % 60)}`;
 }
 
 /** A date, or an instant where it is not midnight UTC. */

@@ -17,13 +17,13 @@ import {
   reportedValuedComparison,
 } from './api/comparison.ts';
 import type { RerateBody, RerateReport, Rerating, WhatIfBody, WhatIfReport } from './api/rerate.ts';
+import { instantMicros } from './catalogue/instant.ts';
 import { SpanledgerError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { RatedUsageReader, UsageSelection } from './ledger/rated-usage.ts';
 import type { RerateJob, RerateTally } from './ledger/rerate-store.ts';
 import { type MonthlyCredits, tryRerating, whatIf } from './ledger/what-if.ts';
 import { parseRulesFile } from './parse-rules-file.ts';
-import { instantMicros } from './pricing/priced-line.ts';
 import { jobOf, selectJobs, selectTally, tallyRowOf } from './store/rerate.ts';
 
 export interface ReratingParts {

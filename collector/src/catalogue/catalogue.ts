@@ -46,11 +46,20 @@ export function defaultCatalogue(): PriceCatalogue {
  */
 export function catalogueOf(parts: CatalogueParts): PriceCatalogue {
   const book = new PriceBook(parts);
-  const cards = book.allCards();
   const resolutions = new ResolutionCache(book);
+  // Listing and naming every card takes longer than most questions; who only asks for prices need not wait for it.
+  let cards: readonly DatedCard[] | null = null;
+  let version: string | null = null;
+  const listed = () => {
+    cards ??= book.allCards();
+    return cards;
+  };
   return {
-    version: `${parts.source}+${contentHash(parts, cards)}`,
-    cards: () => cards,
+    get version() {
+      version ??= `${parts.source}+${contentHash(parts, listed())}`;
+      return version;
+    },
+    cards: listed,
     currencies: parts.layers.flatMap(({ currencies }) => currencies),
     find: (query) => find(resolutions, query),
   };

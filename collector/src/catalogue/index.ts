@@ -9,3 +9,4 @@ export { AliasEntry, CardEntry, CurrencyRate, PriceFile } from './price-file.ts'
 export { endingPromotions } from './promotions.ts';
 export { type PriceLayer, type PriceProblem, readPriceFile } from './read-price-file.ts';
 export { feedStateFile } from './refresh/index.ts';
+export { hoursText } from './timeline.ts';

@@ -15,9 +15,10 @@ import {
   type UnitPrices,
   USD_SCALE,
 } from '@spanledger/metering';
+import { instantMicros } from './instant.ts';
 import type { AliasEntry, CardEntry, PriceFile } from './price-file.ts';
 import { providersOfList } from './providers.ts';
-import { type Hours, type Interval, isWithin } from './timeline.ts';
+import { type Hours, type Interval, isWithin, WEEKDAYS } from './timeline.ts';
 
 /** One layer of prices: what a price file says, read exactly. */
 export interface PriceLayer {
@@ -466,8 +467,6 @@ function readFactors(entries: CardEntry['regions'], path: string, reading: Readi
   return { byName, others };
 }
 
-const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
-
 function readHours({ hours }: CardEntry, path: string, reading: Reading): Hours | null {
   if (hours === undefined) return null;
   const minuteOf = (text: string, key: string) => {
@@ -522,18 +521,10 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(
 
 function instant(text: string, path: string, { report }: Reading): number {
   const trimmed = text.trim();
-  const millis = INSTANT.test(trimmed) ? Date.parse(trimmed.replace(' ', 'T')) : Number.NaN;
-  const isDay = Number.isFinite(millis) && isRealDay(trimmed.slice(0, 10));
-  if (!isDay) {
+  const micros = INSTANT.test(trimmed) ? instantMicros(trimmed) : null;
+  if (micros === null)
     report(path, 'must be an instant with its offset (2026-08-16T16:00:00Z) or a date', text);
-    return 0;
-  }
-  return millis * 1000;
-}
-
-/** `Date.parse` takes the 31st of June for the 1st of July. */
-function isRealDay(day: string): boolean {
-  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+  return micros ?? 0;
 }
 
 /** A decimal of 0 or more. */

@@ -47,14 +47,24 @@ export function isWithin(hours: Hours, atMicros: number): boolean {
     : minute >= hours.fromMinute || minute < hours.toMinute;
 }
 
-export function choiceAt(timeline: Timeline, atMicros: number): Choice | null {
-  for (const { fromMicros, toMicros, choices } of timeline) {
-    if (atMicros < fromMicros || (toMicros !== null && atMicros >= toMicros)) continue;
-    for (const choice of choices) {
-      if (choice.hours.every((hours) => isWithin(hours, atMicros))) return choice;
-    }
-  }
-  return null;
+/** As `Date` counts them. */
+export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** `01:00-04:00 mon tue wed thu fri +00:00`, for people; windows that must all fit are joined with `and`. */
+export function hoursText(hours: readonly Hours[]): string | null {
+  if (hours.length === 0) return null;
+  const windows = hours.map(({ fromMinute, toMinute, weekdays, utcOffsetMinutes: offset }) => {
+    const days = [1, 2, 3, 4, 5, 6, 0].flatMap((day) => (weekdays.has(day) ? [WEEKDAYS[day]] : []));
+    const zone = `${offset < 0 ? '-' : '+'}${clockText(Math.abs(offset))}`;
+    const window = `${clockText(fromMinute)}-${clockText(toMinute)}`;
+    return [window, ...(days.length < 7 ? days : []), zone].join(' ');
+  });
+  return windows.join(' and ');
+}
+
+function clockText(minutes: number): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 export interface Interval {

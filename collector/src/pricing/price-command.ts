@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline';
 import { canonicalProvider, formatDecimal, providerOfModel, USD_SCALE } from '@spanledger/metering';
 import { InvalidArgumentError } from 'commander';
 import type { PriceCatalogue } from '../catalogue/index.ts';
+import { instantMicros } from '../catalogue/instant.ts';
 import { SpanledgerError } from '../errors.ts';
 import { grouped, type Output, type Paint, padEnd, padStart, visible } from '../terminal.ts';
-import { answerOf, instantMicros, type Question, ratingOf, readQuestion } from './priced-line.ts';
+import { answerOf, type Question, ratingOf, readQuestion } from './priced-line.ts';
 
 /** Prices one line of JSON after the other; false when some could not be read. Every line in gives one line out. */
 export async function priceLines(

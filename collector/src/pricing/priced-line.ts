@@ -12,6 +12,7 @@ import {
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { PriceCatalogue } from '../catalogue/index.ts';
+import { instantMicros } from '../catalogue/instant.ts';
 
 /** The counts of `spanledger price`. `input_tokens` and `output_tokens` are totals that include all their parts. */
 const COUNTS = [
@@ -93,21 +94,6 @@ export function readQuestion(
       usage: value.usage ?? {},
     },
   };
-}
-
-const INSTANT =
-  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}:?\d{2})?$/;
-
-/** Microseconds; without an offset UTC is meant, as everywhere in Spanledger. */
-export function instantMicros(text: string): number | null {
-  const [, day, clock = '00:00', fraction = '', offset = 'Z'] = INSTANT.exec(text.trim()) ?? [];
-  if (day === undefined) return null;
-  const zone = offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase();
-  const millis = Date.parse(`${day}T${clock}${zone}`);
-  if (!Number.isFinite(millis)) return null;
-  // `Date.parse` takes the 31st of June for the 1st of July.
-  const isRealDay = new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
-  return isRealDay ? millis * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)) : null;
 }
 
 export function ratingOf(question: Question, catalogue: PriceCatalogue): Rating {

@@ -9,7 +9,13 @@ import {
   type RateTable,
   type Ratio,
 } from '@spanledger/metering';
-import { cardContent, contentKey, type DatedCard, type PriceCatalogue } from '../catalogue/index.ts';
+import {
+  cardContent,
+  contentKey,
+  type DatedCard,
+  hoursText,
+  type PriceCatalogue,
+} from '../catalogue/index.ts';
 import { Decimal128Column, IntegerColumn, type TableLayout, TableWriter, TextColumn } from './columns.ts';
 
 /**
@@ -107,29 +113,10 @@ interface CardRow {
 function entryOf(dated: DatedCard): CardRow {
   const { provider, card, fromMicros, toMicros, scope } = dated;
   const content = cardContent(card);
-  const hours = hoursText(dated);
+  const hours = hoursText(dated.hours);
   const cardKey = contentKey(content);
   const entryKey = contentKey(JSON.stringify([provider, cardKey, fromMicros, toMicros, scope, hours]));
   return { dated, entryKey, cardKey, content, hours };
-}
-
-const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
-
-/** `01:00-04:00 mon tue wed thu fri +00:00`, for people; windows that must all fit are joined with `and`. */
-function hoursText({ hours }: DatedCard): string | null {
-  if (hours.length === 0) return null;
-  const windows = hours.map(({ fromMinute, toMinute, weekdays, utcOffsetMinutes: offset }) => {
-    const days = [1, 2, 3, 4, 5, 6, 0].flatMap((day) => (weekdays.has(day) ? [WEEKDAYS[day]] : []));
-    const sign = offset < 0 ? '-' : '+';
-    const zone = `${sign}${clock(Math.abs(offset))}`;
-    return [`${clock(fromMinute)}-${clock(toMinute)}`, ...(days.length < 7 ? days : []), zone].join(' ');
-  });
-  return windows.join(' and ');
-}
-
-function clock(minutes: number): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 interface LineRow {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Catalogue, NO_FACTORS, type RateCard } from './catalogue.ts';
+import { aCard } from '../test/builders.ts';
+import type { Catalogue } from './catalogue.ts';
 import { creditRules } from './credits/rule.ts';
 import { type RatableUsage, rate } from './meter.ts';
 import { type RecordedCharge, type ReratePolicy, rateAgain } from './rerate.ts';
@@ -29,21 +30,7 @@ const USAGE: RatableUsage = {
 /** A million tokens cost so many dollars. */
 function at(usd: bigint | null): Catalogue {
   if (usd === null) return { find: () => ({ kind: 'unpriced', reason: 'unknown_model', detail: null }) };
-  const card: RateCard = {
-    id: 'card',
-    provider: 'openai',
-    model: 'gpt-4o',
-    standard: { rates: { input: usd * 10n ** 9n }, tiers: [] },
-    serviceTiers: new Map(),
-    regions: NO_FACTORS,
-    inferenceGeos: NO_FACTORS,
-    discount: null,
-    units: {},
-    cacheWritesAsInput: true,
-    imagesAsText: true,
-    isFree: false,
-    isImputed: false,
-  };
+  const card = aCard({ standard: { rates: { input: usd * 10n ** 9n }, tiers: [] } });
   return { find: () => ({ kind: 'found', card, matchKind: 'exact', region: null }) };
 }
 
