@@ -1,0 +1,139 @@
+import type { MicroCredits } from '../amount.ts';
+import type { AccountFact, PeriodOpenedFact } from './fact.ts';
+import type { Lot } from './lot.ts';
+import type { Plans, PlanTerms } from './plan.ts';
+
+/**
+ * `issued` is the tenant's side of every grant; all others are the customer's. Each lot has its own `available` and
+ * `held`; `available`, `held` and `used` are never below zero, `overage`, `overrun` and `overdraft` never above.
+ */
+export type AccountName =
+  | 'issued'
+  | 'available'
+  | 'held'
+  | 'used'
+  | 'expired'
+  | 'overage'
+  | 'overrun'
+  | 'overdraft';
+
+/** Why credits move. What corrects an earlier movement has the kind of that one, the other sides, and `isCorrection`. */
+export type MovementKind =
+  | 'grant'
+  | 'withdrawal'
+  | 'usage'
+  | 'hold'
+  | 'capture'
+  | 'release'
+  | 'expiry'
+  | 'rollover'
+  | 'repayment';
+
+/** One amount from one account to another: what leaves the one arrives in the other (I1). Never changed afterwards. */
+export interface Movement {
+  readonly from: AccountName;
+  /** The lot, for `available` and `held`; null for the others. */
+  readonly fromLot: string | null;
+  readonly to: AccountName;
+  readonly toLot: string | null;
+  /** Always positive. */
+  readonly amount: MicroCredits;
+  readonly kind: MovementKind;
+  /** True: it takes back, or moves elsewhere, what was booked before more was known. */
+  readonly isCorrection: boolean;
+  readonly effectiveMicros: number;
+  /** Beginning of the step of the account that it belongs to: the last instant before it at which anything but usage happened. */
+  readonly stepMicros: number;
+  /** The hold that it belongs to, usage beyond what was held included; null for all else. */
+  readonly hold: string | null;
+  /** The number of the period it is booked in. */
+  readonly period: number | null;
+  /** The closed period that late usage belongs to (C16); null: the one it is booked in. */
+  readonly belongsToPeriod: number | null;
+}
+
+/** More or less usage than was booked so far. */
+export interface UsageChange {
+  /** Signed; never 0. */
+  readonly amount: MicroCredits;
+  /** End of the call. */
+  readonly eventMicros: number;
+  /** When the ledger came to know: late usage of a closed period is booked then (C16). */
+  readonly recordedMicros: number;
+  /** The action it belongs to: it is captured from the hold for that action first. */
+  readonly actionId: string | null;
+}
+
+/** Credits used, summed over usage of one step (or finer), as it was booked: what an account is opened from. */
+export interface UsageSum {
+  /** Latest effective time of the movements. */
+  readonly effectiveMicros: number;
+  readonly amount: MicroCredits;
+  /** The hold it was captured from first. */
+  readonly hold: string | null;
+  readonly belongsToPeriod: number | null;
+}
+
+/** What a customer has at one instant. `granted − usedFromLots − expired − held = available` (I4). */
+export interface Balance {
+  readonly atMicros: number;
+  readonly period: PeriodOpenedFact | null;
+  readonly available: MicroCredits;
+  readonly held: MicroCredits;
+  readonly lots: readonly LotBalance[];
+  /** Of the running period; what lots covered and what they did not. */
+  readonly periodUsage: UsageTotals;
+  /** Since the beginning. */
+  readonly total: UsageTotals & { readonly granted: MicroCredits; readonly expired: MicroCredits };
+}
+
+export interface UsageTotals {
+  /** All of it. */
+  readonly used: MicroCredits;
+  readonly overage: MicroCredits;
+  readonly overrun: MicroCredits;
+  readonly overdraft: MicroCredits;
+}
+
+/** `amount = consumed + expired + rolledOver + available + held + withdrawn` (I3). */
+export interface LotBalance {
+  readonly lot: Lot;
+  readonly consumed: MicroCredits;
+  readonly expired: MicroCredits;
+  readonly rolledOver: MicroCredits;
+  readonly withdrawn: MicroCredits;
+  readonly available: MicroCredits;
+  readonly held: MicroCredits;
+}
+
+/** What an account does, as the rest of the program sees it; see `openAccount`. */
+export interface CustomerAccount {
+  readonly customer: string;
+  /** Everything whose time has come: periods open and close, lots expire and roll over, holds expire. */
+  advance(nowMicros: number, plans: Plans): Outcome;
+  /** Usage that has happened is always booked (C13). */
+  use(change: UsageChange): readonly Movement[];
+  /**
+   * Something was done to the account. The fact has been checked against it (`commands.ts`). Where it takes effect
+   * amid usage that is known only as a sum (a subscription from last month on), the account cannot tell which part came
+   * before: then `needsUsage` is true and nothing has happened; call `rebuild`.
+   */
+  apply(fact: AccountFact): Applied;
+  /** Puts all usage and facts in the place of what the account knows; the movements are the difference. */
+  rebuild(facts: readonly AccountFact[], usage: readonly UsageSum[]): readonly Movement[];
+  balance(atMicros: number): Balance;
+  /** The terms that hold for an action of that time; null: no plan. */
+  termsAt(atMicros: number): PlanTerms | null;
+  /** The period of an instant, opened or not; the calendar month in UTC where no plan says otherwise. */
+  periodAt(atMicros: number): PeriodOpenedFact | null;
+}
+
+export type Applied =
+  | { readonly needsUsage: false; readonly movements: readonly Movement[] }
+  | { readonly needsUsage: true };
+
+/** Facts that the passing of time has made, and the movements of credits by them. */
+export interface Outcome {
+  readonly facts: readonly AccountFact[];
+  readonly movements: readonly Movement[];
+}
