@@ -2,6 +2,7 @@ import type { Observation } from './observation.ts';
 import { type AttributionSettings, attribute, NO_ATTRIBUTION_SETTINGS } from './trace/attribution.ts';
 import { bearersIn } from './trace/bearers.ts';
 import { grow, type Node } from './trace/forest.ts';
+import { Outcomes } from './trace/outcome.ts';
 import { usageRecord } from './trace/record.ts';
 import { assignRoles, type Deadline, type Role } from './trace/roles.ts';
 import type { UsageRecord } from './usage.ts';
@@ -37,14 +38,18 @@ export function decide(
   const forest = grow(observations);
   const roles = assignRoles(forest, deadline);
   const bearers = bearersIn(forest);
+  const outcomes = new Outcomes();
   const decisions: Decision[] = [];
   for (const node of forest.nodes) {
     const role = roles[node.index];
-    if (role === undefined) continue;
+    if (role === undefined) {
+      outcomes.passThrough(node);
+      continue;
+    }
     const others = otherSpansOf(node, role);
     const attribution = attribute(node, others, bearers, settings);
     decisions.push({
-      usage: usageRecord(node, others, role, attribution),
+      usage: usageRecord(node, others, role, attribution, outcomes.of(node, attribution)),
       dueAtMicros: role.dueAtMicros,
     });
   }

@@ -64,13 +64,16 @@ export function digest(usage: UsageRecord): number {
  * what was decided then is no correction now.
  */
 function addSaid(hash: Hash53, usage: UsageRecord): void {
-  const { serviceTier, region, inferenceGeo, cacheWrite12h, units } = usage;
+  const { serviceTier, region, inferenceGeo, cacheWrite12h, units, importBatch } = usage;
   if (serviceTier !== null) hash.text('service tier').text(serviceTier);
   if (region !== null) hash.text('region').text(region);
   if (inferenceGeo !== null) hash.text('inference geo').text(inferenceGeo);
   if (cacheWrite12h !== null) hash.text('cache write 12h').number(cacheWrite12h);
   const cacheReadAudio = usage.modalities?.cacheReadAudio ?? null;
   if (cacheReadAudio !== null) hash.text('cache read audio').number(cacheReadAudio);
+  if (importBatch !== null) hash.text('import batch').text(importBatch);
+  if (usage.isCostOnly) hash.text('cost only');
+  if (usage.outcome !== usage.status) hash.text('outcome').text(usage.outcome);
   if (units === null) return;
   hash
     .text('units')

@@ -7,6 +7,8 @@ import {
   SPANLEDGER_ACTION_ID,
   SPANLEDGER_CUSTOMER_ID,
   SPANLEDGER_FEATURE_NAME,
+  SPANLEDGER_IMPORT_BATCH,
+  SPANLEDGER_IMPORT_MODE,
   SPANLEDGER_USAGE_CLASS,
   USER_ID,
 } from '@spanledger/semconv';
@@ -26,7 +28,9 @@ export type LabelField =
   | 'usageClass'
   | 'actionId'
   | 'customerStandIn'
-  | 'featureStandIn';
+  | 'featureStandIn'
+  | 'importBatch'
+  | 'importMode';
 
 /** One label as it stood on a span or resource. */
 export interface Label {
@@ -169,6 +173,8 @@ const KEY_ORDER: { readonly [Field in LabelField]: readonly (string | typeof MET
   ],
   usageClass: [SPANLEDGER_USAGE_CLASS, 'usage.class', 'usage_class', METADATA],
   actionId: [SPANLEDGER_ACTION_ID],
+  importBatch: [SPANLEDGER_IMPORT_BATCH],
+  importMode: [SPANLEDGER_IMPORT_MODE],
 };
 
 /** Labels with which the user of this product extends the tables: read before all but the product's own keys. */
@@ -264,6 +270,8 @@ export const LABEL_FIELDS: readonly LabelField[] = [
   'actionId',
   'customerStandIn',
   'featureStandIn',
+  'importBatch',
+  'importMode',
 ];
 export const ENVIRONMENT_KEYS = [DEPLOYMENT_ENVIRONMENT_NAME, DEPLOYMENT_ENVIRONMENT];
 
@@ -287,6 +295,8 @@ function appNames(field: LabelField): readonly string[] {
     case 'actionId':
     case 'customerStandIn':
     case 'featureStandIn':
+    case 'importBatch':
+    case 'importMode':
       return [];
     default:
       return APP_NAMES[field];
@@ -300,8 +310,8 @@ const TAG_RANK = RANKS_PER_PLACE / 2;
 export class LabelReading {
   readonly #table: LabelTable;
   /** By the index of their fields. */
-  readonly #labels: (Label | null)[] = [null, null, null, null, null, null, null, null];
-  readonly #ranks: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+  readonly #labels: (Label | null)[] = [null, null, null, null, null, null, null, null, null, null];
+  readonly #ranks: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
   constructor(table: LabelTable) {
     this.#table = table;
@@ -316,8 +326,9 @@ export class LabelReading {
   /** Always with the fields in one order, so that equal labels are equal texts, and few shapes of objects. */
   labels(): Labels {
     if (this.#labels.every((found) => found === null)) return NO_LABELS;
-    const [customer, feature, userId, sessionId, usageClass, actionId, customerStandIn, featureStandIn] =
+    const [customer, feature, userId, sessionId, usageClass, actionId, customerStandIn, ...rest] =
       this.#labels;
+    const [featureStandIn, importBatch, importMode] = rest;
     const labels: { [Field in LabelField]?: Label } = {};
     if (customer != null) labels.customer = customer;
     if (feature != null) labels.feature = feature;
@@ -327,6 +338,8 @@ export class LabelReading {
     if (actionId != null) labels.actionId = actionId;
     if (customerStandIn != null) labels.customerStandIn = customerStandIn;
     if (featureStandIn != null) labels.featureStandIn = featureStandIn;
+    if (importBatch != null) labels.importBatch = importBatch;
+    if (importMode != null) labels.importMode = importMode;
     return labels;
   }
 

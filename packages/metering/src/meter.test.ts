@@ -67,6 +67,8 @@ describe('a span', () => {
         userId: 'u-1',
         sessionId: 'thread-7',
         usageClass: 'customer',
+        importBatch: null,
+        isCostOnly: false,
         environment: null,
         service: 'shop',
         sources: {
@@ -103,6 +105,7 @@ describe('a span', () => {
         dialect: 'opentelemetry',
         dialectEvidence: 'gen_ai.operation.name',
         status: 'ok',
+        outcome: 'ok',
       },
     ]);
   });

@@ -22,6 +22,10 @@ export interface UsageRecord {
   readonly usageClass: UsageClass;
   readonly environment: string | null;
   readonly service: string | null;
+  /** The batch of the past that it was imported with; null for what came as it happened. */
+  readonly importBatch: string | null;
+  /** It was imported for its cost alone and burns no credits (convention C16). */
+  readonly isCostOnly: boolean;
   /** Where each label came from; null where there is none. */
   readonly sources: AttributionSources;
 
@@ -70,6 +74,11 @@ export interface UsageRecord {
   /** What on the span gave the dialect away. */
   readonly dialectEvidence: string;
   readonly status: CallStatus;
+  /**
+   * How the attempt ended that the call was made in: the status of the outermost gen-ai span of its action around it, its
+   * own where there is none (convention C8).
+   */
+  readonly outcome: CallStatus;
 }
 
 /** The identity of a span across all traces: trace id, a slash, span id. */

@@ -76,6 +76,8 @@ export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
     userId: null,
     sessionId: null,
     usageClass: 'customer',
+    importBatch: null,
+    isCostOnly: false,
     environment: null,
     service: null,
     sources: { customer: null, feature: null, userId: null, sessionId: null, usageClass: null },
@@ -106,6 +108,7 @@ export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
     dialect: 'opentelemetry',
     dialectEvidence: 'gen_ai.operation.name',
     status: 'ok',
+    outcome: parts.status ?? 'ok',
     ...parts,
   };
 }

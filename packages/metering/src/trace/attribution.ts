@@ -6,7 +6,15 @@ import type { Node } from './forest.ts';
 /** Who is spending, on what, and how that is known. */
 export type Attribution = Pick<
   UsageRecord,
-  'actionId' | 'customer' | 'feature' | 'userId' | 'sessionId' | 'usageClass' | 'sources'
+  | 'actionId'
+  | 'customer'
+  | 'feature'
+  | 'userId'
+  | 'sessionId'
+  | 'usageClass'
+  | 'importBatch'
+  | 'isCostOnly'
+  | 'sources'
 >;
 
 /** A rule of the configuration: usage that fits all its conditions is of this class, unless a label says another. */
@@ -71,6 +79,8 @@ export function attribute(
     userId: userId?.label.value ?? null,
     sessionId: sessionId?.label.value ?? null,
     usageClass: usageClass.usageClass,
+    importBatch: (near('importBatch')?.label ?? resourceLabels.importBatch)?.value ?? null,
+    isCostOnly: (near('importMode')?.label ?? resourceLabels.importMode)?.value === COST_ONLY,
     sources: {
       customer: sourceOf(customer),
       feature: sourceOf(feature),
@@ -80,6 +90,9 @@ export function attribute(
     },
   };
 }
+
+/** Usage of the past that is not to burn credits (convention C16). */
+const COST_ONLY = 'cost_only';
 
 interface Found {
   readonly label: Label;

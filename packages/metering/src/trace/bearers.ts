@@ -45,6 +45,8 @@ const NOBODY: Nearest = {
   actionId: null,
   customerStandIn: null,
   featureStandIn: null,
+  importBatch: null,
+  importMode: null,
 };
 const END: Way = { nearest: NOBODY, isBroken: false, tool: null };
 const BROKEN_END: Way = { nearest: NOBODY, isBroken: true, tool: null };
@@ -107,6 +109,8 @@ function borneBy(node: Node, labels: Labels): Nearest {
     actionId: labels.actionId === undefined ? null : node,
     customerStandIn: labels.customerStandIn === undefined ? null : node,
     featureStandIn: labels.featureStandIn === undefined ? null : node,
+    importBatch: labels.importBatch === undefined ? null : node,
+    importMode: labels.importMode === undefined ? null : node,
   };
 }
 
@@ -120,5 +124,7 @@ function before(near: Nearest, far: Nearest): Nearest {
     actionId: near.actionId ?? far.actionId,
     customerStandIn: near.customerStandIn ?? far.customerStandIn,
     featureStandIn: near.featureStandIn ?? far.featureStandIn,
+    importBatch: near.importBatch ?? far.importBatch,
+    importMode: near.importMode ?? far.importMode,
   };
 }

@@ -1,5 +1,5 @@
 import type { Called, Observation, ObservedUsage } from '../observation.ts';
-import type { UsageRecord } from '../usage.ts';
+import type { CallStatus, UsageRecord } from '../usage.ts';
 import type { Attribution } from './attribution.ts';
 import type { Node } from './forest.ts';
 import type { Role } from './roles.ts';
@@ -13,6 +13,7 @@ export function usageRecord(
   others: readonly Node[],
   role: Role,
   attribution: Attribution,
+  outcome: CallStatus,
 ): UsageRecord {
   const { observation } = node;
   // Of the numbers, the best account counts whole: mixing two accounts would count some tokens twice.
@@ -35,6 +36,8 @@ export function usageRecord(
     usageClass: attribution.usageClass,
     environment: observation.environment,
     service: observation.service,
+    importBatch: attribution.importBatch,
+    isCostOnly: attribution.isCostOnly,
     sources: attribution.sources,
 
     provider: called.provider,
@@ -67,6 +70,7 @@ export function usageRecord(
     dialect: observation.dialect ?? 'none',
     dialectEvidence: observation.dialectEvidence,
     status: observation.status,
+    outcome,
   };
 }
 
