@@ -35,7 +35,7 @@ describe('the configuration', () => {
         store: { memory_limit: '2GB', threads: 2 },
         query: { max_rows: 100_000, timeout_ms: 30_000, max_concurrent: 4 },
       });
-      expect(rules.ruleFor('anything')).toBeNull();
+      expect(rules.ruleAt('anything', 0)).toBeNull();
     },
   );
 
@@ -80,7 +80,7 @@ describe('the environment', () => {
     const { rules, ...settings } = readConfig('listen: {api_port: 7}', {});
     expect(readConfig('listen: {api_port: 7}', environment)).toMatchObject(settings);
     expect(settings.listen.api_port).toBe(7);
-    expect(rules.ruleFor(null)).toBeNull();
+    expect(rules.ruleAt(null, 0)).toBeNull();
   });
 
   it('is checked like the file', () => {
@@ -252,7 +252,7 @@ describe('credit rules', () => {
     ['0.30000000000000000', 300_000n],
   ])('keep the amount %s exact', (credits, micro) => {
     const { rules } = readConfig(`credits: {default: {fixed: {credits: ${credits}}}}`, {});
-    expect(rules.ruleFor(null)).toEqual({ kind: 'fixed', credits: micro });
+    expect(rules.ruleAt(null, 0)?.charging).toEqual({ kind: 'fixed', credits: micro });
   });
 
   it('are found by feature, whatever the feature is called', () => {
@@ -268,8 +268,8 @@ credits:
 `;
     const { rules } = readConfig(text, {});
     const creditsOf = (feature: string | null) => {
-      const rule = rules.ruleFor(feature);
-      return rule?.kind === 'fixed' ? rule.credits / 1_000_000n : null;
+      const charging = rules.ruleAt(feature, 0)?.charging;
+      return charging?.kind === 'fixed' ? charging.credits / 1_000_000n : null;
     };
     const features = ['support-chat', 'yes', '10', 'a/b.c d', 'constructor', 'unknown', null];
     expect(features.map(creditsOf)).toEqual([2n, 3n, 4n, 5n, 6n, 1n, 1n]);

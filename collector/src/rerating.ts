@@ -5,6 +5,7 @@ import {
   CREDIT_SCALE,
   type CreditRules,
   formatDecimal,
+  instantMicros,
   noComparison,
   parseDecimal,
   type ReratePolicy,
@@ -17,7 +18,6 @@ import {
   reportedValuedComparison,
 } from './api/comparison.ts';
 import type { RerateBody, RerateReport, Rerating, WhatIfBody, WhatIfReport } from './api/rerate.ts';
-import { instantMicros } from './catalogue/instant.ts';
 import { SpanledgerError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { RatedUsageReader, UsageSelection } from './ledger/rated-usage.ts';

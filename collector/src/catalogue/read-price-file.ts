@@ -2,6 +2,7 @@ import {
   canonicalProvider,
   divideHalfEven,
   type Factors,
+  instantMicros,
   NO_FACTORS,
   PRICE_CLASSES,
   type PriceClass,
@@ -15,7 +16,6 @@ import {
   type UnitPrices,
   USD_SCALE,
 } from '@spanledger/metering';
-import { instantMicros } from './instant.ts';
 import type { AliasEntry, CardEntry, PriceFile } from './price-file.ts';
 import { providersOfList } from './providers.ts';
 import { type Hours, type Interval, isWithin, WEEKDAYS } from './timeline.ts';

@@ -67,9 +67,9 @@ export function recordedCharge({ credits, creditStatus, rulesVersion }: StoredRa
 }
 
 const PENDING = { kind: 'pending', reason: 'unpriced' } as const;
-const NOT_CHARGED = (['no_rule', 'failed', 'internal', 'unattributed', 'not_billed'] as const).map(
-  (reason) => ({ kind: 'not_charged', reason }) as const,
-);
+const NOT_CHARGED = (
+  ['no_rule', 'no_credit_value', 'failed', 'internal', 'unattributed', 'not_billed'] as const
+).map((reason) => ({ kind: 'not_charged', reason }) as const);
 
 function creditsOf(charge: Charge): MicroCredits | null {
   switch (charge.kind) {

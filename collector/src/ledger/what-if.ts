@@ -136,9 +136,9 @@ function amountsOf(
   return { cost, credits, creditValue: value };
 }
 
-function creditValue({ feature }: RatableUsage, rules: CreditRules | null): UsdFemto | null {
-  const rule = rules?.ruleFor(feature) ?? null;
-  return rule?.kind === 'cost_plus' ? rule.creditValue : null;
+function creditValue({ feature, eventTimeMicros }: RatableUsage, rules: CreditRules | null): UsdFemto | null {
+  const charging = rules?.ruleAt(feature, eventTimeMicros)?.charging;
+  return charging?.kind === 'cost_plus' ? charging.creditValue : null;
 }
 
 function addMonth(

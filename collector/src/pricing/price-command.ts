@@ -1,9 +1,14 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { canonicalProvider, formatDecimal, providerOfModel, USD_SCALE } from '@spanledger/metering';
+import {
+  canonicalProvider,
+  formatDecimal,
+  instantMicros,
+  providerOfModel,
+  USD_SCALE,
+} from '@spanledger/metering';
 import { InvalidArgumentError } from 'commander';
 import type { PriceCatalogue } from '../catalogue/index.ts';
-import { instantMicros } from '../catalogue/instant.ts';
 import { SpanledgerError } from '../errors.ts';
 import { grouped, type Output, type Paint, padEnd, padStart, visible } from '../terminal.ts';
 import { answerOf, type Question, ratingOf, readQuestion } from './priced-line.ts';

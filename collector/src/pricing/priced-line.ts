@@ -2,6 +2,7 @@ import {
   type CostLine,
   canonicalProvider,
   formatDecimal,
+  instantMicros,
   price,
   RATE_SCALE,
   type Ratable,
@@ -12,7 +13,6 @@ import {
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { PriceCatalogue } from '../catalogue/index.ts';
-import { instantMicros } from '../catalogue/instant.ts';
 
 /** The counts of `spanledger price`. `input_tokens` and `output_tokens` are totals that include all their parts. */
 const COUNTS = [

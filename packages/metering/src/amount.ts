@@ -100,6 +100,14 @@ export function ceilToMultiple(value: Ratio, multiple: bigint): bigint {
   return divideCeil(value.numerator, value.denominator * multiple) * multiple;
 }
 
+/** A quotient in lowest terms: equal ones look equal, and products stay small. Both parts must be positive or 0. */
+export function reduced(numerator: bigint, denominator: bigint): Ratio {
+  assertPositive(denominator);
+  let [larger, smaller] = [numerator, denominator];
+  while (smaller !== 0n) [larger, smaller] = [smaller, larger % smaller];
+  return { numerator: numerator / larger, denominator: denominator / larger };
+}
+
 function assertPositive(divisor: bigint): void {
   if (divisor <= 0n) throw new RangeError(`expected a positive divisor, got ${divisor}`);
 }

@@ -11,6 +11,7 @@ export {
   parseDecimal,
   RATE_SCALE,
   type Ratio,
+  reduced,
   USD_SCALE,
   type UsdFemto,
 } from './amount.ts';
@@ -43,6 +44,7 @@ export {
   type Sums,
   Tally,
 } from './comparison.ts';
+export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
 export {
   type Account,
   type Booked,
@@ -51,25 +53,23 @@ export {
   type Transfer,
   type TransferKind,
 } from './credits/ledger.ts';
+export type { ActionTerms, MeasuredUsage } from './credits/measure.ts';
 export { type Charge, charge, type NotChargedReason } from './credits/rate.ts';
 export {
-  type CostPlusConfiguration,
-  type CostPlusRule,
-  type CreditRule,
   type CreditRules,
-  costPlusRule,
   creditRules,
-  type FixedConfiguration,
-  type FixedRule,
+  type DatedRule,
+  type DegradedRule,
   type ParsedRules,
-  type RuleConfiguration,
   type RuleProblem,
-  type RulesConfiguration,
 } from './credits/rule.ts';
+export type { RuleConfiguration, RulesConfiguration } from './credits/rule-configuration.ts';
+export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
 export { digest } from './digest.ts';
 export { fingerprint } from './fingerprint.ts';
 export { Hash53 } from './hash.ts';
+export { instantMicros } from './instant.ts';
 export { type KeptObservation, keep, linkHashes, recall, tellTheSame } from './kept.ts';
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
 export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';

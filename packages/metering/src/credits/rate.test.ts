@@ -1,12 +1,12 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aCard, aUsage } from '../../test/builders.ts';
 import { parseDecimal } from '../amount.ts';
 import type { Rating } from '../price.ts';
 import type { UsageRecord } from '../usage.ts';
 import { post } from './ledger.ts';
-import { charge, costPlusCredits } from './rate.ts';
-import { type CreditRules, costPlusRule, creditRules, type RuleConfiguration } from './rule.ts';
+import { charge } from './rate.ts';
+import { type CreditRules, creditRules } from './rule.ts';
+import type { RuleConfiguration } from './rule-configuration.ts';
 
 function rulesOf(rule: RuleConfiguration): CreditRules {
   const parsed = creditRules({ default: rule });
@@ -86,56 +86,24 @@ describe('a charge', () => {
     expect(post(aUsage(usage), charged)).toBeNull();
   });
 
+  it('is none where nobody says what a credit is worth', () => {
+    const rules = rulesOf({ cost_plus: { target_margin: '0.5' } });
+    expect(charge(aUsage(), costing('1'), rules)).toEqual({ kind: 'not_charged', reason: 'no_credit_value' });
+  });
+
+  it('of tokens that contradict each other waits', () => {
+    const rules = rulesOf({ tokens: { input: '1', output: '4' } });
+    expect(charge(aUsage(), UNPRICED, rules)).toMatchObject({ credits: 2_000_000n });
+    expect(charge(aUsage({ usageStatus: 'invalid' }), UNPRICED, rules).kind).toBe('pending');
+  });
+
   it('is none without a rule', () => {
-    const rules: CreditRules = { version: 'v', ruleFor: () => null };
+    const rules: CreditRules = { version: 'v', ruleAt: () => null };
     expect(charge(aUsage(), costing('1'), rules)).toEqual({ kind: 'not_charged', reason: 'no_rule' });
   });
 
   it('is made to customers on trial', () => {
     expect(charge(aUsage({ usageClass: 'trial' }), costing('1'), fixed).kind).toBe('charged');
-  });
-});
-
-describe('cost-plus credits', () => {
-  const rules = fc
-    .record({
-      factor: fc.record({
-        numerator: fc.bigInt({ min: 1n, max: 10n ** 9n }),
-        denominator: fc.bigInt({ min: 1n, max: 10n ** 9n }),
-      }),
-      creditValue: fc.bigInt({ min: 1n, max: 10n ** 17n }),
-      increment: fc.bigInt({ min: 1n, max: 10n ** 8n }),
-    })
-    .map(costPlusRule);
-  const costs = fc.bigInt({ min: 0n, max: 10n ** 20n });
-
-  it('are at least the raw credits and exceed them by less than one increment', () => {
-    fc.assert(
-      fc.property(costs, rules, (cost, rule) => {
-        const credits = costPlusCredits(cost, rule);
-        const numerator = cost * rule.factor.numerator * 1_000_000n;
-        const denominator = rule.factor.denominator * rule.creditValue;
-        expect(credits % rule.increment).toBe(0n);
-        expect(credits * denominator >= numerator).toBe(true);
-        expect((credits - rule.increment) * denominator < numerator).toBe(true);
-      }),
-    );
-  });
-
-  it('never realise less than the target margin', () => {
-    const margins = fc.integer({ min: 0, max: 999 });
-    const values = fc.integer({ min: 1, max: 100_000 });
-    fc.assert(
-      fc.property(costs, margins, values, (cost, margin, value) => {
-        const rule = rulesOf({
-          cost_plus: { target_margin: String(margin / 1000), credit_value_usd: `${value}e-5` },
-        }).ruleFor(null);
-        if (rule?.kind !== 'cost_plus') throw new Error('expected a cost-plus rule');
-        // Revenue × (1 − margin) ≥ cost, in whole numbers.
-        const revenueTimesMillion = costPlusCredits(cost, rule) * rule.creditValue;
-        expect(revenueTimesMillion * BigInt(1000 - margin) >= cost * 1000n * 1_000_000n).toBe(true);
-      }),
-    );
   });
 });
 

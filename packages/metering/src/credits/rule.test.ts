@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { creditRules, type RulesConfiguration } from './rule.ts';
+import { creditRules } from './rule.ts';
+import type { RulesConfiguration } from './rule-configuration.ts';
 
 function rulesOf(configuration: RulesConfiguration) {
   const parsed = creditRules(configuration);
@@ -16,31 +17,35 @@ describe('credit rules', () => {
         draw: { cost_plus: { markup: '0.25', credit_value_usd: '0.02', increment: '0.1' } },
       },
     });
-    expect(rules.ruleFor('translate')).toEqual({ kind: 'fixed', credits: 5_000_000n });
-    expect(rules.ruleFor('write')).toEqual({
-      kind: 'cost_plus',
-      factor: { numerator: 2n, denominator: 1n },
-      creditValue: 10_000_000_000_000n,
+    expect(rules.ruleAt('translate', 0)?.charging).toEqual({ kind: 'fixed', credits: 5_000_000n });
+    expect(rules.ruleAt('write', 0)).toMatchObject({
+      charging: {
+        kind: 'cost_plus',
+        factor: { numerator: 2n, denominator: 1n },
+        creditValue: 10_000_000_000_000n,
+      },
       increment: 1_000_000n,
       // One credit per 0.01 USD × 0.5: per 5 × 10¹² femto-dollars.
-      incrementsPerCost: { numerator: 1n, denominator: 5_000_000_000_000n },
+      incrementsPerQuantity: { numerator: 1n, denominator: 5_000_000_000_000n },
     });
-    expect(rules.ruleFor('draw')).toEqual({
-      kind: 'cost_plus',
-      factor: { numerator: 5n, denominator: 4n },
-      creditValue: 20_000_000_000_000n,
+    expect(rules.ruleAt('draw', 0)).toMatchObject({
+      charging: {
+        kind: 'cost_plus',
+        factor: { numerator: 5n, denominator: 4n },
+        creditValue: 20_000_000_000_000n,
+      },
       increment: 100_000n,
-      incrementsPerCost: { numerator: 1n, denominator: 1_600_000_000_000n },
+      incrementsPerQuantity: { numerator: 1n, denominator: 1_600_000_000_000n },
     });
   });
 
   it('give unknown features, and calls without one, the default rule or none', () => {
     const fixed = { fixed: { credits: '1' } };
     const rules = rulesOf({ features: { known: { fixed: { credits: '2' } } }, default: fixed });
-    expect(rules.ruleFor('unknown')).toEqual({ kind: 'fixed', credits: 1_000_000n });
-    expect(rules.ruleFor(null)).toEqual({ kind: 'fixed', credits: 1_000_000n });
-    expect(rulesOf({ features: { known: fixed } }).ruleFor('constructor')).toBeNull();
-    expect(rulesOf({}).ruleFor(null)).toBeNull();
+    expect(rules.ruleAt('unknown', 0)?.charging).toEqual({ kind: 'fixed', credits: 1_000_000n });
+    expect(rules.ruleAt(null, 0)?.charging).toEqual({ kind: 'fixed', credits: 1_000_000n });
+    expect(rulesOf({ features: { known: fixed } }).ruleAt('constructor', 0)).toBeNull();
+    expect(rulesOf({}).ruleAt(null, 0)).toBeNull();
   });
 
   it('have one version for one content, however it is written', () => {

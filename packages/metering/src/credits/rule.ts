@@ -1,84 +1,41 @@
-import {
-  CREDIT_SCALE,
-  formatDecimal,
-  type MicroCredits,
-  parseDecimal,
-  type Ratio,
-  USD_SCALE,
-  type UsdFemto,
-} from '../amount.ts';
 import { fingerprint } from '../fingerprint.ts';
+import { instantMicros } from '../instant.ts';
+import { canonicalTerms } from './canonical-terms.ts';
+import { parseTerms } from './parse-terms.ts';
+import type {
+  DegradedConfiguration,
+  RuleConfiguration,
+  RulesConfiguration,
+  VersionsConfiguration,
+} from './rule-configuration.ts';
+import type { RuleTerms } from './terms.ts';
+import type { RuleProblem } from './written.ts';
 
-/** How a call of a feature becomes credits. */
-export type CreditRule = FixedRule | CostPlusRule;
+export type { RuleProblem } from './written.ts';
 
-export interface FixedRule {
-  readonly kind: 'fixed';
-  readonly credits: MicroCredits;
+/** How actions of a feature become credits, from an instant on until the next version begins. */
+export interface DatedRule extends RuleTerms {
+  /** Feature, beginning and fingerprint of the content: equal rules have equal ids in every set of rules. */
+  readonly id: string;
+  /** Null: the default rule. */
+  readonly feature: string | null;
+  /** Null: since ever. */
+  readonly fromMicros: number | null;
+  /** What a check offers instead where credits run short and the plan says so; null: nothing. */
+  readonly degraded: DegradedRule | null;
 }
 
-export interface CostPlusRule {
-  readonly kind: 'cost_plus';
-  /** Credits = cost × factor ÷ credit value; factor = 1 / (1 − target margin) or 1 + markup (convention C5). */
-  readonly factor: Ratio;
-  /** What one credit is worth, in 10⁻¹⁵ USD. */
-  readonly creditValue: UsdFemto;
-  /** Credits are rounded up once, to a multiple of this (convention C4). */
-  readonly increment: MicroCredits;
-  /** All of the above as one fraction in lowest terms, made once: increments per 10⁻¹⁵ USD of cost. */
-  readonly incrementsPerCost: Ratio;
+export interface DegradedRule {
+  /** The model that the app should ask; null: the rule names none. */
+  readonly model: string | null;
+  readonly terms: RuleTerms;
 }
 
-/** A cost-plus rule from its terms, each exact and positive. */
-export function costPlusRule(
-  terms: Pick<CostPlusRule, 'factor' | 'creditValue' | 'increment'>,
-): CostPlusRule {
-  const { factor, creditValue, increment } = terms;
-  const incrementsPerCost = reduced(
-    factor.numerator * MICRO_CREDITS_PER_CREDIT,
-    factor.denominator * creditValue * increment,
-  );
-  return { kind: 'cost_plus', factor, creditValue, increment, incrementsPerCost };
-}
-
-const MICRO_CREDITS_PER_CREDIT = 10n ** BigInt(CREDIT_SCALE);
-
-/** Which rule a feature has. `version` names the whole set and is pinned on every charge. */
+/** Which rule a feature has, and when. `version` names the whole set and is pinned on every charge. */
 export interface CreditRules {
   readonly version: string;
-  /** The rule for a feature, the default rule, or null: the feature burns no credits. */
-  ruleFor(feature: string | null): CreditRule | null;
-}
-
-/** One rule as it is written in the configuration. Amounts are decimal texts. */
-export type RuleConfiguration =
-  | { readonly fixed: FixedConfiguration }
-  | { readonly cost_plus: CostPlusConfiguration };
-
-export interface FixedConfiguration {
-  readonly credits: string;
-}
-
-/** Either `target_margin` or `markup`; `increment` is one credit when left out. */
-export interface CostPlusConfiguration {
-  readonly target_margin?: string | undefined;
-  readonly markup?: string | undefined;
-  readonly credit_value_usd: string;
-  readonly increment?: string | undefined;
-}
-
-export interface RulesConfiguration {
-  readonly features?: { readonly [feature: string]: RuleConfiguration } | undefined;
-  /** For features without a rule of their own, and for calls without a feature. */
-  readonly default?: RuleConfiguration | undefined;
-}
-
-/** What is wrong with one value, in words that lead to the place and the repair. */
-export interface RuleProblem {
-  /** For instance `features.translate.cost_plus.increment`. */
-  readonly path: string;
-  readonly expected: string;
-  readonly value: string;
+  /** The rule that holds for a feature at that time, else the default rule, or null: it burns no credits. */
+  ruleAt(feature: string | null, atMicros: number): DatedRule | null;
 }
 
 export type ParsedRules =
@@ -91,118 +48,136 @@ export type ParsedRules =
  */
 export function creditRules(configuration: RulesConfiguration): ParsedRules {
   const problems: RuleProblem[] = [];
-  const byFeature = new Map<string, CreditRule>();
-  for (const [feature, rule] of Object.entries(configuration.features ?? {})) {
-    const parsed = parseRule(rule, `features.${feature}`, problems);
-    if (parsed !== null) byFeature.set(feature, parsed);
+  const byFeature = new Map<string, readonly DatedRule[]>();
+  for (const [feature, versions] of Object.entries(configuration.features ?? {})) {
+    byFeature.set(feature, parseVersions(versions, feature, `features.${feature}`, problems));
   }
   const fallback =
-    configuration.default === undefined ? null : parseRule(configuration.default, 'default', problems);
+    configuration.default === undefined
+      ? []
+      : parseVersions(configuration.default, null, 'default', problems);
   if (problems.length > 0) return { kind: 'problems', problems };
   const version = rulesVersion(byFeature, fallback);
   return {
     kind: 'rules',
     rules: {
       version,
-      ruleFor: (feature) => (feature === null ? fallback : (byFeature.get(feature) ?? fallback)),
+      // Before a feature's first version the default rule holds, as it did before anybody wrote that version (I10).
+      ruleAt: (feature, atMicros) =>
+        (feature === null ? null : holdingAt(byFeature.get(feature) ?? [], atMicros)) ??
+        holdingAt(fallback, atMicros),
     },
   };
 }
 
-function parseRule(rule: RuleConfiguration, path: string, problems: RuleProblem[]): CreditRule | null {
-  if ('fixed' in rule) {
-    const credits = amount(rule.fixed.credits, CREDIT_SCALE, NOT_NEGATIVE, `${path}.fixed.credits`, problems);
-    return credits === null ? null : { kind: 'fixed', credits };
+/** Versions hold in half-open intervals: each from its beginning until the next one's (convention C9). */
+function holdingAt(versions: readonly DatedRule[], atMicros: number): DatedRule | null {
+  for (let index = versions.length - 1; index >= 0; index--) {
+    const version = versions[index];
+    if (version !== undefined && (version.fromMicros === null || version.fromMicros <= atMicros))
+      return version;
   }
-  return parseCostPlus(rule.cost_plus, `${path}.cost_plus`, problems);
-}
-
-function parseCostPlus(
-  rule: CostPlusConfiguration,
-  path: string,
-  problems: RuleProblem[],
-): CostPlusRule | null {
-  const factor = parseFactor(rule, path, problems);
-  const valuePath = `${path}.credit_value_usd`;
-  const creditValue = amount(rule.credit_value_usd, USD_SCALE, POSITIVE, valuePath, problems);
-  const increment = amount(rule.increment ?? '1', CREDIT_SCALE, POSITIVE, `${path}.increment`, problems);
-  if (factor === null || creditValue === null || increment === null) return null;
-  return costPlusRule({ factor, creditValue, increment });
-}
-
-/** Margins and markups are read to nine places: 10⁻⁹ of a price is far below any published margin. */
-const FACTOR_SCALE = 9;
-const ONE = 10n ** BigInt(FACTOR_SCALE);
-
-function parseFactor(rule: CostPlusConfiguration, path: string, problems: RuleProblem[]): Ratio | null {
-  const { target_margin: targetMargin, markup } = rule;
-  if (targetMargin !== undefined && markup === undefined) {
-    const margin = amount(targetMargin, FACTOR_SCALE, BELOW_ONE, `${path}.target_margin`, problems);
-    return margin === null ? null : reduced(ONE, ONE - margin);
-  }
-  if (markup !== undefined && targetMargin === undefined) {
-    const added = amount(markup, FACTOR_SCALE, NOT_NEGATIVE, `${path}.markup`, problems);
-    return added === null ? null : reduced(ONE + added, ONE);
-  }
-  problems.push({
-    path,
-    expected: 'exactly one of target_margin and markup',
-    value: markup === undefined ? 'neither' : 'both',
-  });
   return null;
 }
 
-/** What an amount may be, and how to say so. */
-interface Limit {
-  readonly sentence: string;
-  admits(value: bigint): boolean;
-}
-
-const POSITIVE: Limit = { sentence: 'a decimal above 0', admits: (value) => value > 0n };
-const NOT_NEGATIVE: Limit = { sentence: 'a decimal of 0 or more', admits: (value) => value >= 0n };
-const BELOW_ONE: Limit = {
-  sentence: 'a decimal from 0 to below 1',
-  admits: (value) => value >= 0n && value < ONE,
-};
-
-function amount(
-  text: string,
-  scale: number,
-  limit: Limit,
+function parseVersions(
+  written: VersionsConfiguration,
+  feature: string | null,
   path: string,
   problems: RuleProblem[],
-): bigint | null {
-  const parsed = parseDecimal(text, scale);
-  if (parsed.kind === 'decimal' && limit.admits(parsed.value)) return parsed.value;
-  problems.push({ path, expected: `${limit.sentence}, with at most ${scale} decimal places`, value: text });
-  return null;
+): readonly DatedRule[] {
+  if (!isList(written)) return parseVersion(written, feature, path, problems);
+  if (written.length === 0) problems.push({ path, expected: 'at least one version', value: 'an empty list' });
+  const versions: DatedRule[] = [];
+  let lastMicros: number | null = null;
+  for (const [index, version] of written.entries()) {
+    const at = `${path}.${index}`;
+    const fromMicros = version.from === undefined ? null : instantMicros(version.from);
+    if (index > 0 && version.from === undefined) {
+      problems.push({
+        path: at,
+        expected: 'given a `from`: only the first version may hold since ever',
+        value: 'none',
+      });
+    }
+    if (fromMicros !== null && lastMicros !== null && fromMicros <= lastMicros) {
+      problems.push({
+        path: `${at}.from`,
+        expected: 'after that of the version before',
+        value: version.from ?? '',
+      });
+    }
+    lastMicros = fromMicros ?? lastMicros;
+    versions.push(...parseVersion(version, feature, at, problems));
+  }
+  return versions;
 }
 
-/** Lowest terms: equal rules look equal, and the products stay small. */
-function reduced(numerator: bigint, denominator: bigint): Ratio {
-  let [larger, smaller] = [numerator, denominator];
-  while (smaller !== 0n) [larger, smaller] = [smaller, larger % smaller];
-  return { numerator: numerator / larger, denominator: denominator / larger };
+function isList(written: VersionsConfiguration): written is readonly RuleConfiguration[] {
+  return Array.isArray(written);
+}
+
+/** No version where something in it is wrong. */
+function parseVersion(
+  written: RuleConfiguration,
+  feature: string | null,
+  path: string,
+  problems: RuleProblem[],
+): readonly DatedRule[] {
+  const fromMicros = written.from === undefined ? null : instantMicros(written.from);
+  if (written.from !== undefined && fromMicros === null) {
+    const expected = 'an instant (2026-12-01T00:00:00Z), or a date, which begins at 00:00 UTC';
+    problems.push({ path: `${path}.from`, expected, value: written.from });
+  }
+  const terms = parseTerms(written, path, problems);
+  const degraded =
+    written.degraded === undefined ? null : parseDegraded(written.degraded, `${path}.degraded`, problems);
+  return terms === null
+    ? []
+    : [{ ...terms, id: ruleId(feature, fromMicros, terms, degraded), feature, fromMicros, degraded }];
+}
+
+function parseDegraded(
+  { model, ...written }: DegradedConfiguration,
+  path: string,
+  problems: RuleProblem[],
+): DegradedRule | null {
+  const terms = parseTerms(written, path, problems);
+  return terms === null ? null : { model: model ?? null, terms };
+}
+
+function ruleId(
+  feature: string | null,
+  fromMicros: number | null,
+  terms: RuleTerms,
+  degraded: DegradedRule | null,
+): string {
+  const content = fingerprint(JSON.stringify([feature, fromMicros, canonicalRule({ ...terms, degraded })]));
+  const from = fromMicros === null ? '' : `@${new Date(fromMicros / 1000).toISOString()}`;
+  return `${feature ?? 'default'}${from}#${content}`;
 }
 
 /** Equal rules have equal versions, however they were written down and in whatever order. */
-function rulesVersion(byFeature: ReadonlyMap<string, CreditRule>, fallback: CreditRule | null): string {
+function rulesVersion(
+  byFeature: ReadonlyMap<string, readonly DatedRule[]>,
+  fallback: readonly DatedRule[],
+): string {
   const features = [...byFeature]
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([feature, rule]) => [feature, canonicalRule(rule)]);
-  return fingerprint(JSON.stringify([features, fallback === null ? null : canonicalRule(fallback)]));
+    .map(([feature, versions]) => [feature, canonicalVersions(versions)]);
+  return fingerprint(JSON.stringify([features, fallback.length === 0 ? null : canonicalVersions(fallback)]));
 }
 
-function canonicalRule(rule: CreditRule): readonly string[] {
-  switch (rule.kind) {
-    case 'fixed':
-      return ['fixed', formatDecimal(rule.credits, CREDIT_SCALE)];
-    case 'cost_plus':
-      return [
-        'cost_plus',
-        `${rule.factor.numerator}/${rule.factor.denominator}`,
-        formatDecimal(rule.creditValue, USD_SCALE),
-        formatDecimal(rule.increment, CREDIT_SCALE),
-      ];
-  }
+/** A rule since ever is written as it was before rules had versions, so that sets of rules kept their names. */
+function canonicalVersions(versions: readonly DatedRule[]): readonly unknown[] {
+  const [only] = versions;
+  if (only !== undefined && versions.length === 1 && only.fromMicros === null) return canonicalRule(only);
+  return versions.map((version) => ['from', version.fromMicros, canonicalRule(version)]);
+}
+
+function canonicalRule({ degraded, ...terms }: RuleTerms & Pick<DatedRule, 'degraded'>): readonly unknown[] {
+  const canonical = canonicalTerms(terms);
+  return degraded === null
+    ? canonical
+    : [...canonical, ['degraded', degraded.model, canonicalTerms(degraded.terms)]];
 }

@@ -1,0 +1,136 @@
+import type { MicroCredits, Ratio } from '../amount.ts';
+import type { CallStatus, SpanKey } from '../usage.ts';
+import {
+  type ActionTerms,
+  creditsFor,
+  incrementsPerQuantity,
+  type MeasuredUsage,
+  quantityOf,
+} from './measure.ts';
+import type { Charge, NotChargedReason } from './rate.ts';
+import type { CreditRules, DatedRule } from './rule.ts';
+import type { RuleTerms } from './terms.ts';
+
+/** A billed call, as the credits of its action depend on it. */
+export interface ActionLeaf extends MeasuredUsage {
+  readonly key: SpanKey;
+  /** End of the call, microseconds since the Unix epoch. */
+  readonly eventTimeMicros: number;
+  readonly feature: string | null;
+  readonly status: CallStatus;
+  /** The status of the outermost gen-ai span around the call in its action; its own where there is none. */
+  readonly outcome: CallStatus;
+}
+
+/** The part of an action's credits that one of its calls bears. */
+export interface LeafShare<Leaf> {
+  readonly leaf: Leaf;
+  /** Of either sign: a further call can make the calls before it cheaper. All shares add up to the action's credits. */
+  readonly charge: Charge;
+}
+
+/** What an action burns. */
+export interface ActionCharge<Leaf> {
+  /** That of its first call that has one. */
+  readonly feature: string | null;
+  /** Null: there is none. */
+  readonly rule: DatedRule | null;
+  /** Null while nothing of it is known. */
+  readonly credits: MicroCredits | null;
+  /** Of each call, in the order of event time. */
+  readonly shares: readonly LeafShare<Leaf>[];
+}
+
+/**
+ * The credits of an action: raw credits of all its calls, × complexity × feature value × plan multiplier, at least the
+ * minimum, rounded up once to the increment, at most the cap (convention C4). Each call bears what the action costs
+ * with it more than without it, in the order of event time, then trace id, then span id; so the shares add up exactly,
+ * and a call that comes last changes nobody else's.
+ *
+ * The rule is the one that holds at the end of the first call (C9). Calls that failed bring their cost into an action
+ * that succeeded, so that it covers all of it (I12); an action without any success burns nothing, unless its rule says
+ * otherwise (C8). A call of which the rule's measure is not known yet waits (C20), and the others do not wait for it.
+ */
+export function rateAction<Leaf extends ActionLeaf>(
+  leaves: readonly Leaf[],
+  rules: CreditRules,
+  plan: ActionTerms | null,
+): ActionCharge<Leaf> {
+  return rateInOrder(inOrder(leaves), rules, plan);
+}
+
+/** Leaves in the order in which they are counted. */
+export function inOrder<Leaf extends ActionLeaf>(leaves: readonly Leaf[]): readonly Leaf[] {
+  return leaves.length < 2 ? leaves : leaves.toSorted(compareLeaves);
+}
+
+function compareLeaves(one: ActionLeaf, other: ActionLeaf): number {
+  if (one.eventTimeMicros !== other.eventTimeMicros) return one.eventTimeMicros - other.eventTimeMicros;
+  return one.key < other.key ? -1 : one.key > other.key ? 1 : 0;
+}
+
+/** `rateAction` for leaves that are in order already, for which they need no key. */
+export function rateInOrder<Leaf extends Omit<ActionLeaf, 'key'>>(
+  leaves: readonly Leaf[],
+  rules: CreditRules,
+  plan: ActionTerms | null,
+): ActionCharge<Leaf> {
+  const feature = leaves.find((leaf) => leaf.feature !== null)?.feature ?? null;
+  const rule = rules.ruleAt(feature, leaves[0]?.eventTimeMicros ?? 0);
+  const verdict = verdictOn(leaves, rule, plan);
+  if (verdict.kind === 'not_charged') {
+    return { feature, rule, credits: 0n, shares: leaves.map((leaf) => ({ leaf, charge: verdict })) };
+  }
+  const { terms, scale } = verdict;
+  const shares: LeafShare<Leaf>[] = [];
+  let successfulCalls = waitingSuccesses(leaves, terms);
+  let quantity = 0n;
+  let credits: MicroCredits | null = null;
+  for (const leaf of leaves) {
+    const measured = quantityOf(terms, leaf);
+    if (measured === null) {
+      shares.push({ leaf, charge: PENDING });
+      continue;
+    }
+    // Fixed credits are for the action, not for each of its calls.
+    quantity = terms.charging.kind === 'fixed' ? measured : quantity + measured;
+    if (leaf.status === 'ok') successfulCalls++;
+    const before: MicroCredits = credits ?? 0n;
+    credits = creditsFor(terms, scale, quantity, successfulCalls);
+    shares.push({
+      leaf,
+      charge: { kind: 'charged', credits: credits - before, ruleVersion: rules.version },
+    });
+  }
+  return { feature, rule, credits, shares };
+}
+
+const PENDING: Charge = { kind: 'pending', reason: 'unpriced' };
+
+/** By which terms an action is charged, or why it is not. */
+export type Verdict =
+  | { readonly kind: 'charged'; readonly terms: RuleTerms; readonly scale: Ratio }
+  | { readonly kind: 'not_charged'; readonly reason: NotChargedReason };
+
+export function verdictOn(
+  leaves: readonly Pick<ActionLeaf, 'outcome'>[],
+  rule: DatedRule | null,
+  plan: ActionTerms | null,
+): Verdict {
+  const isFailed = leaves.every(({ outcome }) => outcome === 'error');
+  if (isFailed && rule?.chargesFailed !== true) return { kind: 'not_charged', reason: 'failed' };
+  if (rule === null) return { kind: 'not_charged', reason: 'no_rule' };
+  const scale = incrementsPerQuantity(rule, plan);
+  return scale === null
+    ? { kind: 'not_charged', reason: 'no_credit_value' }
+    : { kind: 'charged', terms: rule, scale };
+}
+
+/**
+ * Calls that wait for a price already count for the complexity of their action: that they succeeded is known. They
+ * count from its beginning on, because a call that waits cannot bear a share.
+ */
+export function waitingSuccesses(leaves: readonly Omit<ActionLeaf, 'key'>[], terms: RuleTerms): number {
+  if (terms.complexity.length === 0) return 0;
+  return leaves.filter((leaf) => leaf.status === 'ok' && quantityOf(terms, leaf) === null).length;
+}

@@ -1,0 +1,56 @@
+import { CREDIT_SCALE, formatDecimal, type MicroCredits, type Ratio, USD_SCALE } from '../amount.ts';
+import { TOKEN_CLASSES } from '../usage.ts';
+import { defaultIncrement } from './parse-terms.ts';
+import { type Charging, PLAIN_TERMS, type RuleTerms } from './terms.ts';
+
+/** Terms as plain lists of texts, the same for equal terms: what versions are made of. Defaults are not in it. */
+export function canonicalTerms(terms: RuleTerms): readonly unknown[] {
+  const { charging, increment, minimum, cap, featureValue, complexity, chargesFailed } = terms;
+  const canonical: unknown[] = [...canonicalCharging(charging)];
+  // Under cost-plus it has always been there.
+  if (charging.kind === 'cost_plus') canonical.push(formatCredits(increment));
+  else if (increment !== defaultIncrement(charging)) canonical.push(['increment', formatCredits(increment)]);
+  if (minimum !== PLAIN_TERMS.minimum) canonical.push(['minimum', formatCredits(minimum)]);
+  if (cap !== null) canonical.push(['cap', formatCredits(cap)]);
+  if (featureValue.numerator !== featureValue.denominator) {
+    canonical.push(['feature_value', formatRatio(featureValue)]);
+  }
+  if (complexity.length > 0) {
+    canonical.push(['complexity', complexity.map(({ calls, factor }) => [calls, formatRatio(factor)])]);
+  }
+  if (chargesFailed) canonical.push(['charge', 'always']);
+  return canonical;
+}
+
+function canonicalCharging(charging: Charging): readonly unknown[] {
+  switch (charging.kind) {
+    case 'fixed':
+      return ['fixed', formatCredits(charging.credits)];
+    case 'cost_plus': {
+      const { factor, creditValue } = charging;
+      return [
+        'cost_plus',
+        formatRatio(factor),
+        creditValue === null ? null : formatDecimal(creditValue, USD_SCALE),
+      ];
+    }
+    case 'usage': {
+      const { tokens, units } = charging;
+      return [
+        'usage',
+        tokens && [String(tokens.per), ...TOKEN_CLASSES.map((name) => formatCredits(tokens.credits[name]))],
+        units && UNITS.map((name) => formatCredits(units[name])),
+      ];
+    }
+  }
+}
+
+const UNITS = ['image', 'minute', 'second', 'page', 'request', 'webSearch'] as const;
+
+export function formatRatio({ numerator, denominator }: Ratio): string {
+  return `${numerator}/${denominator}`;
+}
+
+export function formatCredits(credits: MicroCredits): string {
+  return formatDecimal(credits, CREDIT_SCALE);
+}
