@@ -117,7 +117,7 @@ query: {timeout_ms: 0, max_concurrent: 13, max_rows: 1.5}
 credits: {features: {a: {percent: 5}}}
 `;
     expect(problemsOf(text).sort()).toEqual([
-      'credits.features.a: must be fixed: {credits} or cost_plus: {target_margin or markup, credit_value_usd, increment?}, found {"percent":"5"}',
+      expect.stringMatching(/^credits\.features\.a: must be fixed: .*, found \{"percent":"5"\}$/),
       'journal.retention_ms: must be integer, found "a day"',
       'journal.segment_bytes: must be >= 1024, found 1',
       'lisen: is not a setting, found {"api_port":"5"}',
@@ -280,20 +280,80 @@ credits:
     ['{fixed: {}}', /^credits\.default\.fixed: must have required properties credits/],
     ['{fixed: {credits: 5, x: 1}}', 'credits.default.fixed.x: is not a setting, found "1"'],
     ['{fixed: {credits: [5]}}', /^credits\.default\.fixed\.credits: must be /],
-    [
-      '{cost_plus: {markup: 1}}',
-      /^credits\.default\.cost_plus: must have required properties credit_value_usd/,
-    ],
+    ['{tokens: {input: 1, per: [1]}}', /^credits\.default\.tokens\.per: must be /],
+    ['{fixed: {credits: 1}, charge: never}', /^credits\.default\.charge: must be one of success, always/],
+    ['[{fixed: {credits: 5}}, {fixed: 5}]', 'credits.default.1.fixed: must be object, found "5"'],
     ['5', /^credits\.default: must be fixed: /],
-    ['{}', /^credits\.default: must be fixed: /],
+    ['[]', /^credits\.default: must not have fewer than 1 items/],
+    ['{}', /^credits\.default: must be exactly one of fixed, cost_plus, .*found none/],
     [
       '{fixed: {credits: 1}, cost_plus: {markup: 1, credit_value_usd: 1}}',
-      /^credits\.default: must be fixed: /,
+      /^credits\.default: must be exactly one of .*found fixed and cost_plus/,
     ],
   ])('of a wrong shape have one problem, the one that was meant: %s', (rule, problem) => {
     expect(problemsOf(`credits: {default: ${rule}}`)).toEqual([
       typeof problem === 'string' ? problem : expect.stringMatching(problem),
     ]);
+  });
+
+  it('of every kind are read, in versions', () => {
+    const text = `
+credits:
+  features:
+    write:
+      - cost_plus: { target_margin: 0.5 }
+      - from: 2026-12-01
+        cost_plus: { markup: 0.5 }
+        minimum: 1
+        increment: 0.1
+        cap: 50
+        feature_value: 1.5
+        complexity: [{ calls: 1, factor: 1 }, { calls: 5, factor: 1.5 }]
+        charge: always
+        degraded: { model: gpt-5-mini, fixed: { credits: 5 } }
+    chat: { tokens: { per: 1000, uncached_input: 1, cache_read: 0.1, cache_write: 1.25, output: 4, reasoning: 4 } }
+    draw: { units: { image: 5, minute: 2, second: 0.05, page: 0.5, request: 1, web_search: 1 } }
+`;
+    const { rules } = readConfig(text, {});
+    const fromMicros = Date.UTC(2026, 11, 1) * 1000;
+    expect(rules.ruleAt('write', fromMicros - 1)).toMatchObject({ fromMicros: null, cap: null });
+    expect(rules.ruleAt('write', fromMicros)).toMatchObject({
+      fromMicros,
+      minimum: 1_000_000n,
+      increment: 100_000n,
+      cap: 50_000_000n,
+      featureValue: { numerator: 3n, denominator: 2n },
+      complexity: [
+        { calls: 1, factor: { numerator: 1n, denominator: 1n } },
+        { calls: 5, factor: { numerator: 3n, denominator: 2n } },
+      ],
+      chargesFailed: true,
+      degraded: { model: 'gpt-5-mini', terms: { charging: { kind: 'fixed', credits: 5_000_000n } } },
+    });
+    expect(rules.ruleAt('chat', 0)?.charging).toEqual({
+      kind: 'usage',
+      tokens: {
+        per: 1000n,
+        credits: {
+          uncachedInput: 1_000_000n,
+          cacheRead: 100_000n,
+          cacheWrite: 1_250_000n,
+          visibleOutput: 4_000_000n,
+          reasoning: 4_000_000n,
+        },
+      },
+      units: null,
+    });
+    expect(rules.ruleAt('draw', 0)?.charging).toMatchObject({
+      tokens: null,
+      units: {
+        image: 5_000_000n,
+        minute: 2_000_000n,
+        second: 50_000n,
+        page: 500_000n,
+        webSearch: 1_000_000n,
+      },
+    });
   });
 
   it('with wrong values are told together, by feature, with all other problems of values', () => {

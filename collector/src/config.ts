@@ -12,6 +12,7 @@ import { FEED_FORMATS } from './catalogue/import/index.ts';
 import type { FeedSettings } from './catalogue/price-feed.ts';
 import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
+import { CREDIT_RULES } from './config-credits.ts';
 import { SpanledgerError } from './errors.ts';
 import {
   collectProblems,
@@ -45,43 +46,6 @@ function port(number: number, description: string) {
 function section<Properties extends Record<string, TSchema>>(properties: Properties, description: string) {
   return Type.Object(properties, { additionalProperties: false, default: {}, description });
 }
-
-/** Written with or without quotes; either way the text is read, not a float. */
-const Decimal = Type.Unsafe<string>({
-  type: ['string', 'number'],
-  description: 'A decimal number, read exactly.',
-  examples: ['0.5'],
-});
-
-const RULE_SHAPES = 'fixed: {credits} or cost_plus: {target_margin or markup, credit_value_usd, increment?}';
-
-const Rule = Type.Union(
-  [
-    Type.Object(
-      { fixed: Type.Object({ credits: Decimal }, { additionalProperties: false }) },
-      { additionalProperties: false, description: 'A fixed number of credits for each successful call.' },
-    ),
-    Type.Object(
-      {
-        cost_plus: Type.Object(
-          {
-            target_margin: Type.Optional(Decimal),
-            markup: Type.Optional(Decimal),
-            credit_value_usd: Decimal,
-            increment: Type.Optional(Decimal),
-          },
-          { additionalProperties: false },
-        ),
-      },
-      {
-        additionalProperties: false,
-        description:
-          'Credits = cost / (1 - target_margin) / credit_value_usd, or cost x (1 + markup) / credit_value_usd, rounded up to the increment (default 1).',
-      },
-    ),
-  ],
-  { description: RULE_SHAPES },
-);
 
 function attributeNames(meaning: string) {
   return Type.Array(Type.String({ minLength: 1 }), {
@@ -124,13 +88,8 @@ export const ConfigSchema = Type.Object(
       'Addresses.',
     ),
     credits: section(
-      {
-        features: Type.Optional(
-          Type.Record(Type.String(), Rule, { description: 'The rule of each feature.' }),
-        ),
-        default: Type.Optional(Rule),
-      },
-      'How calls become credits. Without a rule a call has cost and burns no credits.',
+      CREDIT_RULES,
+      'How actions become credits. Without a rule an action has cost and burns no credits.',
     ),
     prices: section(
       {
