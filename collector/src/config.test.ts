@@ -284,7 +284,7 @@ credits:
     ['{fixed: {credits: 1}, charge: never}', /^credits\.default\.charge: must be one of success, always/],
     ['[{fixed: {credits: 5}}, {fixed: 5}]', 'credits.default.1.fixed: must be object, found "5"'],
     ['5', /^credits\.default: must be fixed: /],
-    ['[]', /^credits\.default: must not have fewer than 1 items/],
+    ['[]', /^credits\.default: must be fixed: /],
     ['{}', /^credits\.default: must be exactly one of fixed, cost_plus, .*found none/],
     [
       '{fixed: {credits: 1}, cost_plus: {markup: 1, credit_value_usd: 1}}',

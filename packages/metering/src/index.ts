@@ -45,6 +45,16 @@ export {
   Tally,
 } from './comparison.ts';
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
+export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
+export { evaluate } from './credits/evaluate.ts';
+export { explain } from './credits/explain.ts';
+export type {
+  Calculation,
+  ExplainedCharging,
+  ExplainedLeaf,
+  ExplainedUse,
+  Explanation,
+} from './credits/explanation.ts';
 export {
   type Account,
   type Booked,

@@ -83,7 +83,7 @@ export function rateInOrder<Leaf extends Omit<ActionLeaf, 'key'>>(
   }
   const { terms, scale } = verdict;
   const shares: LeafShare<Leaf>[] = [];
-  let successfulCalls = waitingSuccesses(leaves, terms);
+  let successes = waitingSuccesses(leaves, terms);
   let quantity = 0n;
   let credits: MicroCredits | null = null;
   for (const leaf of leaves) {
@@ -94,9 +94,9 @@ export function rateInOrder<Leaf extends Omit<ActionLeaf, 'key'>>(
     }
     // Fixed credits are for the action, not for each of its calls.
     quantity = terms.charging.kind === 'fixed' ? measured : quantity + measured;
-    if (leaf.status === 'ok') successfulCalls++;
+    if (leaf.status === 'ok') successes++;
     const before: MicroCredits = credits ?? 0n;
-    credits = creditsFor(terms, scale, quantity, successfulCalls);
+    credits = creditsFor(terms, scale, quantity, successes);
     shares.push({
       leaf,
       charge: { kind: 'charged', credits: credits - before, ruleVersion: rules.version },
@@ -130,7 +130,12 @@ export function verdictOn(
  * Calls that wait for a price already count for the complexity of their action: that they succeeded is known. They
  * count from its beginning on, because a call that waits cannot bear a share.
  */
-export function waitingSuccesses(leaves: readonly Omit<ActionLeaf, 'key'>[], terms: RuleTerms): number {
+function waitingSuccesses(leaves: readonly Omit<ActionLeaf, 'key'>[], terms: RuleTerms): number {
   if (terms.complexity.length === 0) return 0;
-  return leaves.filter((leaf) => leaf.status === 'ok' && quantityOf(terms, leaf) === null).length;
+  return successfulCalls(leaves.filter((leaf) => quantityOf(terms, leaf) === null));
+}
+
+/** What complexity counts (convention C4). */
+export function successfulCalls(leaves: readonly Pick<ActionLeaf, 'status'>[]): number {
+  return leaves.filter(({ status }) => status === 'ok').length;
 }

@@ -1,7 +1,8 @@
-import { CREDIT_SCALE, formatDecimal, type MicroCredits, type Ratio, USD_SCALE } from '../amount.ts';
+import { CREDIT_SCALE, formatDecimal, type MicroCredits, USD_SCALE } from '../amount.ts';
 import { TOKEN_CLASSES } from '../usage.ts';
 import { defaultIncrement } from './parse-terms.ts';
-import { type Charging, PLAIN_TERMS, type RuleTerms } from './terms.ts';
+import { formatRatio } from './ratio.ts';
+import { type Charging, PLAIN_TERMS, type RuleTerms, UNITS } from './terms.ts';
 
 /** Terms as plain lists of texts, the same for equal terms: what versions are made of. Defaults are not in it. */
 export function canonicalTerms(terms: RuleTerms): readonly unknown[] {
@@ -45,12 +46,6 @@ function canonicalCharging(charging: Charging): readonly unknown[] {
   }
 }
 
-const UNITS = ['image', 'minute', 'second', 'page', 'request', 'webSearch'] as const;
-
-export function formatRatio({ numerator, denominator }: Ratio): string {
-  return `${numerator}/${denominator}`;
-}
-
-export function formatCredits(credits: MicroCredits): string {
+function formatCredits(credits: MicroCredits): string {
   return formatDecimal(credits, CREDIT_SCALE);
 }

@@ -1,9 +1,9 @@
 import { divideCeil, type MicroCredits, type Ratio, type UsdFemto } from '../amount.ts';
 import type { ConsumedUnits, TokenClasses } from '../usage.ts';
+import { ONE } from './ratio.ts';
 import {
   type ComplexityStep,
   MILLIS_PER_SECOND,
-  ONE,
   type RuleTerms,
   type TokenRates,
   type UnitRates,

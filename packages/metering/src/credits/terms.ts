@@ -7,6 +7,7 @@ import {
   type UsdFemto,
 } from '../amount.ts';
 import type { TokenClass } from '../usage.ts';
+import { ONE } from './ratio.ts';
 
 /** What a rule counts, and how that becomes raw credits. */
 export type Charging = FixedCharging | CostPlusCharging | UsageCharging;
@@ -49,6 +50,15 @@ export interface UnitRates {
   readonly webSearch: MicroCredits;
 }
 
+export const UNITS: readonly (keyof UnitRates)[] = [
+  'image',
+  'minute',
+  'second',
+  'page',
+  'request',
+  'webSearch',
+];
+
 /** From so many successful calls on, the raw credits of an action are multiplied by the factor. */
 export interface ComplexityStep {
   readonly calls: number;
@@ -78,7 +88,6 @@ export interface TermParts {
   readonly chargesFailed: boolean;
 }
 
-export const ONE: Ratio = { numerator: 1n, denominator: 1n };
 export const MICRO_CREDITS_PER_CREDIT: bigint = 10n ** BigInt(CREDIT_SCALE);
 
 /** The same for all rules that say no more than what they count. */
