@@ -208,19 +208,20 @@ function parseComplexity(
   problems: RuleProblem[],
 ): readonly ComplexityStep[] {
   const parsed: ComplexityStep[] = [];
+  let lastCalls = 0;
   for (const [index, step] of steps.entries()) {
     const at = `${path}.${index}`;
     const calls = writtenCount(step.calls, `${at}.calls`, problems);
     const factor = writtenFactor(step.factor, `${at}.factor`, problems);
-    if (calls === null || factor === null) continue;
-    if (calls <= (parsed.at(-1)?.calls ?? 0)) {
+    if (calls !== null && calls <= lastCalls) {
       problems.push({
         path: `${at}.calls`,
         expected: 'more than that of the step before',
         value: step.calls,
       });
     }
-    parsed.push({ calls, factor });
+    lastCalls = calls ?? lastCalls;
+    if (calls !== null && factor !== null) parsed.push({ calls, factor });
   }
   return parsed;
 }

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anAction, aPlan, aRule, credits, ruleFor, someTokens, usd } from '../../test/actions.ts';
+import { NO_TOKENS } from '../../test/builders.ts';
+import { rateAction } from './action.ts';
+import { estimateCredits } from './estimate.ts';
+import type { RuleConfiguration } from './rule-configuration.ts';
+import type { RuleTerms } from './terms.ts';
+
+function termsOf(rule: RuleConfiguration): RuleTerms {
+  const terms = ruleFor(rule).ruleAt(null, 0);
+  if (terms === null) throw new Error('expected a rule');
+  return terms;
+}
+
+describe('an estimate', () => {
+  it('is what the action burns that turns out as expected', () => {
+    const cost = fc.bigInt({ min: 0n, max: 10n ** 15n });
+    let known = 0;
+    fc.assert(
+      fc.property(aRule(), someTokens, cost, aPlan, (rule, tokens, expectedCost, plan) => {
+        const [terms, leaves] = [termsOf(rule), anAction({ tokens, cost: expectedCost })];
+        const estimate = estimateCredits(terms, { tokens, cost: expectedCost }, plan);
+        if (estimate.kind === 'unknown') {
+          expect(estimate.reason).toBe('no_credit_value');
+          return;
+        }
+        known++;
+        expect(estimate.credits).toBe(rateAction(leaves, ruleFor(rule), plan).credits);
+      }),
+    );
+    expect(known).toBeGreaterThan(20);
+  });
+
+  it('counts the calls that are expected, for complexity and as requests', () => {
+    const terms = termsOf({ units: { request: '2' }, complexity: [{ calls: '3', factor: '1.5' }] });
+    expect(estimateCredits(terms, {}, null)).toEqual({ kind: 'credits', credits: credits('2') });
+    expect(estimateCredits(terms, { calls: 3 }, null)).toEqual({ kind: 'credits', credits: credits('9') });
+  });
+
+  it('is not made of nothing: it says what it needs to know', () => {
+    const costPlus = { cost_plus: { markup: '0', credit_value_usd: '1' } };
+    expect(estimateCredits(termsOf(costPlus), { tokens: NO_TOKENS }, null)).toEqual({
+      kind: 'unknown',
+      reason: 'no_cost',
+    });
+    expect(estimateCredits(termsOf({ tokens: { input: '1' } }), { cost: usd('1') }, null)).toEqual({
+      kind: 'unknown',
+      reason: 'no_tokens',
+    });
+    expect(estimateCredits(termsOf({ cost_plus: { markup: '0' } }), { cost: usd('1') }, null)).toEqual({
+      kind: 'unknown',
+      reason: 'no_credit_value',
+    });
+  });
+
+  it('can be made of what a rule offers instead', () => {
+    const { degraded } =
+      ruleFor({ fixed: { credits: '25' }, degraded: { model: 'small', fixed: { credits: '5' } } }).ruleAt(
+        null,
+        0,
+      ) ?? {};
+    expect(degraded?.model).toBe('small');
+    expect(degraded && estimateCredits(degraded.terms, {}, null)).toEqual({
+      kind: 'credits',
+      credits: credits('5'),
+    });
+  });
+});
