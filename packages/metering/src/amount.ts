@@ -87,6 +87,17 @@ export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
   return negative ? -rounded : rounded;
 }
 
+/**
+ * Division rounded to the nearest, halves away from zero: the rounding of invoice lines and prorated credits
+ * (conventions C1, C12). Throws RangeError unless the denominator is positive.
+ */
+export function divideHalfAwayFromZero(numerator: bigint, denominator: bigint): bigint {
+  assertPositive(denominator);
+  const magnitude = numerator < 0n ? -numerator : numerator;
+  const rounded = (magnitude * 2n + denominator) / (denominator * 2n);
+  return numerator < 0n ? -rounded : rounded;
+}
+
 /** Division rounded toward +∞. Throws RangeError unless the denominator is positive. */
 export function divideCeil(numerator: bigint, denominator: bigint): bigint {
   assertPositive(denominator);

@@ -1,5 +1,5 @@
 import type { MicroCredits } from '../amount.ts';
-import type { AccountFact, PeriodOpenedFact } from './fact.ts';
+import type { AccountFact, HoldEndedFact, HoldFact, PeriodOpenedFact, PlanFact } from './fact.ts';
 import type { Lot } from './lot.ts';
 import type { Plans, PlanTerms } from './plan.ts';
 
@@ -126,6 +126,21 @@ export interface CustomerAccount {
   termsAt(atMicros: number): PlanTerms | null;
   /** The period of an instant, opened or not; the calendar month in UTC where no plan says otherwise. */
   periodAt(atMicros: number): PeriodOpenedFact | null;
+  /** A hold by the caller's id; null: there is none, or it ended so long ago that it was forgotten. */
+  hold(hold: string): HoldState | null;
+  /** All subscriptions, plan changes and cancellations, in the order in which they were told (see `subscription.ts`). */
+  readonly planFacts: readonly PlanFact[];
+  /** Nothing before it may change any more: the end of the last closed period (I20). Null: none is closed. */
+  readonly closedUntilMicros: number | null;
+}
+
+/** Where a hold stands. */
+export interface HoldState {
+  readonly fact: HoldFact;
+  /** As heartbeats have moved it. */
+  readonly expiresMicros: number;
+  /** Null: it is open. A late settlement takes the place of the expiry: it is the answer that is repeated (C14). */
+  readonly ended: HoldEndedFact | null;
 }
 
 export type Applied =

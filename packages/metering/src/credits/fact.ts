@@ -21,6 +21,9 @@ export type AccountFact =
   | HoldEndedFact
   | AlertFact;
 
+/** What decides which plan holds when. Of those for one time or a later one, the one that was told last holds. */
+export type PlanFact = SubscribedFact | PlanChangeFact | CanceledFact;
+
 interface FactBase {
   /** Never the same twice for one customer. */
   readonly id: string;

@@ -21,6 +21,8 @@ export interface PlanTerms {
   readonly trial: TrialTerms | null;
   /** What becomes of credits that are given back to a lot that has expired: gone, or a promotional lot of so many days. */
   readonly restoredDays: number | null;
+  /** Percent of the allowance, ascending: an alert is due when the use of a period first reaches one (C19). */
+  readonly thresholds: readonly number[];
 }
 
 /** What happens when credits run out (convention C13). */
