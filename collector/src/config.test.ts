@@ -77,10 +77,11 @@ describe('the environment', () => {
 
   it('does nothing where it is empty or names what is no setting of its own', () => {
     const environment = { SPANLEDGER_API_PORT: '', SPANLEDGER_THREADS: '9', SPANLEDGER_DATA_DIR: undefined };
-    const { rules, ...settings } = readConfig('listen: {api_port: 7}', {});
+    const { rules, plans, ...settings } = readConfig('listen: {api_port: 7}', {});
     expect(readConfig('listen: {api_port: 7}', environment)).toMatchObject(settings);
     expect(settings.listen.api_port).toBe(7);
     expect(rules.ruleAt(null, 0)).toBeNull();
+    expect(plans.names).toEqual([]);
   });
 
   it('is checked like the file', () => {

@@ -5,6 +5,8 @@ import {
   creditRules,
   type LabelSettings,
   type Labels,
+  type Plans,
+  plans as plansOf,
 } from '@spanledger/metering';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -13,6 +15,7 @@ import type { FeedSettings } from './catalogue/price-feed.ts';
 import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { CREDIT_RULES } from './config-credits.ts';
+import { PlansSection } from './config-plans.ts';
 import { SpanledgerError } from './errors.ts';
 import {
   collectProblems,
@@ -91,6 +94,7 @@ export const ConfigSchema = Type.Object(
       CREDIT_RULES,
       'How actions become credits. Without a rule an action has cost and burns no credits.',
     ),
+    plans: PlansSection,
     prices: section(
       {
         version: Type.Integer({ minimum: 1, maximum: 1, default: 1, description: 'Of this format.' }),
@@ -287,8 +291,9 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'attribution' | 'prices'> {
+export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices'> {
   readonly rules: CreditRules;
+  readonly plans: Plans;
   readonly prices: {
     readonly layer: PriceLayer;
     readonly similarModels: Settings['prices']['similar_models'];
@@ -330,8 +335,14 @@ export function readConfig(
   const converted = withScalars(ConfigSchema, Value.Default(ConfigSchema, tree));
   collectProblems(ConfigSchema, converted, FILE, problems);
   if (problems.length === 0 && Value.Check(ConfigSchema, converted)) {
-    const { credits, prices, ...settings } = converted;
+    const { credits, plans: writtenPlans, prices, ...settings } = converted;
     const rules = creditRules(credits);
+    const plans = plansOf(writtenPlans);
+    if (plans.kind === 'problems') {
+      problems.push(
+        ...plans.problems.map((p) => ({ ...p, path: `plans.${p.path}`, expected: `must be ${p.expected}` })),
+      );
+    }
     const overrides = readPriceFile(prices, 'override');
     if (overrides.kind === 'problems') {
       problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
@@ -365,13 +376,14 @@ export function readConfig(
           expected: `must be ${p.expected}`,
         })),
       );
-    else if (problems.length === 0 && overrides.kind === 'layer') {
+    else if (problems.length === 0 && overrides.kind === 'layer' && plans.kind === 'plans') {
       const { attribution, ...rest } = settings;
       return {
         ...rest,
         data_dir: resolve(settings.data_dir),
         credits,
         rules: rules.rules,
+        plans: plans.plans,
         prices: {
           layer: overrides.layer,
           similarModels: prices.similar_models,

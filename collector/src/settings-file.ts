@@ -73,6 +73,14 @@ export function withScalars(schema: TSchema, value: unknown): unknown {
     if (inner === undefined) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withScalars(inner, item)]));
   }
+  if (Type.IsUnion(schema)) {
+    // Where one of the alternatives is a list and another a map, the value shows which one is meant.
+    const meant = schema.anyOf.filter((one) =>
+      Array.isArray(value) ? Type.IsArray(one) : Type.IsObject(one),
+    );
+    const [only, ...more] = meant;
+    return only === undefined || more.length > 0 ? value : withScalars(only, value);
+  }
   if (!Type.IsObject(schema) || !isMap(value)) return value;
   const { properties } = schema;
   return Object.fromEntries(

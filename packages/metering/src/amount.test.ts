@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ceilToMultiple, divideCeil, divideHalfEven, formatDecimal, parseDecimal } from './amount.ts';
+import {
+  ceilToMultiple,
+  divideCeil,
+  divideHalfAwayFromZero,
+  divideHalfEven,
+  formatDecimal,
+  parseDecimal,
+} from './amount.ts';
 
 function parsed(text: string, scale: number): bigint {
   const result = parseDecimal(text, scale);
@@ -132,5 +139,28 @@ describe('division', () => {
     expect(() => divideHalfEven(1n, 0n)).toThrow(RangeError);
     expect(() => divideCeil(1n, -1n)).toThrow(RangeError);
     expect(() => ceilToMultiple({ numerator: 1n, denominator: 1n }, 0n)).toThrow(RangeError);
+  });
+});
+
+describe('divideHalfAwayFromZero', () => {
+  it.each([
+    [5n, 10n, 1n],
+    [-5n, 10n, -1n],
+    [15n, 10n, 2n],
+    [25n, 10n, 3n],
+    [-25n, 10n, -3n],
+    [24n, 10n, 2n],
+    [0n, 3n, 0n],
+  ])('rounds %d / %d to %d', (numerator, denominator, quotient) => {
+    expect(divideHalfAwayFromZero(numerator, denominator)).toBe(quotient);
+  });
+
+  it('is never more than half a unit away', () => {
+    fc.assert(
+      fc.property(amounts, divisors, (numerator, denominator) => {
+        const twiceError = (divideHalfAwayFromZero(numerator, denominator) * denominator - numerator) * 2n;
+        expect(twiceError <= denominator && -twiceError <= denominator).toBe(true);
+      }),
+    );
   });
 });

@@ -44,6 +44,7 @@ export {
   type Sums,
   Tally,
 } from './comparison.ts';
+export type { CustomerAccount, HoldState } from './credits/account.ts';
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
 export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
 export { evaluate } from './credits/evaluate.ts';
@@ -64,6 +65,27 @@ export {
   type TransferKind,
 } from './credits/ledger.ts';
 export type { ActionTerms, MeasuredUsage } from './credits/measure.ts';
+export {
+  type Anchor,
+  addLocalDays,
+  DEFAULT_ANCHOR,
+  isZone,
+  localDays,
+  type PeriodBounds,
+  periodAt,
+  periodsFrom,
+  startOfLocalDay,
+} from './credits/period.ts';
+export type {
+  OveragePolicy,
+  OverageTerms,
+  Plans,
+  PlanTerms,
+  RolloverTerms,
+  TrialTerms,
+} from './credits/plan.ts';
+export type { PlanConfiguration, PlansConfiguration } from './credits/plan-configuration.ts';
+export { type ParsedPlans, plans } from './credits/plans.ts';
 export { type Charge, charge, type NotChargedReason } from './credits/rate.ts';
 export {
   type CreditRules,
