@@ -5,7 +5,8 @@ import type { Plans, PlanTerms } from './plan.ts';
 
 /**
  * `issued` is the tenant's side of every grant; all others are the customer's. Each lot has its own `available` and
- * `held`; `available`, `held` and `used` are never below zero, `overage`, `overrun` and `overdraft` never above.
+ * `held`; `available`, `held` and `used` are never below zero. `overage`, `overrun` and `overdraft` are below zero by what
+ * lots did not cover; above it only where more usage was taken back than there is anything left to give it back to.
  */
 export type AccountName =
   | 'issued'
@@ -17,13 +18,18 @@ export type AccountName =
   | 'overrun'
   | 'overdraft';
 
-/** Why credits move. What corrects an earlier movement has the kind of that one, the other sides, and `isCorrection`. */
+/**
+ * Why credits move. What corrects an earlier movement has the kind of that one, the other sides, and `isCorrection`.
+ * `usage` and `capture` (from what a hold has set aside for its action) come of usage alone, `settlement` of a fact
+ * alone: so usage can be summed up from movements without counting the settlements again.
+ */
 export type MovementKind =
   | 'grant'
   | 'withdrawal'
   | 'usage'
   | 'hold'
   | 'capture'
+  | 'settlement'
   | 'release'
   | 'expiry'
   | 'rollover'
@@ -64,7 +70,10 @@ export interface UsageChange {
   readonly actionId: string | null;
 }
 
-/** Credits used, summed over usage of one step (or finer), as it was booked: what an account is opened from. */
+/**
+ * Credits used, summed over usage of one step (or finer), as it was booked: what an account is opened from. Movements
+ * of the kinds `usage` and `capture` into `used`, less those out of it; settlements are facts and no part of it.
+ */
 export interface UsageSum {
   /** Latest effective time of the movements. */
   readonly effectiveMicros: number;

@@ -1,0 +1,54 @@
+import type { Balance, LotBalance, UsageTotals } from './account.ts';
+import type { AccountState } from './account-state.ts';
+import type { PeriodOpenedFact } from './fact.ts';
+import { type LotStanding, move, moveBack, type Standing, type Totals } from './standing.ts';
+import { stepIndexAt } from './step.ts';
+
+/**
+ * What the account has at an instant; in the past as of the end of the step of then, because within a step usage is
+ * only a sum.
+ */
+export function balanceAt(state: AccountState, atMicros: number, period: PeriodOpenedFact | null): Balance {
+  const { standing, steps } = state;
+  const later = steps.slice(Math.max(0, stepIndexAt(steps, atMicros) + 1));
+  const flows = later.flatMap((step) => [...step.boundaryFlows, ...step.usageFlows]);
+  // There and back again: every flow is undone exactly, and nobody else looks in between.
+  for (const flow of flows.toReversed()) moveBack(standing, flow);
+  const balance = balanceOf(standing, atMicros, period);
+  for (const flow of flows) move(standing, flow);
+  return balance;
+}
+
+function balanceOf(standing: Standing, atMicros: number, period: PeriodOpenedFact | null): Balance {
+  const lots = standing.burnOrder.filter(({ received }) => received !== 0n).map(lotBalance);
+  const ofPeriod = period === null ? undefined : standing.periods.get(period.period);
+  const { granted, expired } = standing.total;
+  return {
+    atMicros,
+    period,
+    available: lots.reduce((sum, { available }) => sum + available, 0n),
+    held: lots.reduce((sum, { held }) => sum + held, 0n),
+    lots,
+    periodUsage: ofPeriod === undefined ? NOTHING_USED : usageTotals(ofPeriod),
+    total: { ...usageTotals(standing.total), granted, expired },
+  };
+}
+
+const NOTHING_USED: UsageTotals = { used: 0n, overage: 0n, overrun: 0n, overdraft: 0n };
+
+function usageTotals({ used, overage, overrun, overdraft }: Totals): UsageTotals {
+  return { used, overage, overrun, overdraft };
+}
+
+function lotBalance(standing: LotStanding): LotBalance {
+  const { lot, isMade, received, consumed, expired, rolledOver, withdrawn, available, held } = standing;
+  return {
+    lot: isMade ? { ...lot, amount: received } : { ...lot },
+    consumed,
+    expired,
+    rolledOver,
+    withdrawn,
+    available,
+    held,
+  };
+}

@@ -1,0 +1,266 @@
+import type { MicroCredits } from '../amount.ts';
+import type { Movement } from './account.ts';
+import { cross } from './boundary.ts';
+import { aCourse, type Course, drawsAmid, levelFor, reach } from './course.ts';
+import { cover, type Purse } from './cover.ts';
+import { type Flow, flowsBetween, merge } from './flow.ts';
+import { heldOf, moveBack, type Standing } from './standing.ts';
+import type { Step, UsageOfStep } from './step.ts';
+import { openingAt, periodOf, type Timeline, termsOf } from './timeline.ts';
+
+/** What has happened that makes it necessary to fold again: its own movements are no corrections. */
+export interface Cause {
+  readonly step: Step;
+  readonly usage: {
+    readonly purse: Purse;
+    readonly amount: MicroCredits;
+    readonly effectiveMicros: number;
+  } | null;
+}
+
+/**
+ * Folds the account again from a step on. What was booked stays; the differences are the movements.
+ *
+ * 1. Go back: take the flows of all steps from the last one down to that one off what the account has.
+ * 2. Go forward: cross each boundary and cover the usage of each step, as if for the first time.
+ * 3. Of each step, book what is different, at instants that leave no lot below zero or above its amount.
+ */
+export function foldFrom(
+  standing: Standing,
+  timeline: Timeline,
+  steps: readonly Step[],
+  index: number,
+  cause: Cause | null,
+): readonly Movement[] {
+  goBack(standing, steps, index);
+  return goForward(standing, timeline, steps, index, cause);
+}
+
+/** What the account had before a step. */
+export function goBack(standing: Standing, steps: readonly Step[], index: number): void {
+  for (let back = steps.length - 1; back >= index; back--) {
+    const step = steps[back];
+    if (step !== undefined) takeBack(standing, step);
+  }
+}
+
+export function goForward(
+  standing: Standing,
+  timeline: Timeline,
+  steps: readonly Step[],
+  index: number,
+  cause: Cause | null,
+): readonly Movement[] {
+  const movements: Movement[] = [];
+  for (let forward = index; forward < steps.length; forward++) {
+    const step = steps[forward];
+    if (step === undefined) continue;
+    const { boundaryFlows, usageFlows } = step;
+    foldStep(standing, timeline, step);
+    for (const flow of flowsBetween(boundaryFlows, step.boundaryFlows)) {
+      const isCorrection = cause?.step !== step || flow.amount < 0n;
+      movements.push(movementOf(step.startMicros, flow, step.startMicros, isCorrection));
+    }
+    correctUsage(standing, step, usageFlows, cause, movements);
+  }
+  return movements;
+}
+
+function takeBack(standing: Standing, step: Step): void {
+  for (const flow of step.usageFlows) moveBack(standing, flow);
+  for (const flow of step.boundaryFlows) moveBack(standing, flow);
+}
+
+function foldStep(standing: Standing, timeline: Timeline, step: Step): void {
+  const period = periodOf(timeline, step.startMicros);
+  step.period = period?.number ?? null;
+  step.terms = period === null ? null : termsOf(timeline, period, step.startMicros);
+  step.boundaryFlows = [];
+  step.usageFlows = [];
+  step.drawing = 'none';
+  cross(standing, step, openingAt(timeline, step.startMicros));
+  for (const usage of step.usage) {
+    cover(standing, step, usage, usage.amount, step.usageFlows);
+    noteDrawing(step, usage);
+  }
+}
+
+function noteDrawing(step: Step, usage: UsageOfStep): void {
+  const isCaptured = step.usageFlows.every((flow) => flow.hold !== usage.hold || flow.kind === 'capture');
+  if (usage.amount === 0n || (usage.hold !== null && usage.amount > 0n && isCaptured)) return;
+  step.drawing = step.drawing === 'none' && usage.amount > 0n ? usage : 'several';
+}
+
+/**
+ * Usage in the last step, in the usual case: nothing that was booked changes, so only what is new is covered. Null: it
+ * has to be folded.
+ */
+export function goOn(
+  standing: Standing,
+  step: Step,
+  usage: UsageOfStep,
+  amount: MicroCredits,
+  effectiveMicros: number,
+): readonly Movement[] | null {
+  if (amount < 0n || usage.amount < 0n) return null;
+  if (usage.hold !== null && heldSum(standing, usage.hold) < amount) {
+    if (step.drawing !== 'none' && step.drawing !== usage) return null;
+    step.drawing = usage;
+  } else if (usage.hold === null) {
+    if (step.drawing !== 'none' && step.drawing !== usage) return null;
+    step.drawing = usage;
+  }
+  usage.amount += amount;
+  if (effectiveMicros > step.lastUsageMicros) step.lastUsageMicros = effectiveMicros;
+  const flows: Flow[] = [];
+  cover(standing, step, usage, amount, flows);
+  return flows.map((flow) => {
+    merge(step.usageFlows, flow);
+    return movementOf(step.startMicros, flow, instantOf(standing, step, flow, effectiveMicros), false);
+  });
+}
+
+function heldSum(standing: Standing, hold: string): MicroCredits {
+  let sum = 0n;
+  for (const amount of standing.held.get(hold)?.values() ?? []) sum += amount;
+  return sum;
+}
+
+/** Its own instant, unless a lot was emptied by what came later in the step: then with the latest usage. */
+function instantOf(standing: Standing, step: Step, flow: Flow, wantedMicros: number): number {
+  const course = courseOf(step, flow);
+  if (course === null) return wantedMicros;
+  // The flow has happened already: the level is what there was before it, without the course.
+  const level = nowIn(standing, course) + flow.amount - course.end;
+  let atMicros = wantedMicros;
+  if (wantedMicros < course.endMicros && !drawsAmid(course, flow.amount, level, limitOf(standing, course))) {
+    atMicros = step.lastUsageMicros;
+  }
+  reach(course, atMicros);
+  course.end -= flow.amount;
+  return atMicros;
+}
+
+/** Books what has become different in the usage of a step that was folded again. */
+function correctUsage(
+  standing: Standing,
+  step: Step,
+  before: readonly Flow[],
+  cause: Cause | null,
+  movements: Movement[],
+): void {
+  const changes = flowsBetween(before, step.usageFlows).map((flow) => ({ ...flow }));
+  for (const flow of changes) courseOf(step, flow);
+  const levels = new Map<Course, MicroCredits>();
+  for (const course of step.courses) {
+    reach(course, step.lastUsageMicros);
+    const drawn = drawnFrom(step.usageFlows, course);
+    const opening = nowIn(standing, course) + drawn;
+    const level = levelFor(course, opening, limitOf(standing, course));
+    levels.set(course, level);
+    const added = level - opening - course.shift;
+    course.shift += added;
+    if (added === 0n) continue;
+    const early = shiftFlow(step, course, -added);
+    movements.push(movementOf(step.startMicros, early, step.startMicros, true));
+    merge(changes, { ...early, amount: added });
+  }
+  for (const flow of changes) {
+    if (flow.amount === 0n) continue;
+    const own = cause !== null && cause.step === step && isOf(flow, cause) ? cause.usage : null;
+    const course = courseOf(step, flow);
+    const level = course === null ? 0n : (levels.get(course) ?? 0n);
+    let atMicros = step.lastUsageMicros;
+    if (own !== null && own.effectiveMicros < atMicros) {
+      if (course === null || drawsAmid(course, flow.amount, level, limitOf(standing, course))) {
+        atMicros = own.effectiveMicros;
+      }
+    }
+    movements.push(movementOf(step.startMicros, flow, atMicros, own === null || flow.amount < 0n));
+  }
+  for (const course of step.courses) {
+    course.end = nowIn(standing, course) - (levels.get(course) ?? 0n);
+  }
+}
+
+/** Whether a difference is what the cause itself wants booked: its purse, its direction. */
+function isOf(flow: Flow, cause: Cause): boolean {
+  const { usage } = cause;
+  return (
+    usage !== null &&
+    usage.purse.hold === flow.hold &&
+    usage.purse.belongsToPeriod === flow.belongsToPeriod &&
+    usage.amount > 0n === flow.amount > 0n
+  );
+}
+
+/** The course of the lot that a flow of usage takes from; null: it takes from none. */
+function courseOf(step: Step, flow: Flow): Course | null {
+  const { from, fromLot } = flow;
+  if (fromLot === null || (from !== 'available' && from !== 'held')) return null;
+  const hold = from === 'held' ? flow.hold : null;
+  for (const course of step.courses) {
+    if (course.lot === fromLot && course.account === from && course.hold === hold) return course;
+  }
+  const added = aCourse(from, fromLot, hold, step.startMicros);
+  step.courses.push(added);
+  return added;
+}
+
+function drawnFrom(flows: readonly Flow[], course: Course): MicroCredits {
+  let drawn = 0n;
+  for (const flow of flows) {
+    if (flow.fromLot !== course.lot || flow.from !== course.account) continue;
+    if (course.account === 'available' || flow.hold === course.hold) drawn += flow.amount;
+  }
+  return drawn;
+}
+
+function nowIn(standing: Standing, course: Course): MicroCredits {
+  if (course.hold !== null) return heldOf(standing, course.hold, course.lot);
+  return standing.lots.get(course.lot)?.available ?? 0n;
+}
+
+function limitOf(standing: Standing, course: Course): MicroCredits {
+  return standing.lots.get(course.lot)?.received ?? 0n;
+}
+
+/** A correction at the beginning of a step that is taken back at its end: the sums of usage stay what they are. */
+function shiftFlow(step: Step, course: Course, amount: MicroCredits): Flow {
+  return {
+    from: course.account,
+    fromLot: course.lot,
+    to: 'used',
+    toLot: null,
+    kind: course.account === 'held' ? 'capture' : 'usage',
+    hold: course.hold,
+    period: step.period,
+    belongsToPeriod: null,
+    amount,
+  };
+}
+
+/** Flows below zero go the other way. */
+export function movementOf(
+  stepMicros: number,
+  flow: Flow,
+  effectiveMicros: number,
+  isCorrection: boolean,
+): Movement {
+  const { amount, kind, hold, period, belongsToPeriod } = flow;
+  const isForward = amount > 0n;
+  return {
+    from: isForward ? flow.from : flow.to,
+    fromLot: isForward ? flow.fromLot : flow.toLot,
+    to: isForward ? flow.to : flow.from,
+    toLot: isForward ? flow.toLot : flow.fromLot,
+    amount: isForward ? amount : -amount,
+    kind,
+    isCorrection,
+    effectiveMicros,
+    stepMicros,
+    hold,
+    period,
+    belongsToPeriod,
+  };
+}

@@ -1,0 +1,87 @@
+import type { HoldState } from './account.ts';
+import type { HeartbeatFact, HoldEndedFact, HoldFact } from './fact.ts';
+
+/** What is known of a hold; what it holds is in the standing of the account. */
+interface HoldRecord extends HoldState {
+  /** The instant from which it holds nothing; null: it is open. */
+  readonly endedMicros: number | null;
+}
+
+/** The holds of a customer, open and lately ended. */
+export class Holds {
+  readonly #byId = new Map<string, HoldRecord>();
+  readonly #openIds = new Set<string>();
+  readonly #idsByAction = new Map<string, string[]>();
+  /** In the order of their end. */
+  #endedIds: string[] = [];
+
+  get(hold: string): HoldState | null {
+    const record = this.#byId.get(hold);
+    if (record === undefined) return null;
+    const { fact, expiresMicros, ended } = record;
+    return { fact, expiresMicros, ended };
+  }
+
+  begin(fact: HoldFact): void {
+    this.#byId.set(fact.hold, { fact, expiresMicros: fact.expiresMicros, ended: null, endedMicros: null });
+    this.#openIds.add(fact.hold);
+    if (fact.actionId === null) return;
+    const ids = this.#idsByAction.get(fact.actionId);
+    if (ids === undefined) this.#idsByAction.set(fact.actionId, [fact.hold]);
+    else ids.push(fact.hold);
+  }
+
+  moveEnd(fact: HeartbeatFact): void {
+    const record = this.#byId.get(fact.hold);
+    if (record !== undefined) this.#byId.set(fact.hold, { ...record, expiresMicros: fact.expiresMicros });
+  }
+
+  /** A late settlement takes the place of the expiry as the answer, but the hold has ended when it expired. */
+  end(fact: HoldEndedFact): void {
+    const record = this.#byId.get(fact.hold);
+    if (record === undefined) return;
+    if (record.endedMicros === null) this.#endedIds.push(fact.hold);
+    this.#byId.set(fact.hold, {
+      ...record,
+      ended: fact,
+      endedMicros: record.endedMicros ?? fact.atMicros,
+    });
+    this.#openIds.delete(fact.hold);
+  }
+
+  /** The hold that is there for an action at that instant; null: none. */
+  forAction(actionId: string, atMicros: number): string | null {
+    for (const id of this.#idsByAction.get(actionId) ?? []) {
+      const record = this.#byId.get(id);
+      if (record === undefined || atMicros < record.fact.atMicros) continue;
+      if (record.endedMicros === null || atMicros < record.endedMicros) return id;
+    }
+    return null;
+  }
+
+  /** Open holds whose time is over. */
+  expiredAt(atMicros: number): readonly HoldState[] {
+    const expired: HoldState[] = [];
+    for (const id of this.#openIds) {
+      const record = this.#byId.get(id);
+      if (record !== undefined && record.expiresMicros <= atMicros) expired.push(record);
+    }
+    return expired;
+  }
+
+  /** Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. */
+  forgetEndedBefore(atMicros: number): void {
+    const isOver = (id: string) => (this.#byId.get(id)?.endedMicros ?? Number.NEGATIVE_INFINITY) < atMicros;
+    const over = this.#endedIds.filter(isOver);
+    if (over.length === 0) return;
+    this.#endedIds = this.#endedIds.filter((id) => !isOver(id));
+    for (const id of over) {
+      const action = this.#byId.get(id)?.fact.actionId ?? null;
+      this.#byId.delete(id);
+      if (action === null) continue;
+      const others = (this.#idsByAction.get(action) ?? []).filter((other) => other !== id);
+      if (others.length === 0) this.#idsByAction.delete(action);
+      else this.#idsByAction.set(action, others);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+import type {
+  Applied,
+  Balance,
+  CustomerAccount,
+  HoldState,
+  Movement,
+  Outcome,
+  UsageChange,
+  UsageSum,
+} from './account.ts';
+import {
+  type AccountState,
+  boundariesOf,
+  canBegin,
+  closedUntilMicros,
+  effectOf,
+  fold,
+  forget,
+  isStepFact,
+  learn,
+  lookAhead,
+  mergeSteps,
+  restore,
+  stepAt,
+  stepFor,
+  timelineWith,
+} from './account-state.ts';
+import { liveThrough } from './advance.ts';
+import { balanceAt } from './balance.ts';
+import type { AccountFact, PeriodOpenedFact, PlanFact } from './fact.ts';
+import { flowsBetween } from './flow.ts';
+import { goBack, goForward, goOn, movementOf } from './fold.ts';
+import type { Plans, PlanTerms } from './plan.ts';
+import { addFact, stepIndexAt, usageFor } from './step.ts';
+import { foreseenPeriodAt, periodOf, termsOf } from './timeline.ts';
+
+/**
+ * An account from all that is known of it. `asOfMicros`: up to where its movements were booked (the latest
+ * `stepMicros` of them), because lots expire by time alone; by default the latest fact or usage.
+ *
+ * The life of an account, which its owner tells it in the order in which he comes to know:
+ *
+ * 1. `advance`, before anything else at any instant: periods open and close, lots expire, holds expire.
+ * 2. `apply` a fact, or `use` credits: when it belongs into an earlier step, the account is folded again from there.
+ * 3. Book the movements that each of these returns: the differences to what was booked.
+ */
+export function openAccount(
+  customer: string,
+  facts: readonly AccountFact[],
+  usage: readonly UsageSum[],
+  asOfMicros: number = latestOf(facts, usage),
+): CustomerAccount {
+  const state = restore(facts, usage, asOfMicros);
+  forget(state);
+  return new Account(customer, state);
+}
+
+function latestOf(facts: readonly AccountFact[], usage: readonly UsageSum[]): number {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { recordedMicros } of facts) latest = Math.max(latest, recordedMicros);
+  for (const { effectiveMicros } of usage) latest = Math.max(latest, effectiveMicros);
+  return latest;
+}
+
+class Account implements CustomerAccount {
+  readonly customer: string;
+  #state: AccountState;
+
+  constructor(customer: string, state: AccountState) {
+    this.customer = customer;
+    this.#state = state;
+  }
+
+  advance(nowMicros: number, plans: Plans): Outcome {
+    return liveThrough(this.#state, nowMicros, plans);
+  }
+
+  use(change: UsageChange): readonly Movement[] {
+    const state = this.#state;
+    const { atMicros, belongsToPeriod } = this.#bookingOf(change);
+    const step = stepFor(state, atMicros);
+    const effectiveMicros = Math.max(atMicros, step.startMicros);
+    const hold = change.actionId === null ? null : state.holds.forAction(change.actionId, effectiveMicros);
+    const purse = usageFor(step, hold, belongsToPeriod);
+    if (step === state.steps.at(-1)) {
+      const movements = goOn(state.standing, step, purse, change.amount, effectiveMicros);
+      if (movements !== null) return movements;
+    }
+    purse.amount += change.amount;
+    step.lastUsageMicros = Math.max(step.lastUsageMicros, effectiveMicros);
+    const index = stepIndexAt(state.steps, step.startMicros);
+    const usage = { purse, amount: change.amount, effectiveMicros };
+    return fold(state, index, { step, usage });
+  }
+
+  /**
+   * Its own instant; or, of a closed period, now (convention C16). Never ahead of what the account has lived through:
+   * clocks differ, and what the next boundary brings is not known before.
+   */
+  #bookingOf(change: UsageChange): { readonly atMicros: number; readonly belongsToPeriod: number | null } {
+    const { timeline, agenda, nowMicros } = this.#state;
+    const latestMicros = Math.max(nowMicros, agenda.nextMicros - 1);
+    const isLate = change.eventMicros < closedUntilMicros(timeline);
+    const wantedMicros = isLate ? change.recordedMicros : Math.min(change.eventMicros, change.recordedMicros);
+    const atMicros = Math.min(wantedMicros, latestMicros);
+    if (atMicros > nowMicros) this.#state.nowMicros = atMicros;
+    const belongsToPeriod = isLate ? (periodOf(timeline, change.eventMicros)?.number ?? null) : null;
+    return { atMicros, belongsToPeriod };
+  }
+
+  apply(fact: AccountFact): Applied {
+    const state = this.#state;
+    const nowMicros = Math.max(state.nowMicros, Math.min(fact.recordedMicros, state.agenda.nextMicros - 1));
+    const boundaries = boundariesOf(timelineWith(state.timeline, fact), fact, nowMicros);
+    const past = boundaries.filter((boundary) => boundary <= nowMicros);
+    if (!past.every((boundary) => canBegin(state, boundary))) return { needsUsage: true };
+
+    state.nowMicros = nowMicros;
+    learn(state, fact);
+    for (const boundary of boundaries) if (boundary > nowMicros) state.agenda.add(boundary, true);
+    if (isPlanned(fact)) lookAhead(state);
+    if (isStepFact(fact) && effectOf(fact) > nowMicros) state.scheduled.push(fact);
+    if (past.length === 0) return { needsUsage: false, movements: [] };
+
+    for (const boundary of past) stepAt(state, boundary);
+    const step = stepAt(state, isStepFact(fact) ? effectOf(fact) : Math.min(...past));
+    if (isStepFact(fact) && effectOf(fact) <= nowMicros) addFact(step, fact);
+    const index = stepIndexAt(state.steps, Math.min(...past));
+    const movements = fold(state, index, { step, usage: null });
+    forget(state);
+    return { needsUsage: false, movements };
+  }
+
+  rebuild(facts: readonly AccountFact[], usage: readonly UsageSum[]): readonly Movement[] {
+    const before = this.#state;
+    const state = restore(facts, usage, Math.max(before.nowMicros, latestOf(facts, usage)));
+    const movements: Movement[] = [];
+    const keptMicros = before.steps[0]?.startMicros;
+    if (before.isMerged && keptMicros !== undefined) {
+      mergeSteps(state, Math.max(0, stepIndexAt(state.steps, keptMicros - 1) + 1));
+      for (const flow of flowsBetween(before.merged, state.merged)) {
+        movements.push(movementOf(keptMicros, flow, keptMicros, true));
+      }
+    }
+    goBack(state.standing, state.steps, 0);
+    for (const step of state.steps) {
+      step.boundaryFlows = [];
+      step.usageFlows = [];
+      step.courses.length = 0;
+    }
+    for (const old of before.steps) {
+      const step = state.steps[stepIndexAt(state.steps, old.startMicros)];
+      if (step?.startMicros === old.startMicros) {
+        step.boundaryFlows = old.boundaryFlows;
+        step.usageFlows = old.usageFlows;
+        step.courses.push(...old.courses);
+      } else {
+        for (const flow of flowsBetween([...old.boundaryFlows, ...old.usageFlows], [])) {
+          movements.push(movementOf(old.startMicros, flow, old.lastUsageMicros, true));
+        }
+      }
+    }
+    movements.push(...goForward(state.standing, state.timeline, state.steps, 0, null));
+    forget(state);
+    this.#state = state;
+    return movements;
+  }
+
+  balance(atMicros: number): Balance {
+    return balanceAt(this.#state, atMicros, this.periodAt(atMicros));
+  }
+
+  termsAt(atMicros: number): PlanTerms | null {
+    const { timeline } = this.#state;
+    const period = periodOf(timeline, atMicros);
+    return period === null ? (this.periodAt(atMicros)?.terms ?? null) : termsOf(timeline, period, atMicros);
+  }
+
+  periodAt(atMicros: number): PeriodOpenedFact | null {
+    const { timeline } = this.#state;
+    return periodOf(timeline, atMicros)?.fact ?? foreseenPeriodAt(timeline, atMicros);
+  }
+
+  hold(hold: string): HoldState | null {
+    return this.#state.holds.get(hold);
+  }
+
+  get planFacts(): readonly PlanFact[] {
+    return this.#state.timeline.planFacts;
+  }
+
+  get closedUntilMicros(): number | null {
+    const closedUntil = closedUntilMicros(this.#state.timeline);
+    return closedUntil === Number.NEGATIVE_INFINITY ? null : closedUntil;
+  }
+}
+
+function isPlanned(fact: AccountFact): boolean {
+  return (
+    fact.kind === 'subscribed' ||
+    fact.kind === 'plan_changed' ||
+    fact.kind === 'canceled' ||
+    fact.kind === 'period_opened' ||
+    fact.kind === 'period_closed'
+  );
+}

@@ -1,0 +1,190 @@
+import type { MicroCredits } from '../amount.ts';
+import type { Flow } from './flow.ts';
+import { compareBurnOrder, isValidAt, type Lot } from './lot.ts';
+
+/** What an account has at one point of its time line: the sum of all flows up to there. */
+export interface Standing {
+  readonly lots: Map<string, LotStanding>;
+  /** The same lots, in the order in which they burn. */
+  readonly burnOrder: LotStanding[];
+  /** By hold and lot; holds that hold nothing are not in it. */
+  readonly held: Map<string, Map<string, MicroCredits>>;
+  readonly total: Totals;
+  /** By number; usage before the first period is under `null`. */
+  readonly periods: Map<number | null, PeriodTotals>;
+}
+
+export interface LotStanding {
+  readonly lot: Lot;
+  /** The account made it of other credits (rollover, restored): its amount is what it has received. */
+  readonly isMade: boolean;
+  received: MicroCredits;
+  available: MicroCredits;
+  held: MicroCredits;
+  consumed: MicroCredits;
+  expired: MicroCredits;
+  rolledOver: MicroCredits;
+  withdrawn: MicroCredits;
+}
+
+export interface Totals {
+  granted: MicroCredits;
+  used: MicroCredits;
+  overage: MicroCredits;
+  overrun: MicroCredits;
+  overdraft: MicroCredits;
+  expired: MicroCredits;
+}
+
+export interface PeriodTotals extends Totals {
+  rolledOver: MicroCredits;
+  repaid: MicroCredits;
+  /** What was granted in it, by lot. */
+  readonly lots: Map<string, MicroCredits>;
+}
+
+export type Uncovered = 'overage' | 'overrun' | 'overdraft';
+
+export function emptyStanding(): Standing {
+  return { lots: new Map(), burnOrder: [], held: new Map(), total: noTotals(), periods: new Map() };
+}
+
+/** The lot is known from now on; it has nothing until something is granted. */
+export function addLot(standing: Standing, lot: Lot, isMade: boolean): LotStanding {
+  const known = standing.lots.get(lot.id);
+  if (known !== undefined) return known;
+  const added: LotStanding = {
+    lot,
+    isMade,
+    received: 0n,
+    available: 0n,
+    held: 0n,
+    consumed: 0n,
+    expired: 0n,
+    rolledOver: 0n,
+    withdrawn: 0n,
+  };
+  standing.lots.set(lot.id, added);
+  const after = standing.burnOrder.findIndex((other) => compareBurnOrder(lot, other.lot) < 0);
+  standing.burnOrder.splice(after === -1 ? standing.burnOrder.length : after, 0, added);
+  return added;
+}
+
+/** The lots that may burn at that instant, in order. */
+export function lotsValidAt(standing: Standing, atMicros: number): LotStanding[] {
+  return standing.burnOrder.filter(({ lot, received }) => received > 0n && isValidAt(lot, atMicros));
+}
+
+export function heldOf(standing: Standing, hold: string, lot: string): MicroCredits {
+  return standing.held.get(hold)?.get(lot) ?? 0n;
+}
+
+export function periodTotals(standing: Standing, period: number | null): PeriodTotals {
+  const known = standing.periods.get(period);
+  if (known !== undefined) return known;
+  const totals: PeriodTotals = { ...noTotals(), rolledOver: 0n, repaid: 0n, lots: new Map() };
+  standing.periods.set(period, totals);
+  return totals;
+}
+
+function noTotals(): Totals {
+  return { granted: 0n, used: 0n, overage: 0n, overrun: 0n, overdraft: 0n, expired: 0n };
+}
+
+/** Lets a flow happen. */
+export function move(standing: Standing, flow: Flow): void {
+  moveAmount(standing, flow, flow.amount);
+}
+
+/** As if the flow had never been. */
+export function moveBack(standing: Standing, flow: Flow): void {
+  moveAmount(standing, flow, -flow.amount);
+}
+
+function moveAmount(standing: Standing, flow: Flow, amount: MicroCredits): void {
+  leave(standing, flow, amount);
+  arrive(standing, flow, amount);
+  const { total } = standing;
+  const period = periodTotals(standing, flow.period);
+  switch (flow.kind) {
+    case 'grant': {
+      const lot = lotOf(standing, flow.toLot);
+      lot.received += amount;
+      total.granted += amount;
+      period.granted += amount;
+      add(period.lots, lot.lot.id, amount);
+      return;
+    }
+    case 'withdrawal':
+      lotOf(standing, flow.fromLot).withdrawn += amount;
+      total.granted -= amount;
+      period.granted -= amount;
+      return;
+    case 'usage':
+    case 'capture':
+    case 'settlement':
+      total.used += amount;
+      period.used += amount;
+      if (flow.fromLot !== null) lotOf(standing, flow.fromLot).consumed += amount;
+      else if (isUncovered(flow.from)) {
+        total[flow.from] += amount;
+        period[flow.from] += amount;
+      }
+      return;
+    case 'expiry':
+      lotOf(standing, flow.fromLot).expired += amount;
+      total.expired += amount;
+      period.expired += amount;
+      return;
+    case 'rollover':
+      lotOf(standing, flow.fromLot).rolledOver += amount;
+      lotOf(standing, flow.toLot).received += amount;
+      period.rolledOver += amount;
+      return;
+    case 'repayment':
+      lotOf(standing, flow.fromLot).consumed += amount;
+      total.overdraft -= amount;
+      period.repaid += amount;
+      return;
+    case 'hold':
+    case 'release':
+      return;
+  }
+}
+
+function leave(standing: Standing, flow: Flow, amount: MicroCredits): void {
+  if (flow.from === 'available') lotOf(standing, flow.fromLot).available -= amount;
+  else if (flow.from === 'held') hold(standing, flow, flow.fromLot, -amount);
+}
+
+function arrive(standing: Standing, flow: Flow, amount: MicroCredits): void {
+  if (flow.to === 'available') lotOf(standing, flow.toLot).available += amount;
+  else if (flow.to === 'held') hold(standing, flow, flow.toLot, amount);
+}
+
+function hold(standing: Standing, flow: Flow, lotId: string | null, amount: MicroCredits): void {
+  const lot = lotOf(standing, lotId);
+  lot.held += amount;
+  if (flow.hold === null) throw new Error(`credits are held in lot ${lotId} for no hold`);
+  const byLot = standing.held.get(flow.hold) ?? new Map<string, MicroCredits>();
+  add(byLot, lot.lot.id, amount);
+  if (byLot.size === 0) standing.held.delete(flow.hold);
+  else standing.held.set(flow.hold, byLot);
+}
+
+/** What has come to nothing is forgotten, so that equal accounts look equal. */
+function add(amounts: Map<string, MicroCredits>, key: string, amount: MicroCredits): void {
+  const sum = (amounts.get(key) ?? 0n) + amount;
+  if (sum === 0n) amounts.delete(key);
+  else amounts.set(key, sum);
+}
+
+function lotOf(standing: Standing, id: string | null): LotStanding {
+  const lot = id === null ? undefined : standing.lots.get(id);
+  if (lot === undefined) throw new Error(`there is no lot ${id}`);
+  return lot;
+}
+
+function isUncovered(account: string): account is Uncovered {
+  return account === 'overage' || account === 'overrun' || account === 'overdraft';
+}
