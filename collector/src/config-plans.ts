@@ -1,13 +1,7 @@
 import { Type } from 'typebox';
+import { Decimal } from './config-credits.ts';
 
 /** The section `plans` of `spanledger.yaml`: its shape. `plans` of the core reads the amounts exactly. */
-
-/** Written with or without quotes; either way the text is read, not a float. */
-const Decimal = Type.Unsafe<string>({
-  type: ['string', 'number'],
-  description: 'A decimal number, read exactly.',
-  examples: ['0.5'],
-});
 
 const Overage = Type.Object(
   {

@@ -20,6 +20,9 @@ export interface Lot {
   readonly paidUsd: UsdFemto | null;
 }
 
+/** That of every lot for which nobody says otherwise: then expiry and kind decide. */
+export const DEFAULT_PRIORITY = 0;
+
 const KIND_ORDER: { readonly [Kind in LotKind]: number } = {
   rollover: 0,
   promotional: 1,

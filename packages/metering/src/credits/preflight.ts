@@ -1,0 +1,137 @@
+import { CREDIT_SCALE, formatDecimal, type MicroCredits } from '../amount.ts';
+import type { Balance, CustomerAccount } from './account.ts';
+import type { PlanTerms } from './plan.ts';
+
+/** What somebody wants to do, in credits as far as they can be known beforehand. Never negative. */
+export interface PreflightRequest {
+  readonly estimate: MicroCredits;
+  /** By the degraded rule of the feature; null: it has none. */
+  readonly degradedEstimate: MicroCredits | null;
+}
+
+export type PreflightReason =
+  /** The credits that are available are enough. */
+  | 'COVERED'
+  /** What they do not cover is sold, within the limit. */
+  | 'OVERAGE'
+  /** What they do not cover is lent. */
+  | 'OVERDRAFT'
+  /** Nothing is refused to a customer without a plan. */
+  | 'NO_PLAN'
+  /** Only the degraded form fits. */
+  | 'DEGRADED'
+  | 'INSUFFICIENT_CREDITS'
+  | 'OVERAGE_LIMIT';
+
+export interface Preflight {
+  readonly answer: 'allow' | 'degrade' | 'deny';
+  readonly reason: PreflightReason;
+  /** The reason in a sentence, with the numbers that decided. */
+  readonly message: string;
+  /** Of what is allowed: that of the degraded rule under `degrade`. Of what was asked for when denied. */
+  readonly estimate: MicroCredits;
+  /** The part of it that the available credits do not cover. */
+  readonly uncovered: MicroCredits;
+  readonly available: MicroCredits;
+  readonly held: MicroCredits;
+  /** Available and held. */
+  readonly remaining: MicroCredits;
+}
+
+/**
+ * Whether something may begin (convention C13). It only reads: usage that happens all the same is always recorded. The
+ * account has been advanced to now.
+ */
+export function preflight(
+  request: PreflightRequest,
+  account: Pick<CustomerAccount, 'balance' | 'termsAt'>,
+  nowMicros: number,
+): Preflight {
+  const balance = account.balance(nowMicros);
+  const { estimate, degradedEstimate } = request;
+  const answer = (verdict: Verdict, of: MicroCredits = estimate): Preflight => ({
+    ...verdict,
+    estimate: of,
+    uncovered: positive(of - balance.available),
+    available: balance.available,
+    held: balance.held,
+    remaining: balance.available + balance.held,
+  });
+
+  if (estimate <= balance.available) {
+    return answer({
+      answer: 'allow',
+      reason: 'COVERED',
+      message: `${credits(balance.available)} are available and cover the estimate of ${credits(estimate)}.`,
+    });
+  }
+  const terms = account.termsAt(nowMicros);
+  const policy = terms?.overage.policy ?? null;
+  switch (policy) {
+    case null:
+      return answer({
+        answer: 'allow',
+        reason: 'NO_PLAN',
+        message:
+          'The customer has no plan, and nothing is refused; what no credits cover is counted as overdraft.',
+      });
+    case 'allow':
+      return answer({
+        answer: 'allow',
+        reason: 'OVERDRAFT',
+        message: `${credits(estimate - balance.available)} beyond what is available are lent.`,
+      });
+    case 'charge':
+      return answer(withinLimit(estimate, balance, terms));
+    case 'degrade':
+      if (degradedEstimate !== null && degradedEstimate <= balance.available) {
+        return answer(
+          {
+            answer: 'degrade',
+            reason: 'DEGRADED',
+            message: `${credits(balance.available)} are available, not the estimate of ${credits(estimate)}; the degraded form takes ${credits(degradedEstimate)}.`,
+          },
+          degradedEstimate,
+        );
+      }
+      return answer(insufficient(estimate, balance));
+    case 'block':
+      return answer(insufficient(estimate, balance));
+  }
+}
+
+type Verdict = Pick<Preflight, 'answer' | 'reason' | 'message'>;
+
+function withinLimit(estimate: MicroCredits, balance: Balance, terms: PlanTerms | null): Verdict {
+  const limit = terms?.overage.limit ?? null;
+  const more = estimate - balance.available;
+  const overage = balance.periodUsage.overage + more;
+  if (limit !== null && overage > limit) {
+    return {
+      answer: 'deny',
+      reason: 'OVERAGE_LIMIT',
+      message: `It would bring the overage of this period to ${credits(overage)}, and its limit is ${credits(limit)}. Top up, change the plan, or wait for the next period.`,
+    };
+  }
+  return {
+    answer: 'allow',
+    reason: 'OVERAGE',
+    message: `${credits(more)} beyond what is available are charged as overage.`,
+  };
+}
+
+function insufficient(estimate: MicroCredits, balance: Balance): Verdict {
+  return {
+    answer: 'deny',
+    reason: 'INSUFFICIENT_CREDITS',
+    message: `${credits(balance.available)} are available, not the ${credits(estimate)} that are needed. Top up, change the plan, or wait for the next period.`,
+  };
+}
+
+function positive(amount: bigint): bigint {
+  return amount > 0n ? amount : 0n;
+}
+
+function credits(amount: MicroCredits): string {
+  return `${formatDecimal(amount, CREDIT_SCALE)} credits`;
+}
