@@ -32,7 +32,7 @@ export interface ValuedCredits {
 
 /** What usage is worth beside what it cost. A part that is not known makes what depends on it null, never 0. */
 export interface Margin extends KnownCost {
-  /** Covered credits × credit value. */
+  /** Covered credits × credit value; null where the plan does not say what a credit is worth. */
   readonly coveredValue: UsdFemto | null;
   /** Overage × its price: this much is invoiced beside the fee. */
   readonly overageCharge: UsdFemto | null;
@@ -46,12 +46,8 @@ export interface Margin extends KnownCost {
 
 /** Each part is exact until it is rounded once, half to even, at 10⁻¹⁵ USD. */
 export function marginOfCredits(credits: ValuedCredits, { cost, unpricedCalls }: KnownCost): Margin {
-  const coveredValue = valueOf(credits.covered, credits.creditValue);
-  const { overagePrice } = credits;
-  const overageCharge = valueOf(
-    credits.overage,
-    overagePrice === null ? null : { numerator: overagePrice, denominator: 1n },
-  );
+  const coveredValue = credits.creditValue === null ? null : worthOf(credits.covered, credits.creditValue);
+  const overageCharge = chargeOf(credits.overage, credits.overagePrice);
   const revenueValue = coveredValue === null || overageCharge === null ? null : coveredValue + overageCharge;
   const earned = revenueValue === null || cost === null ? null : revenueValue - cost;
   return {
@@ -147,9 +143,13 @@ function changesIn({ bounds }: PeriodOpenedFact, planFacts: readonly PlanFact[])
 
 const MICRO_CREDITS_PER_CREDIT = 10n ** BigInt(CREDIT_SCALE);
 
-function valueOf(credits: MicroCredits, perCredit: Ratio | null): UsdFemto | null {
-  if (credits === 0n) return 0n;
-  if (perCredit === null) return null;
+/** No overage costs nothing, also where it is not sold; overage without a price is not known. */
+function chargeOf(overage: MicroCredits, price: UsdFemto | null): UsdFemto | null {
+  if (overage === 0n) return 0n;
+  return price === null ? null : worthOf(overage, { numerator: price, denominator: 1n });
+}
+
+function worthOf(credits: MicroCredits, perCredit: Ratio): UsdFemto {
   return divideHalfEven(credits * perCredit.numerator, perCredit.denominator * MICRO_CREDITS_PER_CREDIT);
 }
 
