@@ -8,12 +8,14 @@ import {
   LOG_ATTRIBUTES_READ,
   linkedGroups,
   NO_ATTRIBUTION_SETTINGS,
+  NO_PLANS,
   observe,
   type UsageRecord,
 } from '@spanledger/metering';
 import { defaultCatalogue } from '../collector/src/catalogue/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../collector/src/ledger/ledger.ts';
 import type { LedgerStore } from '../collector/src/ledger/store.ts';
+import { MemoryCommandJournal } from '../collector/src/ledger/testing/command-journal.ts';
 import { ITEM_BYTES, MemoryJournal } from '../collector/src/ledger/testing/journal.ts';
 import { readTraces, SCAN_LIMITS, WantedAttributes } from '../collector/src/otlp/index.ts';
 import { encodeTraces, type TracesRequest, toJsonBody } from '../collector/src/otlp/testing/bodies.ts';
@@ -105,6 +107,8 @@ export async function follow(
     book: BOOK,
     bookVersion: catalogue.version,
     pastRules: new Map(),
+    plans: NO_PLANS,
+    commands: new MemoryCommandJournal(),
     newId: randomUUID,
     onRerated: () => {},
     wanted,

@@ -1,5 +1,6 @@
 /** What lies in the data folder; both processes need the names. */
 export const JOURNAL_FOLDER = 'journal';
+export const COMMANDS_FOLDER = 'commands';
 /** DuckDB names the database after the file: clients connect to `spanledger`. */
 export const LEDGER_FILE = 'spanledger.duckdb';
 /** What the price feed said last. */

@@ -21,8 +21,9 @@ import {
   PriceFeed,
   parsePriceFile,
 } from './catalogue/index.ts';
+import { CommandJournalFolder } from './command-journal.ts';
 import { type Config, readConfig } from './config.ts';
-import { JOURNAL_FOLDER, LEDGER_FILE, PRICE_FEED_FILE } from './data-folder.ts';
+import { COMMANDS_FOLDER, JOURNAL_FOLDER, LEDGER_FILE, PRICE_FEED_FILE } from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
@@ -37,6 +38,8 @@ import { DuckDbStore } from './store/store.ts';
 import { readObservations } from './store/traces.ts';
 import { createLogger, Metrics } from './telemetry.ts';
 
+/** Who writes a journal; one machine is one node. */
+const NODE = 'n1';
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
 
@@ -80,6 +83,12 @@ export async function runLedgerProcess(
     maxConcurrent: config.query.max_concurrent,
   });
   const journal = new JournalReader({ directory: join(config.data_dir, JOURNAL_FOLDER) });
+  const commands = await CommandJournalFolder.open({
+    directory: join(config.data_dir, COMMANDS_FOLDER),
+    node: NODE,
+    minFreeBytes: config.journal.min_free_bytes,
+    nowMillis: Date.now,
+  });
   let lastCommitAt: string | null = null;
   let receiver: ReceiverState | null = null;
 
@@ -89,6 +98,8 @@ export async function runLedgerProcess(
     book,
     bookVersion: catalogue.version,
     pastRules: await loadRules(store.instance),
+    plans: config.plans,
+    commands,
     newId: randomUUID,
     wanted: new WantedAttributes(attributesRead(observing)),
     wantedOfLogs: new WantedAttributes(logAttributesRead(observing)),
@@ -173,6 +184,7 @@ export async function runLedgerProcess(
       await noteRules(store.instance, changed.rules.version, changed.credits, Date.now());
       const { layer, similarModels } = changed.prices;
       await useBook(feed.useOverrides(layer, similarModels), changed.rules);
+      ledger.accounts.usePlans(changed.plans);
       log.info(
         { book: ledger.currentBook.version, rules: book.rules.version },
         'changed prices and rules are in use',
@@ -210,6 +222,7 @@ export async function runLedgerProcess(
   await feed.stop();
   await api.close();
   await journal.close();
+  await commands.close();
   await store.close();
 }
 

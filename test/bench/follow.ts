@@ -8,10 +8,12 @@ import {
   DEFAULT_OBSERVE_SETTINGS,
   LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
+  NO_PLANS,
 } from '@spanledger/metering';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
 import { JOURNAL_DEFAULTS, JournalReader, JournalWriter } from '../../collector/src/journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../../collector/src/ledger/ledger.ts';
+import { MemoryCommandJournal } from '../../collector/src/ledger/testing/command-journal.ts';
 import { SCAN_LIMITS, WantedAttributes } from '../../collector/src/otlp/index.ts';
 import { encodeTraces, manySpans } from '../../collector/src/otlp/testing/bodies.ts';
 import { STORE_DEFAULTS } from '../../collector/src/store/open.ts';
@@ -65,6 +67,8 @@ export async function benchFollow(): Promise<FollowFigure> {
       book: { catalogue, rules: rules.rules },
       bookVersion: catalogue.version,
       pastRules: new Map(),
+      plans: NO_PLANS,
+      commands: new MemoryCommandJournal(),
       newId: randomUUID,
       onRerated: () => {},
       wanted: new WantedAttributes(ATTRIBUTES_READ),

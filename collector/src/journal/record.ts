@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib';
  * | 20-23 | spans           | spans in the body                                                                |
  * | 24-31 | received at     | epoch milliseconds                                                               |
  * | 32-33 | tenant length   | bytes of the tenant's name in UTF-8                                              |
- * | 34    | signal          | 1 traces, 2 logs                                                                 |
+ * | 34    | signal          | 1 traces, 2 logs, 3 commands                                                     |
  * | 35    | body type       | 1 protobuf, 2 json                                                               |
  * | 36    | body encoding   | 1 identity, 2 gzip, 3 deflate                                                    |
  * | 37-39 | reserved        | 0                                                                                |
@@ -30,7 +30,8 @@ export const RECORD_MAGIC = Buffer.from([0xf5, 0x53, 0x4c, 0x52]);
 export const MAX_BODY_BYTES = 2 ** 30;
 const MAX_TENANT_BYTES = 0xffff;
 
-const SIGNALS = ['traces', 'logs'] as const;
+/** `commands`: not from a sender, but what was done to accounts, in a journal of its own. */
+const SIGNALS = ['traces', 'logs', 'commands'] as const;
 const BODY_TYPES = ['protobuf', 'json'] as const;
 const BODY_ENCODINGS = ['identity', 'gzip', 'deflate'] as const;
 

@@ -90,6 +90,8 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
     book: BOOK,
     bookVersion: 'book-1',
     pastRules: new Map(),
+    plans: NO_PLANS,
+    commands: new MemoryCommandJournal(),
     newId: randomUUID,
     onRerated: () => {},
     wanted: new WantedAttributes(ATTRIBUTES_READ),

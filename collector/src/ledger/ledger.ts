@@ -7,6 +7,7 @@ import {
   type ObserveSettings,
   observe,
   observeLog,
+  type Plans,
 } from '@spanledger/metering';
 import {
   comparePositions,
@@ -16,7 +17,12 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
-import { type BookInUse, RERATE_SLICE_ROWS, type RerateRequest, Rerates } from './rerate.ts';
+import { Accounts } from './accounts.ts';
+import { ActionWindow } from './action-window.ts';
+import { type CommandJournal, Commands } from './commands.ts';
+import { factOf, factText } from './fact-text.ts';
+import type { RatingBook } from './rate-again.ts';
+import { RERATE_SLICE_ROWS, type RerateRequest, Rerates } from './rerate.ts';
 import type { RerateJob } from './rerate-store.ts';
 import { type Settled, settle } from './settle.ts';
 import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
@@ -71,6 +77,8 @@ export interface LedgerParts {
   readonly bookVersion: string;
   /** Credit rules of earlier configurations by their version, for usage that was charged by them. */
   readonly pastRules: ReadonlyMap<string, CreditRules>;
+  readonly plans: Plans;
+  readonly commands: CommandJournal;
   readonly wanted: WantedAttributes;
   readonly wantedOfLogs: WantedAttributes;
   /** Which names are labels for what. */
@@ -143,9 +151,12 @@ function emptyBatch(): OpenBatch {
 export class Ledger {
   private readonly parts: LedgerParts;
   private readonly window: TraceWindow;
+  private readonly actions: ActionWindow;
+  readonly accounts: Accounts;
+  readonly commands: Commands;
   private readonly rerates: Rerates;
   private book: Book;
-  private bookInUse: BookInUse;
+  private bookInUse: RatingBook;
   private readonly knownRules: Map<string, CreditRules>;
   private durableEnd: JournalPosition;
   private readUpTo: JournalPosition | null;
@@ -161,14 +172,37 @@ export class Ledger {
   private lastCommitMillis = 0;
   private lastCommitDurationMs = 0;
   private wake = Promise.withResolvers<void>();
+  /** Accounts are loaded: what is asked of them before waits. */
+  private readonly ready = Promise.withResolvers<void>();
+  /** Something was booked that no span has brought. */
+  private isChanged = false;
+  /** Wait for a moment in which nothing is being posted. */
+  private exclusives: (() => Promise<void>)[] = [];
   private draining = false;
 
   constructor(parts: LedgerParts) {
     this.parts = parts;
     this.window = new TraceWindow({ maxSpans: parts.limits.openSpans });
+    this.actions = new ActionWindow({ maxLeaves: parts.limits.openSpans });
+    const onChange = () => this.noteChange();
+    this.accounts = new Accounts({ store: parts.store, plans: parts.plans, onBooked: onChange });
+    this.commands = new Commands({
+      accounts: this.accounts,
+      store: parts.store,
+      journal: parts.commands,
+      nowMillis: parts.nowMillis,
+      newId: parts.newId,
+      factText,
+      factOf,
+      exclusively: (work) => this.exclusively(work),
+      onChange,
+      onTrouble: (detail) => parts.onTrouble({ kind: 'journal_damage', detail }),
+    });
     this.rerates = new Rerates({
       store: parts.store,
       window: this.window,
+      actions: this.actions,
+      accounts: this.accounts,
       newId: parts.newId,
       sliceRows: parts.limits.rerateRows,
       onStep: parts.onRerated,
@@ -206,13 +240,39 @@ export class Ledger {
   }
 
   /** What usage is rated by at this moment. */
-  get currentBook(): BookInUse {
+  get currentBook(): RatingBook {
     return this.bookInUse;
   }
 
-  private inUse({ catalogue, rules }: Book, version: string): BookInUse {
+  private inUse({ catalogue, rules }: Book, version: string): RatingBook {
     this.knownRules.set(rules.version, rules);
-    return { catalogue, rules, version, rulesOf: (of) => this.knownRules.get(of) ?? null };
+    return {
+      catalogue,
+      rules,
+      version,
+      rulesOf: (of) => this.knownRules.get(of) ?? null,
+      supposedRules: null,
+      terms: this.accounts,
+    };
+  }
+
+  /** Resolves when accounts can be asked and told something. */
+  get whenReady(): Promise<void> {
+    return this.ready.promise;
+  }
+
+  private noteChange(): void {
+    if (this.isChanged) return;
+    this.isChanged = true;
+    this.wake.resolve();
+  }
+
+  /** Runs `work` between two batches: nothing is being posted meanwhile. */
+  private exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.exclusives.push(() => work().then(resolve, reject));
+    this.wake.resolve();
+    return promise;
   }
 
   /** Posts everything up to the durable end, then `run` returns. */
@@ -230,7 +290,11 @@ export class Ledger {
   async run(): Promise<void> {
     for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
     await this.rerates.load();
+    await this.accounts.load();
+    await this.commands.load();
+    this.ready.resolve();
     for (;;) {
+      for (const work of this.exclusives.splice(0)) await work();
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
         await this.committing;
@@ -300,6 +364,8 @@ export class Ledger {
       case 'logs':
         this.readLogs(item);
         return;
+      case 'commands':
+        throw new Error('commands have a journal of their own');
     }
   }
 
@@ -389,7 +455,7 @@ export class Ledger {
     const now = nowMillis();
     const { nextDueMicros } = this.window;
     const hasWaited = nextDueMicros !== null && nextDueMicros <= now * 1000;
-    if (!this.hasUncommitted() && !hasWaited) return false;
+    if (!this.hasUncommitted() && !hasWaited && !this.isChanged) return false;
     if (isBehind) {
       return (
         this.counts.spans + this.batch.spans >= limits.commitRows ||
@@ -427,8 +493,11 @@ export class Ledger {
     for (const range of batch.damages) store.damage(range);
     const settled = await settle({
       window: this.window,
+      actions: this.actions,
+      accounts: this.accounts,
       store,
       book,
+      rulesOf: this.bookInUse.rulesOf,
       bookVersion: this.bookInUse.version,
       attribution,
       deadline: { nowMicros: nowMillis() * 1000, graceMicros: limits.graceMs * 1000 },
@@ -449,15 +518,16 @@ export class Ledger {
   private async commit(): Promise<void> {
     const { store, nowMillis, onCommit } = this.parts;
     const { counts, readUpTo: position } = this;
-    if (position === null) return;
     this.counts = NO_COUNTS;
     this.waitsForCommit = false;
+    this.isChanged = false;
     this.inCommit = position;
     await store.commit(position, counts, this.lastCommitStartMillis);
     this.lastCommitMillis = nowMillis();
     this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
     const { notModelCalls: _, ...committed } = counts;
-    onCommit({ ...committed, position, durationMs: this.lastCommitDurationMs });
+    if (position !== null) onCommit({ ...committed, position, durationMs: this.lastCommitDurationMs });
+    await this.parts.commands.committed();
   }
 
   /** Until the journal grows, a batch that is too young to commit has come of age, or a trace has waited enough. */
@@ -465,7 +535,11 @@ export class Ledger {
     const { nextDueMicros } = this.window;
     const wakeAtMillis = Math.max(
       this.lastCommitMillis + this.idlePauseMs(),
-      this.hasUncommitted() ? 0 : nextDueMicros === null ? Number.POSITIVE_INFINITY : nextDueMicros / 1000,
+      this.hasUncommitted() || this.isChanged
+        ? 0
+        : nextDueMicros === null
+          ? Number.POSITIVE_INFINITY
+          : nextDueMicros / 1000,
     );
     const timer = Number.isFinite(wakeAtMillis)
       ? setTimeout(() => this.wake.resolve(), waitFor(wakeAtMillis - this.parts.nowMillis()))

@@ -1,8 +1,29 @@
-import type { RatableUsage } from '@spanledger/metering';
+import type { Ratable, UsageRecord } from '@spanledger/metering';
+import type { ActionKey } from './action.ts';
 import type { TraceKey } from './store.ts';
 import type { StoredRating } from './stored-rating.ts';
 
-/** A billed usage as the ledger holds it, as far as rating it again needs it. */
+/** All that price and charge of a usage depend on: what has to be read back to rate it again. */
+export type RatableUsage = Ratable &
+  Pick<
+    UsageRecord,
+    | 'traceId'
+    | 'spanId'
+    | 'actionId'
+    | 'eventTimeMicros'
+    | 'billingRole'
+    | 'usageClass'
+    | 'usageStatus'
+    | 'isCostOnly'
+    | 'customer'
+    | 'feature'
+    | 'status'
+    | 'outcome'
+    | 'tokens'
+    | 'units'
+  >;
+
+/** A usage as the ledger holds it, as far as rating it again needs it. */
 export interface RatedUsage extends TraceKey {
   readonly spanId: string;
   /** Where the store has it, until it is next written to. */
@@ -36,4 +57,6 @@ export interface RatedUsageReader {
    * could be relied on.
    */
   page(selection: UsageSelection, maxRows: number): Promise<UsagePage>;
+  /** All billed calls of these actions; in no order. */
+  ofActions(actions: readonly ActionKey[]): Promise<readonly RatedUsage[]>;
 }

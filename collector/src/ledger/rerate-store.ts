@@ -1,5 +1,7 @@
-import type { RatableUsage, RatedAgain, ReratePolicy, Tally, Transfer } from '@spanledger/metering';
+import type { ReratePolicy, Tally } from '@spanledger/metering';
+import type { HeldLeaf } from './action.ts';
 import type { RatedUsage, RatedUsageReader, UsageSelection } from './rated-usage.ts';
+import type { Booking } from './store.ts';
 import type { StoredRating } from './stored-rating.ts';
 
 /** Work that rates a part of the ledger again, slice by slice. */
@@ -31,10 +33,11 @@ export type RerateTally = Tally<RerateDimension>;
 /** A usage whose rating is another one now. */
 export interface Rerating {
   readonly rated: RatedUsage;
-  readonly metered: RatedAgain<RatableUsage>;
   readonly rating: StoredRating;
+  /** Its part in an action, as it is now; null: it has none. */
+  readonly leaf: HeldLeaf | null;
   /** The difference of credits: new entries, nothing that was booked is touched. */
-  readonly transfers: readonly Transfer[];
+  readonly bookings: readonly Booking[];
 }
 
 /** One step of a job: all of it becomes durable together, or nothing. */

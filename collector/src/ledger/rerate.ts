@@ -1,18 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Booked,
-  billedModel,
-  type Comparison,
-  difference,
-  type RerateBook,
-  type ReratePolicy,
-  rateAgain,
-  Tally,
-} from '@spanledger/metering';
+import { billedModel, type Comparison, type ReratePolicy, Tally } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
+import type { Accounts } from './accounts.ts';
+import { leafOf } from './action.ts';
+import type { ActionWindow } from './action-window.ts';
+import { bookDifference } from './charging.ts';
+import { callsOf, type RatedAgain, type RatingBook, ratedAgain } from './rate-again.ts';
 import type { RatedUsage, UsageSelection } from './rated-usage.ts';
 import type { RerateJob, RerateStore, RerateTally, Rerating } from './rerate-store.ts';
-import { recordedCharge, saysTheSame, storedRating } from './stored-rating.ts';
+import { saysTheSame } from './stored-rating.ts';
 import type { TraceWindow } from './trace-window.ts';
 
 /**
@@ -23,11 +19,6 @@ export const RERATE_SLICE_ROWS = 8192;
 
 /** Calls rated between two turns of the event loop. */
 const CALLS_PER_TURN = 2048;
-
-/** By what usage is rated again, and the version that is recorded with it. */
-export interface BookInUse extends RerateBook {
-  readonly version: string;
-}
 
 export interface RerateRequest {
   readonly fromMicros: number;
@@ -47,6 +38,8 @@ const EVER: UsageSelection = {
 export interface ReratesParts {
   readonly store: RerateStore;
   readonly window: TraceWindow;
+  readonly actions: ActionWindow;
+  readonly accounts: Accounts;
   readonly newId: () => string;
   readonly sliceRows: number;
   /** Called with each job as it has become durable. */
@@ -58,8 +51,8 @@ export interface ReratesParts {
  *
  * 1. A job is asked for, or begins by itself when the price book is another one than that by which what had no price was
  *    last tried. It is durable before anybody hears of it.
- * 2. A slice reads some calls in the order of their events and rates each under the book of today, its charge under the
- *    rules of its time.
+ * 2. A slice reads some calls in the order of their events, and with each all others of its action. It prices them by the
+ *    book of today and charges their actions by the rules of then.
  * 3. Where the result differs, a record with the next revision takes the place of the old one, and the difference of
  *    credits is booked. All of a slice and how far the job has come is one transaction: whoever is killed goes on there.
  * 4. Open traces learn of the new revisions, so that a later decision corrects what is booked now.
@@ -84,7 +77,7 @@ export class Rerates {
     this.#triedBook = await store.lastTriedBook();
   }
 
-  hasWork({ version }: BookInUse): boolean {
+  hasWork({ version }: RatingBook): boolean {
     return this.#open.length > 0 || this.#requests.length > 0 || this.#triedBook !== version;
   }
 
@@ -118,14 +111,14 @@ export class Rerates {
   }
 
   /** The next transaction of whatever there is to do. Only while nothing else waits to be committed. */
-  async runSlice(book: BookInUse, nowMillis: number): Promise<void> {
+  async runSlice(book: RatingBook, nowMillis: number): Promise<void> {
     if (await this.#beginJobs(book, nowMillis)) return;
     const [job] = this.#open;
     if (job !== undefined) await this.#work(job, book, nowMillis);
   }
 
   /** Makes durable what has been asked for, and what a new book asks for; false: there was nothing new. */
-  async #beginJobs(book: BookInUse, nowMillis: number): Promise<boolean> {
+  async #beginJobs(book: RatingBook, nowMillis: number): Promise<boolean> {
     const begin = (
       reason: RerateJob['reason'],
       selection: UsageSelection,
@@ -192,55 +185,62 @@ export class Rerates {
     };
   }
 
-  async #work(job: RerateJob, book: BookInUse, nowMillis: number): Promise<void> {
-    const { store, window, sliceRows, onStep } = this.#parts;
+  async #work(job: RerateJob, book: RatingBook, nowMillis: number): Promise<void> {
+    const { store, sliceRows, onStep } = this.#parts;
+    const nowMicros = nowMillis * 1000;
     const selection = { ...job.selection, fromMicros: job.nextMicros };
     const { usages, nextMicros } = await store.ratedUsage.page(selection, sliceRows);
     const tally = aRerateTally();
     const reratings: Rerating[] = [];
-    for (const [index, rated] of usages.entries()) {
-      const rerating = rerate(rated, book, job.policy);
-      tallyRerating(tally, rated, rerating);
-      if (rerating !== null) reratings.push(rerating);
-      if (index % CALLS_PER_TURN === CALLS_PER_TURN - 1) await nextTurn();
+    const groups = await callsOf(usages, job.selection, selection, store.ratedUsage);
+    let calls = 0;
+    for (const group of groups) {
+      for (const { rated, rating, action } of ratedAgain(group, job.selection, book, job.policy)) {
+        const isChanged = !saysTheSame(rating, rated.rating);
+        tallyRerating(tally, rated, rating, isChanged);
+        if (isChanged) reratings.push(this.#rerating({ rated, rating, action }, nowMicros));
+      }
+      calls += group.calls.length;
+      if (calls >= CALLS_PER_TURN) {
+        calls = 0;
+        await nextTurn();
+      }
     }
     const after: RerateJob = {
       ...job,
       examined: job.examined + usages.length,
       changed: job.changed + reratings.length,
-      transfers: job.transfers + reratings.reduce((sum, { transfers }) => sum + transfers.length, 0),
+      transfers: job.transfers + reratings.reduce((sum, { bookings }) => sum + bookings.length, 0),
       nextMicros: nextMicros ?? job.selection.toMicros,
       state: nextMicros === null ? 'done' : 'open',
       finishedAtMillis: nextMicros === null ? nowMillis : null,
     };
     await store.rerate({ jobs: [after], reratings, tally, nowMillis });
-    for (const { rated, metered } of reratings) {
-      const { transfer } = metered;
-      window.rerated(rated, {
-        revision: rated.revision + 1,
-        booked: transfer === null ? null : { customer: transfer.customer, amount: transfer.amount },
-      });
-    }
+    for (const rerating of reratings) this.#tellTheWindows(rerating);
     this.#open = this.#open.flatMap((each) =>
       each !== job ? [each] : after.state === 'open' ? [after] : [],
     );
     onStep(after);
   }
-}
 
-/** What a usage is under the book; null where that is what the ledger has. */
-export function rerate(rated: RatedUsage, book: BookInUse, policy: ReratePolicy): Rerating | null {
-  const { usage, rating: recorded, tenant } = rated;
-  const before = { charge: recordedCharge(recorded), rulesVersion: recorded.rulesVersion };
-  const metered = rateAgain(usage, before, book, policy, tenant);
-  const rating = storedRating(metered, { bookVersion: book.version, rulesVersion: metered.rulesVersion });
-  if (saysTheSame(rating, recorded)) return null;
-  const transfers = difference(bookedFor(rated), metered.transfer, usage.eventTimeMicros);
-  return { rated, metered, rating, transfers };
-}
+  #rerating({ rated, rating, action }: RatedAgain, nowMicros: number): Rerating {
+    const { usage, tenant } = rated;
+    const { eventTimeMicros, actionId } = usage;
+    const leaf = action === null ? null : { action, leaf: leafOf(usage, rating.cost) };
+    const bookings = bookDifference(
+      { leaf, rating: rated.rating, eventTimeMicros },
+      { tenant, action, actionId, charge: rating, eventTimeMicros, recordedMicros: nowMicros },
+      { accounts: this.#parts.accounts, nowMicros },
+    );
+    return { rated, rating, leaf, bookings };
+  }
 
-function bookedFor({ usage: { customer }, rating: { credits } }: RatedUsage): Booked | null {
-  return customer === null || credits === null || credits === 0n ? null : { customer, amount: credits };
+  /** What is in memory of the call is what a later decision is compared with. */
+  #tellTheWindows({ rated, rating, leaf }: Rerating): void {
+    const { window, actions } = this.#parts;
+    window.rerated(rated, { revision: rated.revision + 1, rating, leaf });
+    if (leaf !== null) actions.rerated(leaf, rating);
+  }
 }
 
 export function aRerateTally(): RerateTally {
@@ -252,13 +252,11 @@ export function aRerateTally(): RerateTally {
 
 export function tallyRerating(
   tally: RerateTally,
-  { usage, rating }: RatedUsage,
-  rerating: Rerating | null,
+  { usage, rating: before }: RatedUsage,
+  now: RatedAgain['rating'],
+  isChanged: boolean,
 ): void {
-  const recorded = { cost: rating.cost, credits: rating.credits, creditValue: null };
-  const again =
-    rerating === null
-      ? recorded
-      : { cost: rerating.rating.cost, credits: rerating.rating.credits, creditValue: null };
-  tally.add({ model: billedModel(usage), customer: usage.customer }, recorded, again, rerating !== null);
+  const recorded = { cost: before.cost, credits: before.credits, creditValue: null };
+  const again = isChanged ? { cost: now.cost, credits: now.credits, creditValue: null } : recorded;
+  tally.add({ model: billedModel(usage), customer: usage.customer }, recorded, again, isChanged);
 }

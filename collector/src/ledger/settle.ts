@@ -2,20 +2,49 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AttributionSettings,
   type Book,
+  type CreditRules,
   type Deadline,
   type Decision,
   decide,
-  difference,
   digest,
   keep,
+  keyOf,
   linkHashes,
   MAX_TRACES_OF_A_LINK,
-  type Metered,
+  type NotChargedReason,
   type Observation,
-  rate,
+  price,
+  type SpanKey,
   tellTheSame,
+  type UsageRecord,
 } from '@spanledger/metering';
-import type { HeldRecord, LedgerStore, LinkQuery, TraceKey } from './store.ts';
+import type { Accounts } from './accounts.ts';
+import {
+  type ActionKey,
+  actionLink,
+  actionOf,
+  actionText,
+  type HeldLeaf,
+  isSameAction,
+  leafOf,
+} from './action.ts';
+import type { ActionWindow, NamedLeaf, OpenAction } from './action-window.ts';
+import {
+  bookDifference,
+  type ChargingParts,
+  chargeAction,
+  type Leaf,
+  NO_CHARGES,
+  notCharged,
+} from './charging.ts';
+import type { HeldAction, HeldRecord, LedgerStore, LinkQuery, NamedAction, TraceKey } from './store.ts';
+import {
+  chargesTheSame,
+  type StoredCharge,
+  type StoredPrice,
+  type StoredRating,
+  storedPrice,
+} from './stored-rating.ts';
 import {
   type Arrival,
   isFuller,
@@ -28,9 +57,13 @@ import {
 
 export interface SettleParts {
   readonly window: TraceWindow;
+  readonly actions: ActionWindow;
+  readonly accounts: Accounts;
   readonly store: LedgerStore;
   readonly book: Book;
   readonly bookVersion: string;
+  /** Credit rules by their version, those in use included; null where they are not known. */
+  readonly rulesOf: (version: string) => CreditRules | null;
   readonly attribution: AttributionSettings;
   readonly deadline: Deadline;
   /** Called where the core breaks on some spans: they are kept aside, the others go on. */
@@ -71,6 +104,7 @@ export async function settle(parts: SettleParts): Promise<Settled> {
   await batch.followLinks();
   await batch.decideAll();
   window.shrink();
+  parts.actions.shrink();
   return batch.counts;
 }
 
@@ -82,6 +116,11 @@ class Batch {
   readonly #changed = new Set<OpenTrace>();
   /** Links to look for in the store. */
   #queries: LinkQuery[] = [];
+  #actionsToLoad = new Set<OpenAction>();
+  /** Traces with calls of an action that has changed in another trace. */
+  #recharged = new Set<OpenTrace>();
+  /** Of those, the ones that are being decided. */
+  readonly #due = new Set<OpenTrace>();
 
   constructor(parts: SettleParts) {
     this.#parts = parts;
@@ -218,15 +257,34 @@ class Batch {
   }
 
   async decideAll(): Promise<void> {
+    await this.#decideEach(this.#changed);
+    while (this.#recharged.size > 0) {
+      // A call in one trace has changed what the calls of its action in other traces bear.
+      const recharged = this.#recharged;
+      this.#recharged = new Set();
+      await this.load(recharged);
+      for (const trace of recharged) this.#due.add(trace);
+      await this.#decideEach(recharged);
+      this.#due.clear();
+    }
+  }
+
+  async #decideEach(changed: ReadonlySet<OpenTrace>): Promise<void> {
     const decided = new Set<OpenTrace>();
+    const waiting: DecidedGroup[] = [];
     let groups = 0;
-    for (const trace of this.#changed) {
+    for (const trace of changed) {
       if (decided.has(trace)) continue;
-      const group = this.#parts.window.isAlone(trace) ? [trace] : this.#groupOf(trace);
-      for (const member of group) decided.add(member);
-      this.#decideGroup(group);
+      const traces = this.#parts.window.isAlone(trace) ? [trace] : this.#groupOf(trace);
+      for (const member of traces) decided.add(member);
+      const group = this.#decideGroup(traces);
+      if (group !== null && this.#openActions(group)) this.#postGroup(group);
+      else if (group !== null) waiting.push(group);
       if (++groups % GROUPS_PER_TURN === 0) await nextTurn();
     }
+    if (waiting.length === 0) return;
+    await this.#loadActions();
+    for (const group of waiting) this.#postGroup(group);
   }
 
   /** The trace and all that are linked to it, directly or through others; some may not be loaded. */
@@ -249,58 +307,225 @@ class Batch {
     return group;
   }
 
-  #decideGroup(group: readonly OpenTrace[]): void {
+  /** Null: the core broke on it, and its spans are set aside. */
+  #decideGroup(traces: readonly OpenTrace[]): DecidedGroup | null {
     const { deadline, attribution } = this.#parts;
-    const recordedAtMillis = newestArrivalMillis(group) ?? Math.floor(deadline.nowMicros / 1000);
-    const hasWaited = group.some(({ isDue }) => isDue);
+    const recordedAtMillis = newestArrivalMillis(traces) ?? Math.floor(deadline.nowMicros / 1000);
+    const hasWaited = traces.some(({ isDue }) => isDue);
     const atMost = hasWaited ? MAX_SPANS_TOGETHER : MAX_SPANS_AT_ONCE;
-    const isWhole = group.reduce((sum, { spans }) => sum + spans.length, 0) <= atMost;
+    const isWhole = traces.reduce((sum, { spans }) => sum + spans.length, 0) <= atMost;
     const wholeAtMicros = isWhole || hasWaited ? null : deadline.nowMicros + WHOLE_AFTER_MICROS;
+    let group: DecidedGroup | null = null;
     try {
-      const decisions = decide(observationsOf(group, atMost), deadline, attribution);
-      for (const decision of decisions) this.#post(group, decision, recordedAtMillis);
-      for (const trace of group) this.#setDue(trace, decisions, wholeAtMicros);
+      const decisions = decide(observationsOf(traces, atMost), deadline, attribution);
+      const rows = decisions.flatMap((decision) => this.#rowOf(traces, decision) ?? []);
+      for (const trace of traces) this.#setDue(trace, decisions, wholeAtMicros);
+      const isDue = hasWaited || traces.some((trace) => this.#due.has(trace));
+      group = { traces, rows, recordedAtMillis, isDue };
     } catch (cause) {
-      for (const trace of group) {
+      for (const trace of traces) {
         for (const { observation, held } of trace.spans) {
           if (observation !== null) this.#setAside(trace, observation, held.receivedAtMillis, cause);
         }
       }
     }
-    for (const trace of group) {
+    for (const trace of traces) {
       trace.isDue = false;
       for (const span of trace.spans) span.observation = null;
     }
+    return group;
   }
 
-  #post(group: readonly OpenTrace[], { usage }: Decision, recordedAtMillis: number): void {
-    const trace = group.find(({ traceId }) => traceId === usage.traceId);
-    const span = trace?.find(usage.spanId);
-    if (trace === undefined || span === undefined || span === null) {
+  /** What one decision says, priced; null: the core broke on it. */
+  #rowOf(traces: readonly OpenTrace[], { usage }: Decision): Row | null {
+    const trace = traces.length === 1 ? traces[0] : traces.find(({ traceId }) => traceId === usage.traceId);
+    const span = trace?.find(usage.spanId) ?? null;
+    if (trace === undefined || span === null) {
       throw new Error(`a decision about a span that is not there: ${usage.traceId}/${usage.spanId}`);
     }
+    const { book, bookVersion } = this.#parts;
     const before = span.record;
     const mark = digest(usage);
-    if (before?.digest === mark) return;
-
-    const { store, book, bookVersion } = this.#parts;
-    const { receivedAtMillis } = span.held;
-    let metered: Metered;
+    const found = actionOf(usage, trace.tenant);
+    const row = { trace, span, usage, before, mark, notCharged: found.kind === 'none' ? found.reason : null };
+    if (before?.digest === mark) return { ...row, isChanged: false, price: before.rating, held: before.leaf };
     try {
-      metered = rate(usage, book, trace.tenant);
+      const priced = storedPrice(price(usage, book.catalogue, trace.tenant), bookVersion);
+      const held = found.kind === 'none' ? null : { action: found.action, leaf: leafOf(usage, priced.cost) };
+      return { ...row, isChanged: true, price: priced, held };
     } catch (cause) {
-      if (span.isSetAside !== true) this.#setAside(trace, observationOf(span), receivedAtMillis, cause);
+      if (span.isSetAside !== true) {
+        this.#setAside(trace, observationOf(span), span.held.receivedAtMillis, cause);
+      }
       span.isSetAside = true;
-      return;
+      return null;
     }
-    const { eventTimeMicros } = usage;
+  }
+
+  /** The named actions of the group; false: some must be completed from the store first. */
+  #openActions({ rows, isDue }: DecidedGroup): boolean {
+    const { actions, store } = this.#parts;
+    let isComplete = true;
+    for (const { isChanged, held, before, usage } of rows) {
+      if (!isChanged && !isDue) continue;
+      for (const action of [held?.action, before?.leaf?.action]) {
+        if (action === undefined || !isNamed(action)) continue;
+        const link = actionLink(action);
+        const open = actions.open(
+          action,
+          () => link !== null && store.mayHoldAction(link, usage.eventTimeMicros),
+        );
+        if (open.isLoaded) continue;
+        this.#actionsToLoad.add(open);
+        isComplete = false;
+      }
+    }
+    return isComplete;
+  }
+
+  async #loadActions(): Promise<void> {
+    const { actions, store } = this.#parts;
+    const missing = [...this.#actionsToLoad];
+    this.#actionsToLoad = new Set();
+    const found = new Map<string, HeldAction[]>();
+    for (const held of await store.loadActions(missing.map(({ key }) => key))) {
+      const text = actionText(held.leaf.action);
+      const calls = found.get(text);
+      if (calls === undefined) found.set(text, [held]);
+      else calls.push(held);
+    }
+    for (const action of missing) actions.load(action, found.get(actionText(action.key)) ?? []);
+  }
+
+  /** Charges the actions that have changed, and posts every usage of which anything has. */
+  #postGroup(group: DecidedGroup): void {
+    const charges = this.#chargesOf(group);
+    const { rules } = this.#parts.book;
+    for (const row of group.rows) {
+      const { usage, before, held, isChanged } = row;
+      const charge =
+        held === null
+          ? notCharged(row.notCharged ?? 'not_billed', rules)
+          : (charges.get(keyOf(usage)) ?? before?.rating ?? null);
+      if (charge === null) throw new Error(`nothing is due for ${usage.traceId}/${usage.spanId}`);
+      if (!isChanged && before !== null && chargesTheSame(charge, before.rating)) continue;
+      this.#post(row, charge, group.recordedAtMillis);
+    }
+  }
+
+  /** What is due for each call of the actions of the group that have changed. */
+  #chargesOf(group: DecidedGroup): ReadonlyMap<SpanKey, StoredCharge> {
+    const charging: ChargingParts = {
+      accounts: this.#parts.accounts,
+      rules: this.#parts.book.rules,
+      rulesOf: this.#parts.rulesOf,
+      nowMicros: this.#parts.deadline.nowMicros,
+    };
+    const changed = this.#actionsOf(group);
+    const [only] = changed;
+    if (only === undefined) return NO_CHARGES;
+    if (changed.length === 1) return this.#chargesOfAction(only, group, charging);
+    const charges = new Map<SpanKey, StoredCharge>();
+    for (const action of changed) {
+      for (const [key, charge] of this.#chargesOfAction(action, group, charging)) charges.set(key, charge);
+    }
+    return charges;
+  }
+
+  #chargesOfAction(
+    action: ChangedAction,
+    group: DecidedGroup,
+    charging: ChargingParts,
+  ): ReadonlyMap<SpanKey, StoredCharge> {
+    if (!isNamed(action.key)) return chargeAction(action.key, leavesIn(group, action), charging);
+    const leaves = this.#leavesOfNamed(action.key, action);
+    const charges = chargeAction(action.key, leaves, charging);
+    this.#noteRecharged(action.key, leaves, charges, group);
+    return charges;
+  }
+
+  /** The actions of the group of which a call is new, has changed or has gone. */
+  #actionsOf(group: DecidedGroup): readonly ChangedAction[] {
+    const { rows, isDue } = group;
+    const changed: ChangedAction[] = [];
+    let byText: Map<string, ChangedAction> | null = null;
+    const add = (action: ActionKey, row: Row, isIn: boolean): void => {
+      let found: ChangedAction | undefined;
+      if (changed.length < FEW_ACTIONS) found = changed.find(({ key }) => isSameAction(key, action));
+      else {
+        byText ??= new Map(changed.map((each) => [actionText(each.key), each]));
+        found = byText.get(actionText(action));
+      }
+      if (found === undefined) {
+        found = { key: action, rows: [], gone: [] };
+        changed.push(found);
+        byText?.set(actionText(action), found);
+      }
+      if (isIn) found.rows.push(row);
+      else found.gone.push(row);
+    };
+    for (const row of rows) {
+      const was = row.before?.leaf?.action;
+      if (row.isChanged && was !== undefined && (row.held === null || !isSameAction(was, row.held.action))) {
+        add(was, row, false);
+      }
+    }
+    const touched = rows.filter(({ held, isChanged }) => held !== null && (isChanged || isDue));
+    for (const row of touched) if (row.held !== null) add(row.held.action, row, true);
+    return changed;
+  }
+
+  #leavesOfNamed(key: NamedAction, { rows, gone }: ChangedAction): readonly NamedLeaf[] {
+    const { actions } = this.#parts;
+    const action = actions.find(key);
+    if (action === null) throw new Error(`the action ${key.actionId} is not open`);
+    for (const { usage } of gone) actions.remove(action, keyOf(usage));
+    for (const row of rows) {
+      const { traceId, spanId } = row.usage;
+      actions.set(action, { traceId, spanId, ...leafOfRow(row) });
+    }
+    return [...action.leaves.values()];
+  }
+
+  /** Calls of the action in other traces that bear another share now are posted anew with their traces. */
+  #noteRecharged(
+    { tenant }: NamedAction,
+    leaves: readonly NamedLeaf[],
+    charges: ReadonlyMap<SpanKey, StoredCharge>,
+    { traces }: DecidedGroup,
+  ): void {
+    const { window } = this.#parts;
+    for (const { traceId, leaf, posted } of leaves) {
+      const charge = charges.get(leaf.key);
+      if (posted === null || charge === undefined || chargesTheSame(charge, posted)) continue;
+      if (traces.some((trace) => trace.traceId === traceId)) continue;
+      this.#recharged.add(window.find({ tenant, traceId }) ?? window.open({ tenant, traceId }, false));
+    }
+  }
+
+  #post(row: Row, charge: StoredCharge, recordedAtMillis: number): void {
+    const { trace, span, usage, before, mark, price: priced, held } = row;
+    const { store, accounts, actions, deadline } = this.#parts;
+    const { eventTimeMicros, actionId } = usage;
+    const rating = ratingOf(priced, charge);
+    const action = held?.action ?? null;
     store.post({
       tenant: trace.tenant,
-      receivedAtMillis,
-      metered,
-      bookVersion,
-      rulesVersion: book.rules.version,
-      transfers: difference(before?.booked ?? null, metered.transfer, eventTimeMicros),
+      receivedAtMillis: span.held.receivedAtMillis,
+      usage,
+      rating,
+      bookings: bookDifference(
+        before,
+        {
+          tenant: trace.tenant,
+          action,
+          actionId,
+          charge,
+          eventTimeMicros,
+          recordedMicros: recordedAtMillis * 1000,
+        },
+        { accounts, nowMicros: deadline.nowMicros },
+      ),
       recordedAtMillis,
       digest: mark,
       replaces:
@@ -311,11 +536,14 @@ class Batch {
       revision: (before?.revision ?? 0) + 1,
       eventTimeMicros,
       digest: mark,
-      booked:
-        metered.transfer === null
-          ? null
-          : { customer: metered.transfer.customer, amount: metered.transfer.amount },
+      rating,
+      leaf: held,
     };
+    if (held !== null && action !== null && isNamed(action)) {
+      const open = actions.find(action);
+      const { traceId, spanId } = usage;
+      if (open !== null) actions.set(open, { traceId, spanId, leaf: held.leaf, posted: rating });
+    }
     if (before === null) this.counts.posted++;
     else this.counts.corrected++;
   }
@@ -344,6 +572,86 @@ class Batch {
     }
     this.#parts.onAssertion({ traceId, spanId }, cause);
   }
+}
+
+/** Traces that were decided together. */
+interface DecidedGroup {
+  readonly traces: readonly OpenTrace[];
+  readonly rows: readonly Row[];
+  readonly recordedAtMillis: number;
+  /** What every call is charged is looked at, not only what is new. */
+  readonly isDue: boolean;
+}
+
+/** What is decided of one span, and what is posted for it. */
+interface Row {
+  readonly trace: OpenTrace;
+  readonly span: TraceSpan;
+  readonly usage: UsageRecord;
+  readonly before: HeldRecord | null;
+  readonly mark: number;
+  readonly isChanged: boolean;
+  readonly price: StoredPrice;
+  /** Null: it is part of no action, because: */
+  readonly held: HeldLeaf | null;
+  readonly notCharged: NotChargedReason | null;
+}
+
+interface ChangedAction {
+  readonly key: ActionKey;
+  /** Its calls in the group that are new or have changed, and those that are not its own any more. */
+  readonly rows: Row[];
+  readonly gone: Row[];
+}
+
+/** Up to so many, comparing is faster than a map; a trace usually has one. */
+const FEW_ACTIONS = 8;
+
+function leafOfRow({ held, before }: Row): Leaf {
+  if (held === null) throw new Error('a usage that is part of no action has no leaf');
+  return { leaf: held.leaf, posted: before?.rating ?? null };
+}
+
+/** All calls of an action without a name: those of the group as they are now, older ones as they are posted. */
+function leavesIn(group: DecidedGroup, action: ChangedAction): readonly Leaf[] {
+  const [row] = action.rows;
+  if (row !== undefined && group.rows.length === 1 && row.trace.spans.length === 1) return [leafOfRow(row)];
+  const leaves: Leaf[] = [];
+  const known = new Set<string>();
+  for (const each of group.rows) {
+    if (each.usage.traceId !== action.key.traceId) continue;
+    known.add(each.usage.spanId);
+    if (each.held !== null && isSameAction(each.held.action, action.key)) leaves.push(leafOfRow(each));
+  }
+  // Of a very long trace, the oldest spans are not decided again every time.
+  const trace = group.traces.find(({ traceId }) => traceId === action.key.traceId);
+  for (const { held, record } of trace?.spans ?? []) {
+    const leaf = record?.leaf ?? null;
+    if (leaf === null || record === null || known.has(held.kept.spanId)) continue;
+    if (isSameAction(leaf.action, action.key)) leaves.push({ leaf: leaf.leaf, posted: record.rating });
+  }
+  return leaves;
+}
+
+function isNamed(action: ActionKey): action is NamedAction {
+  return action.actionId !== null;
+}
+
+function ratingOf(price: StoredPrice, charge: StoredCharge): StoredRating {
+  return {
+    cost: price.cost,
+    priceStatus: price.priceStatus,
+    priceCard: price.priceCard,
+    priceMatch: price.priceMatch,
+    bookVersion: price.bookVersion,
+    priceNote: price.priceNote,
+    costKnownPart: price.costKnownPart,
+    credits: charge.credits,
+    creditStatus: charge.creditStatus,
+    rulesVersion: charge.rulesVersion,
+    creditRule: charge.creditRule,
+    planTerms: charge.planTerms,
+  };
 }
 
 function newestArrivalMillis(group: readonly OpenTrace[]): number | null {

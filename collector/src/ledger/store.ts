@@ -1,7 +1,10 @@
-import type { Booked, KeptObservation, Metered, Transfer } from '@spanledger/metering';
+import type { KeptObservation, Movement, UsageRecord } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
 import type { RejectedSpan } from '../otlp/index.ts';
+import type { AccountStore } from './account-store.ts';
+import type { ActionKey, HeldLeaf } from './action.ts';
 import type { RerateStore } from './rerate-store.ts';
+import type { StoredRating } from './stored-rating.ts';
 
 /** One observed span on its way into the ledger: what it says, for ever. */
 export interface KeptSpan {
@@ -17,18 +20,22 @@ export interface Posting {
   readonly tenant: string;
   /** When the span itself was received. */
   readonly receivedAtMillis: number;
-  readonly metered: Metered;
-  /** The price book and credit rules that metered it. */
-  readonly bookVersion: string;
-  readonly rulesVersion: string;
+  readonly usage: UsageRecord;
+  readonly rating: StoredRating;
   /** What is booked by it: all of it the first time, later only the difference. */
-  readonly transfers: readonly Transfer[];
+  readonly bookings: readonly Booking[];
   /** When what is booked became known: the arrival that led to it, or the end of a wait. */
   readonly recordedAtMillis: number;
   /** Stands for everything the usage record says. */
   readonly digest: number;
   /** What it takes the place of; null for the first. */
   readonly replaces: Replaced | null;
+}
+
+/** Credits that move on the account of a customer. */
+export interface Booking {
+  readonly customer: string;
+  readonly movement: Movement;
 }
 
 export interface Replaced {
@@ -99,7 +106,20 @@ export interface HeldRecord {
   readonly revision: number;
   readonly eventTimeMicros: number;
   readonly digest: number;
-  readonly booked: Booked | null;
+  readonly rating: StoredRating;
+  /** Its part in an action; null: it burns no credits, whatever the rules. */
+  readonly leaf: HeldLeaf | null;
+}
+
+/** An action by the id that an app gave it; its calls may be in several traces. */
+export type NamedAction = ActionKey & { readonly actionId: string };
+
+/** A call of an action, as the ledger holds it. */
+export interface HeldAction {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly leaf: HeldLeaf;
+  readonly rating: StoredRating;
 }
 
 /** A link key of a call, to be looked for among the calls of its time. */
@@ -124,7 +144,7 @@ export interface DueTrace extends TraceKey {
  * journal position in one transaction. What is added while a commit runs belongs to the next batch; one commit runs at
  * a time. After a failed commit the store is done for. Two implementations pass one contract suite: DuckDB and memory.
  */
-export interface LedgerStore extends LedgerMemory, RerateStore {
+export interface LedgerStore extends LedgerMemory, RerateStore, AccountStore {
   /** Up to where the journal has been posted; null for an empty ledger. */
   readonly position: JournalPosition | null;
   keep(span: KeptSpan): void;
@@ -134,7 +154,7 @@ export interface LedgerStore extends LedgerMemory, RerateStore {
   reject(rejection: Rejection): void;
   quarantine(span: Quarantined): void;
   damage(range: Damage): void;
-  commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void>;
+  commit(position: JournalPosition | null, counts: BatchCounts, nowMillis: number): Promise<void>;
 }
 
 /** What the ledger remembers of what it holds, the open batch included. */
@@ -153,6 +173,10 @@ export interface LedgerMemory {
    * very many traces share, some more than `MAX_TRACES_OF_A_LINK` of them.
    */
   findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]>;
+  /** The same for an action that an app has named, by its `actionLink`. */
+  mayHoldAction(link: number, eventTimeMicros: number): boolean;
+  /** The calls of those actions that the ledger holds. */
+  loadActions(actions: readonly NamedAction[]): Promise<readonly HeldAction[]>;
   /** All traces that wait, when the ledger is opened. */
   loadDue(): Promise<readonly DueTrace[]>;
 }

@@ -185,7 +185,7 @@ export class TraceWindow {
   /** A span of it was rated again. Traces that are not in memory are read back as they are then. */
   rerated(
     { spanId, ...key }: TraceKey & { readonly spanId: string },
-    record: Pick<HeldRecord, 'revision' | 'booked'>,
+    record: Pick<HeldRecord, 'revision' | 'rating' | 'leaf'>,
   ): void {
     const span = this.find(key)?.find(spanId) ?? null;
     if (span !== null && span.record !== null) span.record = { ...span.record, ...record };

@@ -4,43 +4,55 @@ import {
   type Catalogue,
   type Comparison,
   type CreditRules,
+  divideHalfEven,
   type MicroCredits,
-  type RatableUsage,
-  type RatedAgain,
   type RatedAmounts,
   type ReratePolicy,
-  rate,
-  rateAgain,
   Tally,
   type UsdFemto,
 } from '@spanledger/metering';
-import type { RatedUsage, RatedUsageReader, UsagePage, UsageSelection } from './rated-usage.ts';
-import { aRerateTally, type BookInUse, rerate, tallyRerating } from './rerate.ts';
+import { callsOf, isSelected, type RatedAgain, type RatingBook, ratedAgain } from './rate-again.ts';
+import type { RatableUsage, RatedUsage, RatedUsageReader, UsagePage, UsageSelection } from './rated-usage.ts';
+import { aRerateTally, tallyRerating } from './rerate.ts';
 import type { RerateTally } from './rerate-store.ts';
-import { recordedCharge, saysTheSame, storedRating } from './stored-rating.ts';
+import { saysTheSame } from './stored-rating.ts';
 
 /** Calls held in memory at once, about a kilobyte each. */
 const PAGE_CALLS = 32_768;
 /** Calls between two turns of the event loop, so that the journal is followed meanwhile. */
 const CALLS_PER_TURN = 1024;
 
-/** Goes through the past without writing anything. `isWanted` false ends it early. */
-export async function examine(
+/** Rates the past again without writing anything. `isWanted` false ends it early. */
+async function examine(
   reader: RatedUsageReader,
   selection: UsageSelection,
-  look: (rated: RatedUsage) => void,
+  book: RatingBook,
+  policy: ReratePolicy,
+  look: (again: RatedAgain) => void,
   isWanted: () => boolean = () => true,
 ): Promise<void> {
-  let page: Promise<UsagePage> | null = reader.page(selection, PAGE_CALLS);
+  let from: UsageSelection = selection;
+  let page: Promise<UsagePage> | null = reader.page(from, PAGE_CALLS);
   while (page !== null && isWanted()) {
     const { usages, nextMicros }: UsagePage = await page;
+    const groups = await callsOf(usages, selection, from, reader);
     // The engine reads the next page in its own threads while this one is rated.
-    page = nextMicros === null ? null : reader.page({ ...selection, fromMicros: nextMicros }, PAGE_CALLS);
+    if (nextMicros === null) page = null;
+    else {
+      from = { ...selection, fromMicros: nextMicros };
+      page = reader.page(from, PAGE_CALLS);
+    }
     // Should rating this one fail, nobody waits for it any more.
     page?.catch(() => {});
-    for (const [index, rated] of usages.entries()) {
-      look(rated);
-      if (index % CALLS_PER_TURN === CALLS_PER_TURN - 1) await nextTurn();
+    let calls = 0;
+    for (const group of groups) {
+      for (const again of ratedAgain(group, selection, book, policy)) {
+        if (isSelected(again.rated, selection) || !saysTheSame(again.rating, again.rated.rating)) look(again);
+      }
+      calls += group.calls.length;
+      if (calls < CALLS_PER_TURN) continue;
+      calls = 0;
+      await nextTurn();
     }
   }
   await page;
@@ -50,15 +62,15 @@ export async function examine(
 export async function tryRerating(
   reader: RatedUsageReader,
   selection: UsageSelection,
-  book: BookInUse,
+  book: RatingBook,
   policy: ReratePolicy,
   onCall: (isChanged: boolean) => void,
 ): Promise<RerateTally> {
   const tally = aRerateTally();
-  await examine(reader, selection, (rated) => {
-    const rerating = rerate(rated, book, policy);
-    tallyRerating(tally, rated, rerating);
-    onCall(rerating !== null);
+  await examine(reader, selection, book, policy, ({ rated, rating }) => {
+    const isChanged = !saysTheSame(rating, rated.rating);
+    tallyRerating(tally, rated, rating, isChanged);
+    onCall(isChanged);
   });
   return tally;
 }
@@ -90,24 +102,25 @@ export interface WhatIfResult {
 export async function whatIf(
   reader: RatedUsageReader,
   selection: UsageSelection,
-  book: BookInUse,
+  book: RatingBook,
   { catalogue, rules }: WhatIf,
   isWanted: () => boolean,
 ): Promise<WhatIfResult> {
-  const supposed: BookInUse = { ...book, catalogue: catalogue ?? book.catalogue };
+  const supposed = { ...book, catalogue: catalogue ?? book.catalogue, supposedRules: rules };
   const tally = aWhatIfTally();
   const months = new Map<string, MonthlyCredits>();
+  const creditValueOf = (rated: RatedUsage, by: CreditRules | null) => creditValue(rated, by, book.terms);
   await examine(
     reader,
     selection,
-    (rated) => {
+    supposed,
+    'neutral',
+    ({ rated, rating: again }) => {
       const { usage, rating: recorded } = rated;
-      const metered = rateSupposed(rated, supposed, rules);
-      const again = storedRating(metered, { bookVersion: book.version, rulesVersion: metered.rulesVersion });
       tally.add(
         { model: billedModel(usage), feature: usage.feature, customer: usage.customer },
-        amountsOf(recorded, creditValue(usage, book.rulesOf(recorded.rulesVersion))),
-        amountsOf(again, creditValue(usage, rules ?? book.rulesOf(again.rulesVersion))),
+        amountsOf(recorded, creditValueOf(rated, book.rulesOf(recorded.rulesVersion))),
+        amountsOf(again, creditValueOf(rated, rules ?? book.rulesOf(again.rulesVersion))),
         !saysTheSame(recorded, again),
       );
       if (usage.customer !== null) addMonth(months, usage.customer, usage, recorded.credits, again.credits);
@@ -117,18 +130,6 @@ export async function whatIf(
   return { tally, months };
 }
 
-function rateSupposed(
-  { usage, rating, tenant }: RatedUsage,
-  book: BookInUse,
-  rules: CreditRules | null,
-): RatedAgain<RatableUsage> {
-  if (rules !== null) {
-    return { ...rate(usage, { catalogue: book.catalogue, rules }, tenant), rulesVersion: rules.version };
-  }
-  const recorded = { charge: recordedCharge(rating), rulesVersion: rating.rulesVersion };
-  return rateAgain(usage, recorded, book, 'neutral', tenant);
-}
-
 function amountsOf(
   { cost, credits }: { readonly cost: UsdFemto | null; readonly credits: MicroCredits | null },
   value: UsdFemto | null,
@@ -136,9 +137,18 @@ function amountsOf(
   return { cost, credits, creditValue: value };
 }
 
-function creditValue({ feature, eventTimeMicros }: RatableUsage, rules: CreditRules | null): UsdFemto | null {
+/** That of the rule, else that of the plan; to 10⁻¹⁵ USD, as a plan's may be any quotient. */
+function creditValue(
+  { usage, tenant }: RatedUsage,
+  rules: CreditRules | null,
+  terms: RatingBook['terms'],
+): UsdFemto | null {
+  const { feature, eventTimeMicros, customer } = usage;
   const charging = rules?.ruleAt(feature, eventTimeMicros)?.charging;
-  return charging?.kind === 'cost_plus' ? charging.creditValue : null;
+  if (charging?.kind === 'cost_plus' && charging.creditValue !== null) return charging.creditValue;
+  if (customer === null) return null;
+  const value = terms.termsAt({ tenant, customer }, eventTimeMicros, 0)?.creditValue ?? null;
+  return value === null ? null : divideHalfEven(value.numerator, value.denominator);
 }
 
 function addMonth(

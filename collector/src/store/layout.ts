@@ -1,6 +1,9 @@
-import type { AttributionSource, SpanKey, Transfer } from '@spanledger/metering';
+import type { AccountFact, AttributionSource, Movement, SpanKey } from '@spanledger/metering';
+import type { AccountKey } from '../ledger/account-store.ts';
+import { type ActionKey, actionLink, actionOf } from '../ledger/action.ts';
+import { factText } from '../ledger/fact-text.ts';
 import type { KeptSpan, LinkQuery, Posting, Quarantined, Rejection, TraceKey } from '../ledger/store.ts';
-import { type StoredRating, storedRating } from '../ledger/stored-rating.ts';
+import type { StoredRating } from '../ledger/stored-rating.ts';
 import {
   CodeColumn,
   Decimal64Column,
@@ -11,6 +14,7 @@ import {
   WordColumn,
 } from './columns.ts';
 import {
+  CREDIT_RATING_COLUMNS,
   FIRST_RATING_COLUMNS,
   LATER_RATING_COLUMNS,
   RATING_COLUMNS,
@@ -59,7 +63,7 @@ function factColumns(words: Words) {
 }
 
 function setFact(c: ReturnType<typeof factColumns>, row: number, posting: Posting): void {
-  const usage = posting.metered.usage;
+  const { usage } = posting;
   const tokens = usage.tokens;
   c.tenant.set(row, posting.tenant);
   c.traceId.set(row, usage.traceId);
@@ -122,7 +126,7 @@ function detailColumns(words: Words) {
 }
 
 function setDetail(c: ReturnType<typeof detailColumns>, row: number, posting: Posting): void {
-  const { usage } = posting.metered;
+  const { usage } = posting;
   const { modalities, sources } = usage;
   c.supersededByTrace.set(row, traceIdOf(usage.supersededBy));
   c.supersededBySpan.set(row, spanIdOf(usage.supersededBy));
@@ -163,7 +167,7 @@ function priceColumns(words: Words) {
   };
 }
 
-function setPrice(c: ReturnType<typeof priceColumns>, row: number, { metered: { usage } }: Posting): void {
+function setPrice(c: ReturnType<typeof priceColumns>, row: number, { usage }: Posting): void {
   const { modalities, units } = usage;
   c.serviceTier.set(row, usage.serviceTier);
   c.region.set(row, usage.region);
@@ -176,6 +180,27 @@ function setPrice(c: ReturnType<typeof priceColumns>, row: number, { metered: { 
   c.milliseconds.set(row, units === null ? null : units.milliseconds);
   c.pages.set(row, units === null ? null : units.pages);
 }
+
+/** What the credits of its action depend on besides. */
+function actionColumns(words: Words) {
+  return {
+    outcome: new WordColumn(words),
+    importBatch: new TextColumn(),
+    importMode: new WordColumn(words),
+    actionLink: new IntegerColumn(),
+  };
+}
+
+function setAction(c: ReturnType<typeof actionColumns>, row: number, { usage, tenant }: Posting): void {
+  c.outcome.set(row, usage.outcome);
+  c.importBatch.set(row, usage.importBatch);
+  c.importMode.set(row, usage.isCostOnly ? COST_ONLY : null);
+  const found = usage.actionId === usage.traceId ? null : actionOf(usage, tenant);
+  c.actionLink.set(row, found?.kind === 'action' ? actionLink(found.action) : null);
+}
+
+/** The word that `import_mode` has for usage that burns no credits; NULL for all other. */
+export const COST_ONLY = 'cost_only';
 
 function revisionOf({ replaces }: Posting): number {
   return (replaces?.revision ?? 0) + 1;
@@ -215,6 +240,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const rating = ratingColumns(words);
   const detail = detailColumns(words);
   const prices = priceColumns(words);
+  const action = actionColumns(words);
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -225,13 +251,16 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       ...Object.values(detail),
       ...Object.values(prices),
       ...LATER_RATING_COLUMNS.map((name) => rating[name]),
+      ...Object.values(action),
+      ...CREDIT_RATING_COLUMNS.map((name) => rating[name]),
     ],
     set(row, posting) {
       setFact(fact, row, posting);
       setDetail(detail, row, posting);
       setPrice(prices, row, posting);
+      setAction(action, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
-      setRating(rating, row, storedRating(posting.metered, posting));
+      setRating(rating, row, posting.rating);
     },
   };
 }
@@ -394,19 +423,42 @@ export function linkLayout(words: Words): KeyTable<LinkQuery> {
   };
 }
 
-/** One movement of credits, and the revision of the usage record that it is booked by. */
-export interface TransferRow extends TraceKey {
-  readonly spanId: string;
-  readonly transfer: Transfer;
-  readonly recordedAtMillis: number;
-  readonly rulesVersion: string;
-  readonly revision: number;
+export interface ActionRow extends ActionKey {
+  readonly link: number | null;
 }
 
-export function transferRow(posting: Posting, transfer: Transfer): TransferRow {
-  const { tenant, recordedAtMillis, rulesVersion } = posting;
-  const { traceId, spanId } = posting.metered.usage;
-  return { tenant, traceId, spanId, transfer, recordedAtMillis, rulesVersion, revision: revisionOf(posting) };
+/** Actions whose calls are looked for: by their trace, or by the link of their name. */
+export function actionLayout(words: Words): KeyTable<ActionRow> {
+  const tenant = new WordColumn(words);
+  const traceId = new HexColumn(16);
+  const link = new IntegerColumn();
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'action',
+    declaration: 'tenant INTEGER, trace_id UHUGEINT, link BIGINT',
+    columns: [tenant, traceId, link],
+    set(row, action) {
+      tenant.set(row, action.tenant);
+      traceId.set(row, action.traceId);
+      link.set(row, action.link);
+    },
+  };
+}
+
+/** One movement of credits: by a usage record in one of its revisions, or by what happened to the account. */
+export interface TransferRow extends AccountKey {
+  readonly movement: Movement;
+  readonly recordedAtMillis: number;
+  /** Counts all movements of this ledger. */
+  readonly entry: number;
+  readonly usage: {
+    readonly traceId: string;
+    readonly spanId: string;
+    readonly revision: number;
+    readonly rulesVersion: string;
+  } | null;
+  readonly fact: string | null;
 }
 
 export function transferLayout(words: Words): TableLayout<TransferRow> {
@@ -422,6 +474,14 @@ export function transferLayout(words: Words): TableLayout<TransferRow> {
   const recordedAt = new IntegerColumn();
   const rulesVersion = new WordColumn(words);
   const revision = new IntegerColumn();
+  const entry = new IntegerColumn();
+  const fromLot = new TextColumn();
+  const toLot = new TextColumn();
+  const stepAt = new IntegerColumn();
+  const hold = new TextColumn();
+  const period = new IntegerColumn();
+  const belongsToPeriod = new IntegerColumn();
+  const fact = new TextColumn();
   return {
     schema: 'ledger',
     table: 'credit_transfer',
@@ -438,21 +498,74 @@ export function transferLayout(words: Words): TableLayout<TransferRow> {
       recordedAt,
       rulesVersion,
       revision,
+      entry,
+      fromLot,
+      toLot,
+      stepAt,
+      hold,
+      period,
+      belongsToPeriod,
+      fact,
     ],
     set(row, booked) {
-      const { transfer } = booked;
+      const { movement, usage } = booked;
       tenant.set(row, booked.tenant);
-      traceId.set(row, booked.traceId);
-      spanId.set(row, booked.spanId);
-      customer.set(row, transfer.customer);
-      from.set(row, transfer.from);
-      to.set(row, transfer.to);
-      kind.set(row, transfer.kind);
-      amount.set(row, transfer.amount);
-      effectiveAt.set(row, transfer.effectiveAtMicros);
+      traceId.set(row, usage === null ? null : usage.traceId);
+      spanId.set(row, usage === null ? null : usage.spanId);
+      customer.set(row, booked.customer);
+      from.set(row, movement.from);
+      to.set(row, movement.to);
+      kind.set(row, kindWord(movement));
+      amount.set(row, movement.amount);
+      effectiveAt.set(row, movement.effectiveMicros);
       recordedAt.set(row, booked.recordedAtMillis * 1000);
-      rulesVersion.set(row, booked.rulesVersion);
-      revision.set(row, booked.revision);
+      rulesVersion.set(row, usage === null ? null : usage.rulesVersion);
+      revision.set(row, usage === null ? null : usage.revision);
+      entry.set(row, booked.entry);
+      fromLot.set(row, movement.fromLot);
+      toLot.set(row, movement.toLot);
+      stepAt.set(row, movement.stepMicros);
+      hold.set(row, movement.hold);
+      period.set(row, movement.period);
+      belongsToPeriod.set(row, movement.belongsToPeriod);
+      fact.set(row, booked.fact);
+    },
+  };
+}
+
+/** What takes back or moves elsewhere what was booked has a word of its own: people look for it. */
+function kindWord({ kind, isCorrection }: Movement): string {
+  return isCorrection ? `${kind}_correction` : kind;
+}
+
+export interface FactRow extends AccountKey {
+  readonly fact: AccountFact;
+}
+
+export function factLayout(words: Words): TableLayout<FactRow> {
+  const tenant = new WordColumn(words);
+  const customer = new TextColumn();
+  const id = new TextColumn();
+  const kind = new TextColumn();
+  const effectiveAt = new IntegerColumn();
+  const recordedAt = new IntegerColumn();
+  const actor = new TextColumn();
+  const reason = new TextColumn();
+  const content = new TextColumn();
+  return {
+    schema: 'ledger',
+    table: 'account_fact',
+    columns: [tenant, customer, id, kind, effectiveAt, recordedAt, actor, reason, content],
+    set(row, { fact, ...account }) {
+      tenant.set(row, account.tenant);
+      customer.set(row, account.customer);
+      id.set(row, fact.id);
+      kind.set(row, fact.kind);
+      effectiveAt.set(row, fact.atMicros);
+      recordedAt.set(row, fact.recordedMicros);
+      actor.set(row, fact.actor);
+      reason.set(row, fact.reason);
+      content.set(row, factText(fact));
     },
   };
 }

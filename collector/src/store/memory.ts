@@ -1,23 +1,34 @@
-import { billedModel } from '@spanledger/metering';
+import { type AccountFact, billedModel, type Movement, type UsageSum } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
+import type {
+  AccountKey,
+  AccountPosting,
+  AnsweredCommand,
+  CustomerProfile,
+  HeldAccount,
+  ProfilePosting,
+} from '../ledger/account-store.ts';
+import { actionLink, actionOf, actionText, leafOf } from '../ledger/action.ts';
 import type { RatedUsage, RatedUsageReader, UsageSelection } from '../ledger/rated-usage.ts';
 import type { RerateJob, RerateStep, RerateTally } from '../ledger/rerate-store.ts';
 import {
   type BatchCounts,
+  type Booking,
   type Damage,
   type DueTrace,
+  type HeldAction,
   type HeldTrace,
   type KeptSpan,
   type LedgerStore,
   type LinkedTrace,
   type LinkQuery,
+  type NamedAction,
   type Posting,
   type Quarantined,
   type Rejection,
   ranTogether,
   type TraceKey,
 } from '../ledger/store.ts';
-import { storedRating } from '../ledger/stored-rating.ts';
 
 /** The in-memory twin of the DuckDB store: the same contract, for tests of what lies above it. */
 export class MemoryStore implements LedgerStore {
@@ -32,7 +43,12 @@ export class MemoryStore implements LedgerStore {
   /** With those of the open batch at the end. */
   #spans: KeptSpan[] = [];
   #postings: Posting[] = [];
-  #committed = { spans: 0, postings: 0 };
+  #accounts: AccountPosting[] = [];
+  #committed = { spans: 0, postings: 0, accounts: 0 };
+  commandNumber = 0;
+  readonly #profiles = new Map<string, ProfilePosting>();
+  readonly commands: AnsweredCommand[] = [];
+  readonly #actions = new Set<number>();
   #batch: (() => void)[] = [];
 
   get spans(): readonly KeptSpan[] {
@@ -57,6 +73,105 @@ export class MemoryStore implements LedgerStore {
     this.#postings.push(posting);
   }
 
+  /** Facts of accounts, and what moved by them, that were committed. */
+  get accountPostings(): readonly AccountPosting[] {
+    return this.#accounts.slice(0, this.#committed.accounts);
+  }
+
+  /** All movements of a customer that were committed. */
+  movementsOf(customer: string): readonly Booking['movement'][] {
+    return [
+      ...this.postings.flatMap(({ bookings }) => bookings).filter((booking) => booking.customer === customer),
+      ...this.accountPostings
+        .filter((posting) => posting.customer === customer)
+        .flatMap(({ movements }) => movements.map((movement) => ({ customer, movement }))),
+    ].map(({ movement }) => movement);
+  }
+
+  book(posting: AccountPosting): void {
+    this.#accounts.push(posting);
+  }
+
+  setProfile(posting: ProfilePosting): void {
+    this.#batch.push(() => this.#profiles.set(accountText(posting), posting));
+  }
+
+  noteCommand(command: AnsweredCommand): void {
+    this.#batch.push(() => this.commands.push(command));
+  }
+
+  setCommandNumber(number: number): void {
+    this.#batch.push(() => {
+      this.commandNumber = number;
+    });
+  }
+
+  async loadFacts({ tenant, customer }: AccountKey): Promise<readonly AccountFact[]> {
+    return this.#accounts
+      .filter((posting) => posting.tenant === tenant && posting.customer === customer)
+      .flatMap(({ facts }) => facts);
+  }
+
+  async loadAccounts(): Promise<readonly HeldAccount[]> {
+    const accounts = new Map<
+      string,
+      AccountKey & { facts: AccountFact[]; usage: UsageSum[]; asOfMicros: number | null }
+    >();
+    const accountOf = ({ tenant, customer }: AccountKey) => {
+      const text = accountText({ tenant, customer });
+      const account = accounts.get(text) ?? { tenant, customer, facts: [], usage: [], asOfMicros: null };
+      accounts.set(text, account);
+      return account;
+    };
+    const move = (key: AccountKey, { stepMicros }: Movement) => {
+      const account = accountOf(key);
+      account.asOfMicros = Math.max(account.asOfMicros ?? stepMicros, stepMicros);
+    };
+    for (const posting of this.#accounts) {
+      accountOf(posting).facts.push(...posting.facts);
+      for (const movement of posting.movements) move(posting, movement);
+    }
+    for (const { tenant, bookings } of this.#postings) {
+      for (const { customer, movement } of bookings) move({ tenant, customer }, movement);
+    }
+    for (const account of accounts.values()) account.usage.push(...(await this.loadUsage(account)));
+    return [...accounts.values()];
+  }
+
+  async loadUsage({ tenant, customer }: AccountKey): Promise<readonly UsageSum[]> {
+    return this.#postings
+      .filter((posting) => posting.tenant === tenant)
+      .flatMap(({ bookings }) => bookings)
+      .filter((booking) => booking.customer === customer)
+      .flatMap(({ movement: { from, to, amount, effectiveMicros, hold, belongsToPeriod } }) => {
+        const used = to === 'used' ? amount : from === 'used' ? -amount : 0n;
+        return used === 0n ? [] : [{ effectiveMicros, amount: used, hold, belongsToPeriod }];
+      });
+  }
+
+  async loadProfiles(): Promise<readonly (AccountKey & { readonly profile: CustomerProfile })[]> {
+    return [...this.#profiles.values()];
+  }
+
+  async loadCommands(sinceMillis: number): Promise<readonly AnsweredCommand[]> {
+    return this.commands.filter(({ recordedAtMillis }) => recordedAtMillis >= sinceMillis);
+  }
+
+  mayHoldAction(link: number): boolean {
+    if (this.#actions.has(link)) return true;
+    this.#actions.add(link);
+    return false;
+  }
+
+  async loadActions(actions: readonly NamedAction[]): Promise<readonly HeldAction[]> {
+    const wanted = new Set(actions.map(actionText));
+    return lastOfEach(this.#postings).flatMap(({ tenant, usage, rating }) => {
+      const leaf = heldLeaf(tenant, usage, rating.cost);
+      if (leaf === null || !wanted.has(actionText(leaf.action))) return [];
+      return [{ traceId: usage.traceId, spanId: usage.spanId, leaf, rating }];
+    });
+  }
+
   setDue({ tenant, traceId }: TraceKey, dueAtMicros: number | null): void {
     const key = keyOf({ tenant, traceId });
     this.#batch.push(() => {
@@ -77,12 +192,16 @@ export class MemoryStore implements LedgerStore {
     this.#batch.push(() => this.damages.push(range));
   }
 
-  async commit(position: JournalPosition, counts: BatchCounts, _nowMillis: number): Promise<void> {
+  async commit(position: JournalPosition | null, counts: BatchCounts, _nowMillis: number): Promise<void> {
     for (const add of this.#batch) add();
     this.#batch = [];
-    this.#committed = { spans: this.#spans.length, postings: this.#postings.length };
+    this.#committed = {
+      spans: this.#spans.length,
+      postings: this.#postings.length,
+      accounts: this.#accounts.length,
+    };
     this.counts.push(counts);
-    this.position = position;
+    this.position = position ?? this.position;
   }
 
   /** What a crash leaves: the committed part. */
@@ -90,6 +209,13 @@ export class MemoryStore implements LedgerStore {
     this.#batch = [];
     this.#spans = [...this.spans];
     this.#postings = [...this.postings];
+    this.#accounts = [...this.accountPostings];
+    this.#actions.clear();
+    for (const { tenant, usage } of this.postings) {
+      const leaf = heldLeaf(tenant, usage, null);
+      const link = leaf === null ? null : actionLink(leaf.action);
+      if (link !== null) this.#actions.add(link);
+    }
     this.#traces.clear();
     this.#links.clear();
     for (const { tenant, kept, links } of this.spans) {
@@ -115,13 +241,14 @@ export class MemoryStore implements LedgerStore {
     return traces.flatMap(({ tenant, traceId }) => {
       const spans = this.#spans.filter((span) => span.tenant === tenant && span.kept.traceId === traceId);
       const records = lastOfEach(this.#postings)
-        .filter((posting) => posting.tenant === tenant && posting.metered.usage.traceId === traceId)
-        .map(({ metered: { usage, transfer }, digest, replaces }) => ({
+        .filter((posting) => posting.tenant === tenant && posting.usage.traceId === traceId)
+        .map(({ usage, rating, digest, replaces }) => ({
           spanId: usage.spanId,
           revision: (replaces?.revision ?? 0) + 1,
           eventTimeMicros: usage.eventTimeMicros,
           digest,
-          booked: transfer === null ? null : { customer: transfer.customer, amount: transfer.amount },
+          rating,
+          leaf: heldLeaf(tenant, usage, rating.cost),
         }));
       return spans.length + records.length === 0 ? [] : [{ tenant, traceId, spans, records }];
     });
@@ -151,6 +278,13 @@ export class MemoryStore implements LedgerStore {
       const nextMicros = Math.max(end, selection.fromMicros + 1);
       return { usages: usages.filter(({ usage }) => usage.eventTimeMicros < nextMicros), nextMicros };
     },
+    ofActions: async (actions) => {
+      const wanted = new Set(actions.map(actionText));
+      return this.#selected(EVERYTHING).filter(({ tenant, usage }) => {
+        const found = actionOf(usage, tenant);
+        return found.kind === 'action' && wanted.has(actionText(found.action));
+      });
+    },
   };
 
   #selected({ fromMicros, toMicros, model, scope }: UsageSelection): readonly RatedUsage[] {
@@ -158,11 +292,11 @@ export class MemoryStore implements LedgerStore {
       .map((posting) => ({
         row: this.#postings.indexOf(posting),
         tenant: posting.tenant,
-        traceId: posting.metered.usage.traceId,
-        spanId: posting.metered.usage.spanId,
+        traceId: posting.usage.traceId,
+        spanId: posting.usage.spanId,
         revision: (posting.replaces?.revision ?? 0) + 1,
-        usage: posting.metered.usage,
-        rating: storedRating(posting.metered, posting),
+        usage: posting.usage,
+        rating: posting.rating,
       }))
       .filter(
         ({ usage, rating }) =>
@@ -184,22 +318,22 @@ export class MemoryStore implements LedgerStore {
   }
 
   async rerate({ jobs, reratings, tally, nowMillis }: RerateStep): Promise<void> {
-    for (const { rated, metered, rating, transfers } of reratings) {
+    for (const { rated, rating, bookings } of reratings) {
       const posting = this.#postings[rated.row];
       if (posting === undefined) throw new Error('a rating for a record that is not there');
-      const { bookVersion, rulesVersion } = rating;
-      const { usage } = posting.metered;
       this.#postings.push({
         ...posting,
-        bookVersion,
-        rulesVersion,
-        metered: { ...metered, usage },
-        transfers,
+        rating,
+        bookings,
         recordedAtMillis: nowMillis,
-        replaces: { revision: rated.revision, eventTimeMicros: usage.eventTimeMicros },
+        replaces: { revision: rated.revision, eventTimeMicros: posting.usage.eventTimeMicros },
       });
     }
-    this.#committed = { ...this.#committed, postings: this.#postings.length };
+    this.#committed = {
+      ...this.#committed,
+      postings: this.#postings.length,
+      accounts: this.#accounts.length,
+    };
     for (const job of jobs) this.jobs.set(job.id, job);
     const [job] = jobs;
     if (tally !== null && job !== undefined) this.tallies.push({ job: job.id, tally });
@@ -213,10 +347,26 @@ export class MemoryStore implements LedgerStore {
 function lastOfEach(postings: readonly Posting[]): readonly Posting[] {
   const last = new Map<string, Posting>();
   for (const posting of postings) {
-    const { traceId, spanId } = posting.metered.usage;
+    const { traceId, spanId } = posting.usage;
     last.set(`${keyOf({ tenant: posting.tenant, traceId })}/${spanId}`, posting);
   }
   return [...last.values()];
+}
+
+function heldLeaf(tenant: string, usage: Posting['usage'], cost: bigint | null) {
+  const found = actionOf(usage, tenant);
+  return found.kind === 'none' ? null : { action: found.action, leaf: leafOf(usage, cost) };
+}
+
+const EVERYTHING: UsageSelection = {
+  fromMicros: 0,
+  toMicros: Number.MAX_SAFE_INTEGER,
+  model: null,
+  scope: 'all',
+};
+
+function accountText({ tenant, customer }: AccountKey): string {
+  return JSON.stringify([tenant, customer]);
 }
 
 function keyOf({ tenant, traceId }: TraceKey): string {

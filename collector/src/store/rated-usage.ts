@@ -1,6 +1,15 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import type { RatableUsage } from '@spanledger/metering';
-import type { RatedUsage, RatedUsageReader, UsagePage, UsageSelection } from '../ledger/rated-usage.ts';
+import type { CallStatus } from '@spanledger/metering';
+import { type ActionKey, actionLink, actionOf, actionText } from '../ledger/action.ts';
+import type {
+  RatableUsage,
+  RatedUsage,
+  RatedUsageReader,
+  UsagePage,
+  UsageSelection,
+} from '../ledger/rated-usage.ts';
+import { withKeys } from './key-table.ts';
+import { actionLayout, COST_ONLY } from './layout.ts';
 import { RATING_COLUMNS, RatingReaders } from './rating-columns.ts';
 import { HexReader, IntegerReader, TextReader, WordReader } from './read-columns.ts';
 import type { Words } from './words.ts';
@@ -17,11 +26,14 @@ const WORDS = [
   'service_tier',
   'region',
   'inference_geo',
+  'outcome',
+  'import_mode',
 ] as const;
 
 const INTEGERS = [
   'event_time',
   'revision',
+  'digest',
   'uncached_input_tokens',
   'cache_read_tokens',
   'cache_write_tokens',
@@ -42,17 +54,83 @@ const INTEGERS = [
   'pages',
 ] as const;
 
+/** A record with what a later decision is compared with. */
+export interface ReadRecord extends RatedUsage {
+  readonly digest: number;
+}
+
 /**
- * Reads billed usage back for rating it again: some hundred thousand rows a second, because columns stay columns and
- * what recurs is read once.
+ * Reads usage records back: some hundred thousand rows a second, because columns stay columns and what recurs is read
+ * once.
  */
-export class UsageReader implements RatedUsageReader {
-  private readonly connection: DuckDBConnection;
-  private readonly columns: PageColumns;
+export class RecordReader {
+  readonly connection: DuckDBConnection;
+  readonly words: Words;
+  private readonly columns: RecordColumns;
 
   constructor(connection: DuckDBConnection, words: Words) {
     this.connection = connection;
-    this.columns = new PageColumns(words);
+    this.words = words;
+    this.columns = new RecordColumns(words);
+  }
+
+  /** @param from what follows `FROM ledger.usage_record u` */
+  async read(from: string, parameters: string[] = []): Promise<readonly ReadRecord[]> {
+    // Rows with the same names come one after the other, with a number that is theirs: names need no comparing.
+    const result = await this.connection.run(
+      `SELECT min(u.rowid) OVER (PARTITION BY ${NAMES.map((name) => `u.${name}`).join(', ')}), u.rowid, ${[
+        'trace_id',
+        'span_id',
+        'action_id',
+        ...NAMES,
+        ...WORDS,
+        ...INTEGERS,
+        ...RATING_COLUMNS,
+      ]
+        .map((name) => `u.${name}`)
+        .join(', ')} FROM ledger.usage_record u ${from}`,
+      parameters,
+    );
+    const records: ReadRecord[] = [];
+    for (const chunk of await result.fetchAllChunks()) this.columns.read(chunk, records);
+    return records;
+  }
+
+  /** Billed calls of the actions whose keys are in the table; those of others that share a link are left out. */
+  async ofActions(actions: readonly ActionKey[]): Promise<readonly ReadRecord[]> {
+    if (actions.length === 0) return [];
+    const wanted = new Set(actions.map(actionText));
+    return await withKeys(
+      this.connection,
+      actionLayout(this.words),
+      actions.map((action) => ({ ...action, link: actionLink(action) })),
+      async () => {
+        const isBilled = `u.billing_role = ${codesOf(`word = 'billed'`)}`;
+        const inTraces = await this.read(
+          `JOIN (SELECT DISTINCT tenant, trace_id FROM temp.action WHERE link IS NULL) a
+             ON a.trace_id = u.trace_id AND a.tenant = u.tenant WHERE ${isBilled}`,
+        );
+        const named = await this.read(
+          `JOIN (SELECT DISTINCT tenant, link FROM temp.action WHERE link IS NOT NULL) a
+             ON a.link = u.action_link AND a.tenant = u.tenant WHERE ${isBilled}`,
+        );
+        return [...inTraces, ...named].filter(({ usage, tenant }) => {
+          const found = actionOf(usage, tenant);
+          return found.kind === 'action' && wanted.has(actionText(found.action));
+        });
+      },
+    );
+  }
+}
+
+/** Reads billed usage back for rating it again. */
+export class UsageReader implements RatedUsageReader {
+  private readonly connection: DuckDBConnection;
+  private readonly records: RecordReader;
+
+  constructor(connection: DuckDBConnection, words: Words) {
+    this.connection = connection;
+    this.records = new RecordReader(connection, words);
   }
 
   /** A reader of its own connection is closed when it is done. */
@@ -69,19 +147,11 @@ export class UsageReader implements RatedUsageReader {
     const nextMicros = await this.endOfPage(selection, maxRows);
     const { fromMicros, toMicros } = selection;
     const condition = conditionOf({ ...selection, fromMicros, toMicros: nextMicros ?? toMicros });
-    // Rows with the same names come one after the other, with a number that is theirs: names need no comparing.
-    const result = await this.connection.run(
-      `SELECT min(rowid) OVER (PARTITION BY ${NAMES.join(', ')}), rowid, trace_id, span_id, ${[
-        ...NAMES,
-        ...WORDS,
-        ...INTEGERS,
-        ...RATING_COLUMNS,
-      ].join(', ')} FROM ledger.usage_record WHERE ${condition}`,
-      parametersOf(selection),
-    );
-    const usages: RatedUsage[] = [];
-    for (const chunk of await result.fetchAllChunks()) this.columns.read(chunk, usages);
-    return { usages, nextMicros };
+    return { usages: await this.records.read(`WHERE ${condition}`, parametersOf(selection)), nextMicros };
+  }
+
+  async ofActions(actions: readonly ActionKey[]): Promise<readonly RatedUsage[]> {
+    return await this.records.ofActions(actions);
   }
 
   /** The instant before which there are about so many rows; null: there are not more. */
@@ -131,11 +201,12 @@ function parametersOf({ model }: UsageSelection): string[] {
 type Names = Pick<RatableUsage, 'customer' | 'feature' | 'provider' | 'requestModel' | 'responseModel'>;
 
 /** The columns of a page, chunk by chunk. */
-class PageColumns {
+class RecordColumns {
   private readonly group = new IntegerReader();
   private readonly row = new IntegerReader();
   private readonly traceId = new HexReader(16);
   private readonly spanId = new HexReader(8);
+  private readonly actionId = new TextReader();
   private readonly names = readers(NAMES, () => new TextReader());
   private readonly words;
   private readonly integers = readers(INTEGERS, () => new IntegerReader());
@@ -146,12 +217,13 @@ class PageColumns {
     this.rating = new RatingReaders(words);
   }
 
-  read(chunk: DuckDBDataChunk, into: RatedUsage[]): void {
+  read(chunk: DuckDBDataChunk, into: ReadRecord[]): void {
     const columns = [
       this.group,
       this.row,
       this.traceId,
       this.spanId,
+      this.actionId,
       ...NAMES.map((name) => this.names[name]),
       ...WORDS.map((name) => this.words[name]),
       ...INTEGERS.map((name) => this.integers[name]),
@@ -166,13 +238,16 @@ class PageColumns {
       const groupOfRow = this.group.at(row);
       if (names === null || groupOfRow !== group) names = this.namesOf(row);
       group = groupOfRow;
+      const traceId = this.traceId.at(row);
+      const spanId = this.spanId.at(row);
       into.push({
         row: this.row.at(row),
         tenant: this.words.tenant.required(row),
-        traceId: this.traceId.at(row),
-        spanId: this.spanId.at(row),
+        traceId,
+        spanId,
         revision: this.integers.revision.orNull(row) ?? 1,
-        usage: this.usageOf(row, names),
+        digest: this.integers.digest.orNull(row) ?? 0,
+        usage: this.usageOf(row, names, traceId, spanId),
         rating: this.rating.at(row),
       });
     }
@@ -189,16 +264,23 @@ class PageColumns {
     };
   }
 
-  private usageOf(row: number, names: Names): RatableUsage {
+  private usageOf(row: number, names: Names, traceId: string, spanId: string): RatableUsage {
     const { words, integers } = this;
+    const status = words.status.required(row) as CallStatus;
     return {
       ...names,
+      traceId,
+      spanId,
+      actionId: this.actionId.orNull(row) ?? traceId,
       eventTimeMicros: integers.event_time.at(row),
       // Only metering writes these columns, and only words of these types.
       usageClass: words.usage_class.required(row) as RatableUsage['usageClass'],
       usageStatus: words.usage_status.required(row) as RatableUsage['usageStatus'],
       billingRole: words.billing_role.required(row) as RatableUsage['billingRole'],
-      status: words.status.required(row) as RatableUsage['status'],
+      status,
+      // Records from before actions were known.
+      outcome: (words.outcome.orNull(row) ?? status) as CallStatus,
+      isCostOnly: words.import_mode.orNull(row) === COST_ONLY,
       tokens: this.tokensOf(row),
       cacheWrite5m: integers.cache_write_5m_tokens.orNull(row),
       cacheWrite1h: integers.cache_write_1h_tokens.orNull(row),

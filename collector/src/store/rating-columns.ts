@@ -21,11 +21,18 @@ export const FIRST_RATING_COLUMNS = [
 
 export const LATER_RATING_COLUMNS = ['price_note', 'cost_known_part'] as const;
 
-export const RATING_COLUMNS = [...FIRST_RATING_COLUMNS, ...LATER_RATING_COLUMNS] as const;
+export const CREDIT_RATING_COLUMNS = ['credit_rule', 'plan_terms'] as const;
+
+export const RATING_COLUMNS = [
+  ...FIRST_RATING_COLUMNS,
+  ...LATER_RATING_COLUMNS,
+  ...CREDIT_RATING_COLUMNS,
+] as const;
 
 export const RATING_DECLARATION = `cost_usd DECIMAL(38, 15), price_status INTEGER, price_card INTEGER,
   price_match INTEGER, book_version INTEGER, credits DECIMAL(18, 6), credit_status INTEGER,
-  credit_rules_version INTEGER, price_note INTEGER, cost_known_part DECIMAL(38, 15)`;
+  credit_rules_version INTEGER, price_note INTEGER, cost_known_part DECIMAL(38, 15), credit_rule INTEGER,
+  plan_terms INTEGER`;
 
 /** What each column is written or read by. */
 interface Slots<Text, Money, Credits> {
@@ -39,6 +46,8 @@ interface Slots<Text, Money, Credits> {
   readonly credit_rules_version: Text;
   readonly price_note: Text;
   readonly cost_known_part: Money;
+  readonly credit_rule: Text;
+  readonly plan_terms: Text;
 }
 
 export function ratingColumns(words: Words): Slots<WordColumn, Decimal128Column, Decimal64Column> {
@@ -53,6 +62,8 @@ export function ratingColumns(words: Words): Slots<WordColumn, Decimal128Column,
     credit_rules_version: new WordColumn(words),
     price_note: new WordColumn(words),
     cost_known_part: new Decimal128Column(),
+    credit_rule: new WordColumn(words),
+    plan_terms: new WordColumn(words),
   };
 }
 
@@ -67,6 +78,8 @@ export function setRating(c: ReturnType<typeof ratingColumns>, row: number, rati
   c.credit_rules_version.set(row, rating.rulesVersion);
   c.price_note.set(row, rating.priceNote);
   c.cost_known_part.set(row, rating.costKnownPart);
+  c.credit_rule.set(row, rating.creditRule);
+  c.plan_terms.set(row, rating.planTerms);
 }
 
 /** Reads the same columns back. */
@@ -85,6 +98,8 @@ export class RatingReaders {
       credit_rules_version: new WordReader(words),
       price_note: new WordReader(words),
       cost_known_part: new Decimal128Reader(),
+      credit_rule: new WordReader(words),
+      plan_terms: new WordReader(words),
     };
   }
 
@@ -106,6 +121,8 @@ export class RatingReaders {
       rulesVersion: r.credit_rules_version.required(row),
       priceNote: r.price_note.orNull(row),
       costKnownPart: r.cost_known_part.orNull(row),
+      creditRule: r.credit_rule.orNull(row),
+      planTerms: r.plan_terms.orNull(row),
     };
   }
 }

@@ -1,31 +1,54 @@
 import assert from 'node:assert/strict';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
-import { MAX_TRACES_OF_A_LINK } from '@spanledger/metering';
+import { type AccountFact, MAX_TRACES_OF_A_LINK, type UsageSum } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
+import type {
+  AccountKey,
+  AccountPosting,
+  AnsweredCommand,
+  CustomerProfile,
+  HeldAccount,
+  ProfilePosting,
+} from '../ledger/account-store.ts';
 import type { RatedUsageReader } from '../ledger/rated-usage.ts';
 import type { RerateJob, RerateStep, Rerating } from '../ledger/rerate-store.ts';
 import {
   type BatchCounts,
+  type Booking,
   type Damage,
   type DueTrace,
+  type HeldAction,
   type HeldTrace,
   type KeptSpan,
   type LedgerStore,
   LINK_WINDOW_MICROS,
   type LinkedTrace,
   type LinkQuery,
+  type NamedAction,
   type Posting,
   type Quarantined,
   type Rejection,
   type TraceKey,
 } from '../ledger/store.ts';
-import { TableWriter } from './columns.ts';
-import { readHeldTraces } from './held.ts';
-import { IdentityFilter, linkWords, tenantSeed, traceWords } from './identity.ts';
 import {
-  type KeyTable,
+  loadAccounts,
+  loadCommandNumber,
+  loadCommands,
+  loadFactsOf,
+  loadProfiles,
+  loadUsageOf,
+  writeCommands,
+  writeProfiles,
+} from './accounts.ts';
+import { TableWriter } from './columns.ts';
+import { heldLeafOf, readHeldTraces } from './held.ts';
+import { IdentityFilter, linkWords, tenantSeed, traceWords } from './identity.ts';
+import { withKeys } from './key-table.ts';
+import {
+  type FactRow,
+  factLayout,
   linkLayout,
   quarantineLayout,
   type ReplacedRow,
@@ -39,11 +62,10 @@ import {
   type TransferRow,
   traceLayout,
   transferLayout,
-  transferRow,
   usageLayout,
 } from './layout.ts';
 import { openDatabase, type StoreOptions } from './open.ts';
-import { UsageReader } from './rated-usage.ts';
+import { RecordReader, UsageReader } from './rated-usage.ts';
 import { jobOf, selectJobs, supersedeRatings, tallyLayout, tallyRows, writeJob } from './rerate.ts';
 import { Shapes } from './shapes.ts';
 import { Words } from './words.ts';
@@ -60,6 +82,8 @@ export class DuckDbStore implements LedgerStore {
   private readonly tables: Tables;
   private readonly traces: IdentityFilter;
   private readonly links: IdentityFilter;
+  private readonly actions: IdentityFilter;
+  private readonly records: RecordReader;
   private readonly words: Words;
   private readonly shapes: Shapes;
   private readonly tenantSeeds = new Map<string, number>();
@@ -70,6 +94,11 @@ export class DuckDbStore implements LedgerStore {
   private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
   private due = new Map<string, TraceRow>();
   private damages: Damage[] = [];
+  private profiles: ProfilePosting[] = [];
+  private commands: AnsweredCommand[] = [];
+  private nextEntry: number;
+  private committedCommand: number;
+  private lastCommand: number;
   /** While a commit runs: what is added to the next batch, which the connection cannot take yet. */
   private late: (() => void)[] | null = null;
   private committing: Promise<void> = Promise.resolve();
@@ -80,19 +109,26 @@ export class DuckDbStore implements LedgerStore {
     tables: Tables;
     traces: IdentityFilter;
     links: IdentityFilter;
+    actions: IdentityFilter;
     words: Words;
     shapes: Shapes;
     position: JournalPosition | null;
+    commandNumber: number;
+    nextEntry: number;
   }) {
     this.instance = parts.instance;
     this.writer = parts.writer;
     this.tables = parts.tables;
     this.traces = parts.traces;
     this.links = parts.links;
+    this.actions = parts.actions;
+    this.records = new RecordReader(parts.writer, parts.words);
     this.words = parts.words;
     this.ratedUsage = new UsageReader(parts.writer, parts.words);
     this.shapes = parts.shapes;
     this.committedPosition = parts.position;
+    this.committedCommand = this.lastCommand = parts.commandNumber;
+    this.nextEntry = parts.nextEntry;
   }
 
   /** Opens or creates the ledger file; see {@link openDatabase} for the errors. */
@@ -106,6 +142,7 @@ export class DuckDbStore implements LedgerStore {
     const filters = {
       traces: new IdentityFilter({ maxIdentities }),
       links: new IdentityFilter({ maxIdentities }),
+      actions: new IdentityFilter({ maxIdentities }),
     };
     await loadFilters(instance, filters, words);
     return new DuckDbStore({
@@ -119,10 +156,13 @@ export class DuckDbStore implements LedgerStore {
         shapes: await TableWriter.open(writer, shapeLayout()),
         usage: await TableWriter.open(writer, usageLayout(words)),
         transfers: await TableWriter.open(writer, transferLayout(words)),
+        facts: await TableWriter.open(writer, factLayout(words)),
         rejections: await TableWriter.open(writer, rejectionLayout()),
         quarantined: await TableWriter.open(writer, quarantineLayout()),
       },
       position: await readPosition(writer),
+      commandNumber: await loadCommandNumber(writer),
+      nextEntry: await nextEntry(writer),
     });
   }
 
@@ -140,13 +180,101 @@ export class DuckDbStore implements LedgerStore {
       this.late.push(() => this.post(posting));
       return;
     }
-    const { tenant, transfers, replaces } = posting;
+    const { tenant, bookings, replaces, usage, rating, recordedAtMillis } = posting;
+    const { traceId, spanId } = usage;
     this.tables.usage.append(posting);
-    for (const transfer of transfers) this.tables.transfers.append(transferRow(posting, transfer));
-    if (replaces !== null) {
-      const { traceId, spanId } = posting.metered.usage;
-      this.replaced.push({ tenant, traceId, spanId, ...replaces });
+    if (bookings.length > 0) {
+      const revision = (replaces?.revision ?? 0) + 1;
+      const { rulesVersion } = rating;
+      this.bookUsage(tenant, bookings, recordedAtMillis, { traceId, spanId, revision, rulesVersion });
     }
+    if (replaces !== null) this.replaced.push({ tenant, traceId, spanId, ...replaces });
+  }
+
+  private bookUsage(
+    tenant: string,
+    bookings: readonly Booking[],
+    recordedAtMillis: number,
+    usage: TransferRow['usage'],
+  ): void {
+    for (const { customer, movement } of bookings) {
+      const entry = this.nextEntry++;
+      this.tables.transfers.append({
+        tenant,
+        customer,
+        movement,
+        recordedAtMillis,
+        entry,
+        usage,
+        fact: null,
+      });
+    }
+  }
+
+  book(posting: AccountPosting): void {
+    if (this.late !== null) {
+      this.late.push(() => this.book(posting));
+      return;
+    }
+    const { tenant, customer, facts, movements, recordedAtMillis } = posting;
+    for (const fact of facts) this.tables.facts.append({ tenant, customer, fact });
+    const [only] = facts;
+    const fact = facts.length === 1 && only !== undefined ? only.id : null;
+    for (const movement of movements) {
+      const entry = this.nextEntry++;
+      this.tables.transfers.append({
+        tenant,
+        customer,
+        movement,
+        recordedAtMillis,
+        entry,
+        usage: null,
+        fact,
+      });
+    }
+  }
+
+  setProfile(posting: ProfilePosting): void {
+    if (this.late === null) this.profiles.push(posting);
+    else this.late.push(() => this.setProfile(posting));
+  }
+
+  noteCommand(command: AnsweredCommand): void {
+    if (this.late === null) this.commands.push(command);
+    else this.late.push(() => this.noteCommand(command));
+  }
+
+  setCommandNumber(number: number): void {
+    if (this.late === null) this.lastCommand = number;
+    else this.late.push(() => this.setCommandNumber(number));
+  }
+
+  get commandNumber(): number {
+    return this.committedCommand;
+  }
+
+  async loadAccounts(): Promise<readonly HeldAccount[]> {
+    return await loadAccounts(this.writer, this.words);
+  }
+
+  async loadFacts(account: AccountKey): Promise<readonly AccountFact[]> {
+    await this.committing;
+    this.flush();
+    return await loadFactsOf(this.writer, this.words, account);
+  }
+
+  async loadUsage(account: AccountKey): Promise<readonly UsageSum[]> {
+    await this.committing;
+    this.flush();
+    return await loadUsageOf(this.writer, this.words, account);
+  }
+
+  async loadProfiles(): Promise<readonly (AccountKey & { readonly profile: CustomerProfile })[]> {
+    return await loadProfiles(this.writer, this.words);
+  }
+
+  async loadCommands(sinceMillis: number): Promise<readonly AnsweredCommand[]> {
+    return await loadCommands(this.writer, this.words, sinceMillis);
   }
 
   setDue(trace: TraceKey, dueAtMicros: number | null): void {
@@ -178,7 +306,7 @@ export class DuckDbStore implements LedgerStore {
     else this.late.push(() => this.damage(range));
   }
 
-  async commit(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void> {
+  async commit(position: JournalPosition | null, counts: BatchCounts, nowMillis: number): Promise<void> {
     assert(this.late === null, 'one commit runs at a time');
     this.committing = this.write(position, counts, nowMillis);
     // Whoever waits for it only to read must not report the failure a second time.
@@ -186,25 +314,38 @@ export class DuckDbStore implements LedgerStore {
     await this.committing;
   }
 
-  private async write(position: JournalPosition, counts: BatchCounts, nowMillis: number): Promise<void> {
+  private async write(
+    position: JournalPosition | null,
+    counts: BatchCounts,
+    nowMillis: number,
+  ): Promise<void> {
     const late: (() => void)[] = [];
     this.late = late;
     try {
       this.flush();
       await this.moveReplaced(nowMillis);
       await this.writeDue();
-      await this.writeNewWords();
       await this.writeDamages(nowMillis);
-      await this.writePosition(position);
+      await writeProfiles(this.writer, this.words, this.profiles);
+      await writeCommands(this.writer, this.words, this.commands);
+      if (this.lastCommand !== this.committedCommand) {
+        await this.writer.run('UPDATE ledger.command_position SET command = $1::BIGINT', [this.lastCommand]);
+      }
+      if (position !== null) await this.writePosition(position);
       await this.writeCounts(counts, nowMillis);
+      // Last: the statements before may have made some.
+      await this.writeNewWords();
       await this.writer.run('COMMIT');
       // The next batch's transaction is open before its first row: a flush outside of one would be visible at once.
       await this.writer.run('BEGIN TRANSACTION');
-      this.committedPosition = position;
+      this.committedPosition = position ?? this.committedPosition;
       this.rejected = this.quarantinedOutright = 0;
       this.replaced = [];
       this.due = new Map();
       this.damages = [];
+      this.profiles = [];
+      this.commands = [];
+      this.committedCommand = this.lastCommand;
       this.late = null;
       for (const add of late) add();
     } catch (error) {
@@ -224,20 +365,31 @@ export class DuckDbStore implements LedgerStore {
     return !this.links.addIfNew(0, linkWords(link), eventTimeMicros);
   }
 
+  mayHoldAction(link: number, eventTimeMicros: number): boolean {
+    return !this.actions.addIfNew(0, linkWords(link), eventTimeMicros);
+  }
+
+  async loadActions(actions: readonly NamedAction[]): Promise<readonly HeldAction[]> {
+    await this.committing;
+    this.flush();
+    return (await this.records.ofActions(actions)).flatMap(({ traceId, spanId, usage, rating, tenant }) => {
+      const leaf = heldLeafOf(usage, rating.cost, tenant);
+      return leaf === null ? [] : [{ traceId, spanId, leaf, rating }];
+    });
+  }
+
   async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
     await this.committing;
     this.flush();
     const keys = traces.map(({ tenant, traceId }) => ({ tenant, traceId, dueAtMicros: null }));
-    return await this.withKeys(traceLayout(this.words), keys, () =>
-      readHeldTraces(this.writer, (code) => this.words.wordOf(code)),
-    );
+    return await withKeys(this.writer, traceLayout(this.words), keys, () => readHeldTraces(this.records));
   }
 
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
     if (queries.length === 0) return [];
     await this.committing;
     this.flush();
-    return await this.withKeys(linkLayout(this.words), queries, async () => {
+    return await withKeys(this.writer, linkLayout(this.words), queries, async () => {
       const from = earliest(queries.map(({ startTimeMicros }) => startTimeMicros));
       const to = latest(queries.map(({ endTimeMicros }) => endTimeMicros));
       const side = (column: string) =>
@@ -324,25 +476,16 @@ export class DuckDbStore implements LedgerStore {
 
   private async writeReratings(reratings: readonly Rerating[], nowMillis: number): Promise<void> {
     const rows = reratings.map(({ rated, rating }) => ({ row: rated.row, rating }));
-    await this.withKeys(reratedLayout(this.words), rows, () =>
+    await withKeys(this.writer, reratedLayout(this.words), rows, () =>
       supersedeRatings(this.writer, reratings, nowMillis),
     );
-    const { transfers } = this.tables;
-    for (const { rated, rating, transfers: booked } of reratings) {
+    for (const { rated, rating, bookings } of reratings) {
       const { tenant, traceId, spanId, revision } = rated;
-      for (const transfer of booked) {
-        transfers.append({
-          tenant,
-          traceId,
-          spanId,
-          transfer,
-          recordedAtMillis: nowMillis,
-          rulesVersion: rating.rulesVersion,
-          revision: revision + 1,
-        });
-      }
+      const { rulesVersion } = rating;
+      this.bookUsage(tenant, bookings, nowMillis, { traceId, spanId, revision: revision + 1, rulesVersion });
     }
-    transfers.flush();
+    this.tables.transfers.flush();
+    this.tables.facts.flush();
   }
 
   /** Folds the write-ahead log into the file and closes it. */
@@ -359,22 +502,6 @@ export class DuckDbStore implements LedgerStore {
     for (const table of Object.values(this.tables)) table.flush();
   }
 
-  /** Runs `work` while a temporary table holds the keys. */
-  private async withKeys<Row, Result>(
-    layout: KeyTable<Row>,
-    keys: readonly Row[],
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    await this.writer.run(`CREATE TEMP TABLE ${layout.table} (${layout.declaration})`);
-    const table = await TableWriter.open(this.writer, layout);
-    for (const key of keys) table.append(key);
-    table.flush();
-    table.close();
-    const result = await work();
-    await this.writer.run(`DROP TABLE temp.${layout.table}`);
-    return result;
-  }
-
   /**
    * Records whose place others take leave the current ones and stay in a table of their own. They are found by the
    * time of their events, which zone maps make cheap however large the ledger is.
@@ -383,7 +510,7 @@ export class DuckDbStore implements LedgerStore {
     const { replaced } = this;
     if (replaced.length === 0) return;
     const times = replaced.map(({ eventTimeMicros }) => eventTimeMicros);
-    await this.withKeys(replacedLayout(this.words), replaced, async () => {
+    await withKeys(this.writer, replacedLayout(this.words), replaced, async () => {
       const isReplaced = `u.span_id = r.span_id AND u.trace_id = r.trace_id AND u.tenant = r.tenant
         AND u.revision = r.revision
         AND u.event_time BETWEEN make_timestamptz(${earliest(times)}) AND make_timestamptz(${latest(times)})`;
@@ -399,7 +526,7 @@ export class DuckDbStore implements LedgerStore {
 
   private async writeDue(): Promise<void> {
     if (this.due.size === 0) return;
-    await this.withKeys(traceLayout(this.words), [...this.due.values()], async () => {
+    await withKeys(this.writer, traceLayout(this.words), [...this.due.values()], async () => {
       await this.writer.run(
         'DELETE FROM ledger.trace_due d USING temp.trace t WHERE d.trace_id = t.trace_id AND d.tenant = t.tenant',
       );
@@ -478,6 +605,7 @@ interface Tables {
   readonly shapes: TableWriter<ShapeRow>;
   readonly usage: TableWriter<Posting>;
   readonly transfers: TableWriter<TransferRow>;
+  readonly facts: TableWriter<FactRow>;
   readonly rejections: TableWriter<Rejection>;
   readonly quarantined: TableWriter<Quarantined>;
 }
@@ -510,6 +638,13 @@ async function loadWords(connection: DuckDBConnection): Promise<Words> {
   return new Words(rows.getRows().map(([word]) => String(word)));
 }
 
+async function nextEntry(connection: DuckDBConnection): Promise<number> {
+  const rows = await connection.runAndReadAll(
+    'SELECT coalesce(max(entry), 0) + 1 FROM ledger.credit_transfer',
+  );
+  return Number(rows.getRows()[0]?.[0] ?? 1);
+}
+
 async function nextShape(connection: DuckDBConnection): Promise<number> {
   const rows = await connection.runAndReadAll('SELECT coalesce(max(code), 0) + 1 FROM ledger.span_shape');
   return Number(rows.getRows()[0]?.[0] ?? 1);
@@ -518,6 +653,7 @@ async function nextShape(connection: DuckDBConnection): Promise<number> {
 interface Filters {
   readonly traces: IdentityFilter;
   readonly links: IdentityFilter;
+  readonly actions: IdentityFilter;
 }
 
 /** Fills the filters from the file: raw columns, because a value at a time would take minutes at 50 M rows. */
@@ -556,6 +692,23 @@ async function loadFilters(instance: DuckDBInstance, filters: Filters, words: Wo
           if (low !== 0 || high !== 0) filters.links.addIfNew(0, [high, low], eventTimeMicros);
         }
       }
+    }
+  }
+  const named = await connection.stream(
+    'SELECT action_link, epoch_us(event_time) FROM ledger.usage_record WHERE action_link IS NOT NULL',
+  );
+  for (;;) {
+    const chunk = await named.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) break;
+    const column = (index: number) =>
+      new DataView(
+        duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk.chunk, index), chunk.rowCount * 8).buffer,
+      );
+    const links = column(0);
+    const eventTimes = column(1);
+    for (let at = 0; at < chunk.rowCount * 8; at += 8) {
+      const words = [links.getInt32(at + 4, true), links.getInt32(at, true)];
+      filters.actions.addIfNew(0, words, Number(eventTimes.getBigInt64(at, true)));
     }
   }
   connection.closeSync();

@@ -81,7 +81,12 @@ SELECT
   milliseconds,
   pages,
   word[price_note] AS price_note,
-  cost_known_part
+  cost_known_part,
+  word[coalesce(outcome, status)] AS outcome,
+  import_batch,
+  coalesce(word[import_mode], CASE WHEN import_batch IS NOT NULL THEN 'charge' END) AS import_mode,
+  word[credit_rule] AS credit_rule,
+  word[plan_terms] AS plan_terms
 FROM ledger.usage_record, words;
 
 -- What was said of a span before more was known of its trace; `usage` has what holds now.
@@ -157,46 +162,257 @@ CREATE OR REPLACE VIEW public.credit_ledger AS
 WITH
   words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   legs AS (
-    SELECT *, from_account AS account, -amount AS credits FROM ledger.credit_transfer
+    SELECT *, from_account AS account, from_lot AS lot, -amount AS credits FROM ledger.credit_transfer
     UNION ALL
-    SELECT *, to_account AS account, amount AS credits FROM ledger.credit_transfer
+    SELECT *, to_account AS account, to_lot AS lot, amount AS credits FROM ledger.credit_transfer
   )
 SELECT
-  format('{:032x}', trace_id) || format('{:016x}', span_id) || ':' || word[kind]
-    || CASE WHEN revision > 1 THEN ':' || revision ELSE '' END AS transfer_id,
+  'n1-' || entry AS transfer_id,
   customer,
   word[account] AS account,
+  lot,
   credits,
   word[kind] AS kind,
   effective_at,
   recorded_at,
-  format('{:032x}', trace_id) || format('{:016x}', span_id) AS usage_id,
-  word[credit_rules_version] AS credit_rules_version
+  CASE
+    WHEN trace_id IS NOT NULL THEN format('{:032x}', trace_id) || format('{:016x}', span_id)
+  END AS usage_id,
+  word[credit_rules_version] AS credit_rules_version,
+  hold,
+  period,
+  belongs_to_period,
+  fact AS fact_id,
+  word[tenant] AS tenant
 FROM legs, words;
 
+-- `available` is that of all lots; `issued`, the tenant's side of every grant, is nobody's balance.
 CREATE OR REPLACE VIEW public.credit_balances AS
 SELECT
   customer,
-  sum(credits) FILTER (account = 'used') AS used_credits,
-  -sum(credits) FILTER (account = 'overdraft') AS overdraft_credits,
-  max(effective_at) AS last_used_at
+  coalesce(sum(credits) FILTER (account = 'available'), 0) AS available_credits,
+  coalesce(sum(credits) FILTER (account = 'held'), 0) AS held_credits,
+  coalesce(sum(credits) FILTER (account = 'used'), 0) AS used_credits,
+  coalesce(sum(credits) FILTER (account = 'expired'), 0) AS expired_credits,
+  coalesce(-sum(credits) FILTER (account = 'overage'), 0) AS overage_credits,
+  coalesce(-sum(credits) FILTER (account = 'overrun'), 0) AS overrun_credits,
+  coalesce(-sum(credits) FILTER (account = 'overdraft'), 0) AS overdraft_credits,
+  max(effective_at) FILTER (account = 'used') AS last_used_at
 FROM public.credit_ledger
 GROUP BY customer;
 
--- Calendar months in UTC until customers have billing periods of their own.
-CREATE OR REPLACE VIEW public.statements AS
+-- Facts hold amounts as integers of millionths or of 10⁻¹⁵ USD, written `123n`.
+CREATE OR REPLACE MACRO ledger.credits_of(text) AS
+  (rtrim(text, 'n')::DECIMAL(18, 0) * 0.000001::DECIMAL(6, 6))::DECIMAL(18, 6);
+CREATE OR REPLACE MACRO ledger.usd_of(text) AS
+  (rtrim(text, 'n')::DECIMAL(23, 0) * 0.000000000000001::DECIMAL(15, 15))::DECIMAL(38, 15);
+
+-- Every parcel of credits and what has become of it:
+-- granted = consumed + expired + rolled over + withdrawn + repaid + held + available.
+CREATE OR REPLACE VIEW public.credit_lots AS
+WITH
+  granted AS (
+    SELECT
+      customer,
+      content ->> '$.lot.id' AS lot,
+      content ->> '$.lot.kind' AS kind,
+      (content ->> '$.lot.priority')::INTEGER AS priority,
+      make_timestamptz((content ->> '$.lot.effectiveMicros')::BIGINT) AS effective_at,
+      make_timestamptz((content ->> '$.lot.expiresMicros')::BIGINT) AS expires_at,
+      content ->> '$.lot.source' AS source,
+      ledger.usd_of(content ->> '$.lot.paidUsd') AS paid_usd
+    FROM ledger.account_fact
+    WHERE kind = 'granted'
+  ),
+  moved AS (
+    SELECT
+      customer,
+      lot,
+      coalesce(sum(credits) FILTER (starts_with(kind, 'grant') OR (starts_with(kind, 'rollover') AND in_lot)), 0) AS granted_credits,
+      coalesce(-sum(credits) FILTER (kind IN ('usage', 'usage_correction', 'capture', 'capture_correction')), 0) AS consumed_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'expiry')), 0) AS expired_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'rollover') AND NOT in_lot), 0) AS rolled_over_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'withdrawal')), 0) AS withdrawn_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'repayment')), 0) AS repaid_credits,
+      coalesce(sum(credits) FILTER (account = 'held'), 0) AS held_credits,
+      coalesce(sum(credits) FILTER (account = 'available'), 0) AS available_credits,
+      min(effective_at) AS first_moved_at
+    FROM (SELECT *, (credits > 0) <> ends_with(kind, '_correction') AS in_lot FROM public.credit_ledger)
+    WHERE lot IS NOT NULL
+    GROUP BY customer, lot
+  )
 SELECT
   customer,
-  date_trunc('month', event_time) AS period_start,
-  date_trunc('month', event_time) + INTERVAL 1 MONTH AS period_end,
-  count(*) AS calls,
-  count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL), 0) AS unpriced_tokens,
-  sum(cost_usd) AS cost_usd,
-  sum(credits) AS used_credits
-FROM public.usage
-WHERE billing_role = 'billed'
-GROUP BY ALL;
+  lot,
+  coalesce(granted.kind, 'rollover') AS kind,
+  granted.priority,
+  coalesce(granted.effective_at, moved.first_moved_at) AS effective_at,
+  granted.expires_at,
+  granted.source,
+  granted.paid_usd,
+  moved.* EXCLUDE (customer, lot, first_moved_at)
+FROM moved LEFT JOIN granted USING (customer, lot);
+
+-- The periods of customers, and what was booked in each.
+CREATE OR REPLACE VIEW public.billing_periods AS
+WITH
+  words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
+  opened AS (
+    SELECT
+      tenant,
+      customer,
+      (content ->> '$.period')::BIGINT AS period,
+      make_timestamptz((content ->> '$.bounds.startMicros')::BIGINT) AS period_start,
+      make_timestamptz((content ->> '$.bounds.endMicros')::BIGINT) AS period_end,
+      (content ->> '$.isTrial')::BOOLEAN AS is_trial,
+      content ->> '$.terms.plan' AS plan,
+      content ->> '$.terms.version' AS plan_terms,
+      ledger.usd_of(content ->> '$.terms.fee') AS fee_usd,
+      ledger.credits_of(content ->> '$.terms.allowance') AS allowance_credits,
+      ledger.usd_of((
+        rtrim(content ->> '$.terms.creditValue.numerator', 'n')::HUGEINT
+        // rtrim(content ->> '$.terms.creditValue.denominator', 'n')::HUGEINT
+      )::VARCHAR) AS credit_value_usd,
+      content ->> '$.terms.overage.policy' AS overage_policy,
+      ledger.usd_of(content ->> '$.terms.overage.price') AS overage_price_usd,
+      ledger.credits_of(content ->> '$.terms.overage.limit') AS overage_limit_credits
+    FROM ledger.account_fact
+    WHERE kind = 'period_opened'
+    -- A subscription that began within a period cut it short: the last word holds.
+    QUALIFY row_number() OVER (PARTITION BY tenant, customer, period_start ORDER BY account_fact.rowid DESC) = 1
+  ),
+  booked AS (
+    SELECT
+      tenant,
+      customer,
+      period,
+      coalesce(sum(credits) FILTER (account = 'used'), 0) AS used_credits,
+      coalesce(-sum(credits) FILTER (account = 'overage'), 0) AS overage_credits,
+      coalesce(-sum(credits) FILTER (account = 'overrun'), 0) AS overrun_credits,
+      coalesce(-sum(credits) FILTER (account = 'overdraft'), 0) AS overdraft_credits,
+      coalesce(sum(credits) FILTER (account = 'expired'), 0) AS expired_credits
+    FROM public.credit_ledger
+    WHERE period IS NOT NULL
+    GROUP BY ALL
+  ),
+  closed AS (
+    SELECT tenant, customer, (content ->> '$.period')::BIGINT AS period, recorded_at AS closed_at, content ->> '$.hash' AS hash
+    FROM ledger.account_fact
+    WHERE kind = 'period_closed'
+  )
+SELECT
+  opened.customer,
+  opened.period,
+  opened.period_start,
+  opened.period_end,
+  opened.is_trial,
+  opened.plan,
+  opened.plan_terms,
+  opened.fee_usd,
+  opened.allowance_credits,
+  opened.credit_value_usd,
+  opened.overage_policy,
+  opened.overage_price_usd,
+  opened.overage_limit_credits,
+  coalesce(booked.used_credits, 0) AS used_credits,
+  coalesce(booked.overage_credits, 0) AS overage_credits,
+  coalesce(booked.overrun_credits, 0) AS overrun_credits,
+  coalesce(booked.overdraft_credits, 0) AS overdraft_credits,
+  coalesce(booked.expired_credits, 0) AS expired_credits,
+  closed.closed_at,
+  closed.hash,
+  word[opened.tenant] AS tenant
+FROM opened
+CROSS JOIN words
+LEFT JOIN booked
+  ON booked.customer = opened.customer AND booked.period = opened.period AND booked.tenant = word[opened.tenant]
+LEFT JOIN closed
+  ON closed.customer = opened.customer AND closed.period = opened.period AND closed.tenant = opened.tenant;
+
+-- What was set aside for something about to happen.
+CREATE OR REPLACE VIEW public.credit_holds AS
+SELECT
+  opened.customer,
+  opened.content ->> '$.hold' AS hold,
+  ledger.credits_of(opened.content ->> '$.amount') AS credits,
+  opened.effective_at AS authorised_at,
+  opened.content ->> '$.feature' AS feature,
+  opened.content ->> '$.actionId' AS action_id,
+  coalesce(ended.content ->> '$.end', 'open') AS state,
+  ended.effective_at AS ended_at,
+  ledger.credits_of(ended.content ->> '$.actual') AS actual_credits,
+  (ended.content ->> '$.isLate')::BOOLEAN AS late_settlement
+FROM ledger.account_fact opened
+LEFT JOIN (
+  SELECT * FROM ledger.account_fact WHERE kind = 'hold_ended'
+  QUALIFY row_number() OVER (PARTITION BY tenant, customer, content ->> '$.hold' ORDER BY account_fact.rowid DESC) = 1
+) ended
+  ON ended.customer = opened.customer AND ended.tenant = opened.tenant
+  AND ended.content ->> '$.hold' = opened.content ->> '$.hold'
+WHERE opened.kind = 'hold';
+
+CREATE OR REPLACE VIEW public.alerts AS
+SELECT
+  customer,
+  (content ->> '$.period')::BIGINT AS period,
+  content ->> '$.alert' AS alert,
+  effective_at AS fired_at,
+  recorded_at,
+  content -> '$.detail' AS detail,
+  id AS alert_id
+FROM ledger.account_fact
+WHERE kind = 'alert';
+
+-- Whatever happened to accounts besides usage, with who did it and why.
+CREATE OR REPLACE VIEW public.account_history AS
+SELECT customer, kind, effective_at, recorded_at, actor, reason, content AS detail, id AS fact_id
+FROM ledger.account_fact;
+
+-- One row for each customer and period. Calls and cost are those of the period's events; credits are what was booked in
+-- it. Whoever has no account yet has calendar months in UTC.
+CREATE OR REPLACE VIEW public.statements AS
+WITH
+  calls AS (
+    SELECT
+      u.customer,
+      coalesce(
+        CASE WHEN u.event_time < p.period_end THEN p.period_start END,
+        date_trunc('month', u.event_time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+      ) AS period_start,
+      coalesce(
+        CASE WHEN u.event_time < p.period_end THEN p.period_end END,
+        (date_trunc('month', u.event_time AT TIME ZONE 'UTC') + INTERVAL 1 MONTH) AT TIME ZONE 'UTC'
+      ) AS period_end,
+      count(*) AS calls,
+      count(*) FILTER (u.cost_usd IS NULL) AS unpriced_calls,
+      coalesce(sum(coalesce(u.input_tokens, 0) + coalesce(u.output_tokens, 0)) FILTER (u.cost_usd IS NULL), 0) AS unpriced_tokens,
+      sum(u.cost_usd) AS cost_usd
+    FROM public.usage u
+    ASOF LEFT JOIN public.billing_periods p ON p.customer = u.customer AND u.event_time >= p.period_start
+    WHERE u.billing_role = 'billed'
+    GROUP BY ALL
+  )
+SELECT
+  coalesce(p.customer, c.customer) AS customer,
+  coalesce(p.period_start, c.period_start) AS period_start,
+  coalesce(p.period_end, c.period_end) AS period_end,
+  coalesce(c.calls, 0) AS calls,
+  coalesce(c.unpriced_calls, 0) AS unpriced_calls,
+  coalesce(c.unpriced_tokens, 0) AS unpriced_tokens,
+  c.cost_usd,
+  coalesce(p.used_credits, 0) AS used_credits,
+  p.period,
+  p.plan,
+  p.fee_usd,
+  p.allowance_credits,
+  p.overage_credits,
+  p.overrun_credits,
+  p.overdraft_credits,
+  p.expired_credits,
+  (p.overage_credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15) AS overage_usd,
+  p.closed_at
+FROM calls c
+FULL JOIN public.billing_periods p ON p.customer = c.customer AND p.period_start = c.period_start;
 
 -- NULL is the line of usage that nobody claimed.
 CREATE OR REPLACE VIEW public.customers AS

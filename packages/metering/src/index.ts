@@ -44,8 +44,23 @@ export {
   type Sums,
   Tally,
 } from './comparison.ts';
-export type { CustomerAccount, HoldState } from './credits/account.ts';
+export type {
+  AccountName,
+  Applied,
+  Balance,
+  CustomerAccount,
+  HoldState,
+  LotBalance,
+  Movement,
+  MovementKind,
+  Outcome,
+  UsageChange,
+  UsageSum,
+  UsageTotals,
+} from './credits/account.ts';
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
+export { alertsDue } from './credits/alert.ts';
+export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';
 export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
 export { evaluate } from './credits/evaluate.ts';
 export { explain } from './credits/explain.ts';
@@ -56,6 +71,18 @@ export type {
   ExplainedUse,
   Explanation,
 } from './credits/explanation.ts';
+export type { AccountFact } from './credits/fact.ts';
+export {
+  type AuthoriseCommand,
+  decideAuthorise,
+  decideHeartbeat,
+  decideRelease,
+  decideSettle,
+  type HeartbeatCommand,
+  MAX_HOLD_MICROS,
+  type ReleaseCommand,
+  type SettleCommand,
+} from './credits/hold-commands.ts';
 export {
   type Account,
   type Booked,
@@ -64,7 +91,25 @@ export {
   type Transfer,
   type TransferKind,
 } from './credits/ledger.ts';
+export {
+  type AdjustCommand,
+  decideAdjust,
+  decideGrant,
+  decideTopUp,
+  type GrantCommand,
+  type TopUpCommand,
+} from './credits/lot-commands.ts';
+export {
+  type FeeShare,
+  type KnownCost,
+  type Margin,
+  marginOfCredits,
+  type PeriodMargin,
+  periodMargin,
+  type ValuedCredits,
+} from './credits/margin.ts';
 export type { ActionTerms, MeasuredUsage } from './credits/measure.ts';
+export { openAccount } from './credits/open-account.ts';
 export {
   type Anchor,
   addLocalDays,
@@ -76,16 +121,31 @@ export {
   periodsFrom,
   startOfLocalDay,
 } from './credits/period.ts';
-export type {
-  OveragePolicy,
-  OverageTerms,
-  Plans,
-  PlanTerms,
-  RolloverTerms,
-  TrialTerms,
+export {
+  NO_PLANS,
+  type OveragePolicy,
+  type OverageTerms,
+  type Plans,
+  type PlanTerms,
+  type RolloverTerms,
+  type TrialTerms,
 } from './credits/plan.ts';
+export {
+  type CancelCommand,
+  type ChangePlanCommand,
+  decideCancel,
+  decideChangePlan,
+  decideSubscribe,
+  type SubscribeCommand,
+} from './credits/plan-commands.ts';
 export type { PlanConfiguration, PlansConfiguration } from './credits/plan-configuration.ts';
 export { type ParsedPlans, plans } from './credits/plans.ts';
+export {
+  type Preflight,
+  type PreflightReason,
+  type PreflightRequest,
+  preflight,
+} from './credits/preflight.ts';
 export { type Charge, charge, type NotChargedReason } from './credits/rate.ts';
 export {
   type CreditRules,
@@ -96,6 +156,13 @@ export {
   type RuleProblem,
 } from './credits/rule.ts';
 export type { RuleConfiguration, RulesConfiguration } from './credits/rule-configuration.ts';
+export {
+  type Breakdown,
+  type BreakdownRow,
+  NO_BREAKDOWN,
+  type Statement,
+  statementOf,
+} from './credits/statement.ts';
 export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
 export { digest } from './digest.ts';

@@ -1,6 +1,6 @@
-import { difference, digest, keep, type Metered, observe, type UsageRecord } from '@spanledger/metering';
-import type { KeptSpan, Posting } from '../../ledger/store.ts';
-import { GPT_4O } from '../../ledger/testing/rate-card.ts';
+import { digest, keep, type Movement, observe, type UsageRecord } from '@spanledger/metering';
+import type { Booking, KeptSpan, Posting } from '../../ledger/store.ts';
+import type { StoredRating } from '../../ledger/stored-rating.ts';
 
 /** 2026-11-22T12:00:00Z. */
 const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
@@ -62,60 +62,74 @@ export function aUsage(changes: Partial<UsageRecord> = {}): UsageRecord {
   };
 }
 
-/** A posting as metering makes it: 2.275 thousandths of a dollar, 5 credits. */
-export function aPosting(changes: Partial<UsageRecord> = {}): Posting {
+/** A posting as the ledger makes it: 2.275 thousandths of a dollar, 5 credits. */
+export function aPosting(changes: Partial<UsageRecord> = {}, rated: Partial<StoredRating> = {}): Posting {
   const usage = aUsage(changes);
-  const credits = 5_000_000n;
-  return withTransfers({
+  const rating: StoredRating = {
+    cost: 2_275_000_000_000n,
+    priceStatus: 'priced',
+    priceCard: 'openai/gpt-4o@2024-10-02',
+    priceMatch: 'dated_snapshot',
+    bookVersion: 'book-1',
+    priceNote: null,
+    costKnownPart: null,
+    credits: 5_000_000n,
+    creditStatus: 'charged',
+    rulesVersion: 'rules-1',
+    creditRule: 'default',
+    planTerms: null,
+    ...rated,
+  };
+  return {
     tenant: 'default',
     receivedAtMillis: NOON_MICROS / 1000 + 200,
     recordedAtMillis: NOON_MICROS / 1000 + 200,
-    bookVersion: 'book-1',
-    rulesVersion: 'rules-1',
     digest: digest(usage),
     replaces: null,
-    metered: {
-      usage,
-      rating: {
-        kind: 'priced',
-        status: 'priced',
-        cost: 2_275_000_000_000n,
-        card: { ...GPT_4O, id: 'openai/gpt-4o@2024-10-02' },
-        matchKind: 'dated_snapshot',
-        lines: [],
-        note: null,
-      },
-      charge: { kind: 'charged', credits, ruleVersion: 'rules-1' },
-      transfer:
-        usage.customer === null
-          ? null
-          : {
-              kind: 'usage',
-              customer: usage.customer,
-              from: 'overdraft',
-              to: 'used',
-              amount: credits,
-              effectiveAtMicros: usage.eventTimeMicros,
-            },
-    },
-  });
+    usage,
+    rating,
+    bookings: bookingsOf(usage, rating.credits ?? 0n),
+  };
+}
+
+/** What a customer without a plan is booked: more, or less, overdraft. */
+function bookingsOf({ customer, eventTimeMicros }: UsageRecord, amount: bigint): readonly Booking[] {
+  if (customer === null || amount === 0n) return [];
+  const date = new Date(eventTimeMicros / 1000);
+  const [from, to]: Movement['from'][] = amount > 0n ? ['overdraft', 'used'] : ['used', 'overdraft'];
+  const movement: Movement = {
+    from: from ?? 'used',
+    fromLot: null,
+    to: to ?? 'used',
+    toLot: null,
+    amount: amount > 0n ? amount : -amount,
+    kind: 'usage',
+    isCorrection: amount < 0n,
+    effectiveMicros: eventTimeMicros,
+    stepMicros: Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) * 1000,
+    hold: null,
+    period: null,
+    belongsToPeriod: null,
+  };
+  return [{ customer, movement }];
 }
 
 /** The posting that takes the place of another: only the difference is booked. */
 export function aCorrectionOf(before: Posting, now: Posting): Posting {
-  const { transfer, usage } = before.metered;
+  const had = before.rating.credits ?? 0n;
+  const has = now.rating.credits ?? 0n;
+  const isSameCustomer = before.usage.customer === now.usage.customer;
   return {
     ...now,
     tenant: before.tenant,
-    transfers: difference(transfer, now.metered.transfer, now.metered.usage.eventTimeMicros),
-    replaces: { revision: (before.replaces?.revision ?? 0) + 1, eventTimeMicros: usage.eventTimeMicros },
+    bookings: isSameCustomer
+      ? bookingsOf(now.usage, has - had)
+      : [...bookingsOf(before.usage, -had), ...bookingsOf(now.usage, has)],
+    replaces: {
+      revision: (before.replaces?.revision ?? 0) + 1,
+      eventTimeMicros: before.usage.eventTimeMicros,
+    },
   };
-}
-
-/** What is booked by a first posting: all of it. */
-function withTransfers(posting: Omit<Posting, 'transfers'>): Posting {
-  const { transfer } = posting.metered;
-  return { ...posting, transfers: transfer === null ? [] : [transfer] };
 }
 
 /** The span of a chat, as it is kept. */
@@ -156,54 +170,46 @@ export function aKeptSpan(
   };
 }
 
+const UNPRICED = { cost: null, priceCard: null, priceMatch: null } as const;
+
 /** A posting whose price nobody knows; under a cost-plus rule its charge waits. */
 export function anUnpricedPosting(changes: Partial<UsageRecord> = {}): Posting {
-  return meteredAs(aPosting(changes), {
-    rating: {
-      kind: 'unpriced',
-      status: 'unpriced:unknown_model',
-      reason: 'unknown_model',
-      note: null,
-      lines: [],
-    },
-    charge: { kind: 'pending', reason: 'unpriced' },
-    transfer: null,
+  return aPosting(changes, {
+    ...UNPRICED,
+    priceStatus: 'unpriced:unknown_model',
+    credits: null,
+    creditStatus: 'pending:unpriced',
   });
 }
 
 /** A posting of a failed call: it has its cost, and burns nothing. */
 export function aFailedPosting(changes: Partial<UsageRecord> = {}): Posting {
-  return meteredAs(aPosting({ status: 'error', ...changes }), {
-    charge: { kind: 'not_charged', reason: 'failed' },
-    transfer: null,
-  });
+  return aPosting(
+    { status: 'error', ...changes },
+    { credits: 0n, creditStatus: 'not_charged:failed', creditRule: null },
+  );
 }
 
 /** A posting of a span that only repeats others: no cost of its own, and it burns nothing. */
 export function aContainerPosting(changes: Partial<UsageRecord> = {}): Posting {
-  return meteredAs(aPosting({ billingRole: 'container', operation: 'agent', ...changes }), {
-    rating: { kind: 'not_billed', status: 'not_billed' },
-    charge: { kind: 'not_charged', reason: 'not_billed' },
-    transfer: null,
-  });
+  return aPosting(
+    { billingRole: 'container', operation: 'agent', ...changes },
+    {
+      ...UNPRICED,
+      priceStatus: 'not_billed',
+      credits: 0n,
+      creditStatus: 'not_charged:not_billed',
+      creditRule: null,
+    },
+  );
 }
 
 /** A posting of a call that cost and burned this much: 10⁻¹⁵ USD and 10⁻⁶ credits. */
 export function aPostingOf(cost: bigint, credits: bigint, changes: Partial<UsageRecord> = {}): Posting {
-  const posting = aPosting(changes);
-  const { rating, charge, transfer } = posting.metered;
-  return meteredAs(posting, {
-    rating: rating.kind === 'priced' ? { ...rating, cost } : rating,
-    charge: charge.kind === 'charged' ? { ...charge, credits } : charge,
-    transfer: transfer === null || credits === 0n ? null : { ...transfer, amount: credits },
-  });
+  return aPosting(changes, { cost, credits });
 }
 
 /** Span ids that differ: 16 hex digits of a number above 0. */
 export function spanId(number: number): string {
   return number.toString(16).padStart(16, '0');
-}
-
-function meteredAs(posting: Posting, changes: Partial<Metered>): Posting {
-  return withTransfers({ ...posting, metered: { ...posting.metered, ...changes } });
 }

@@ -60,3 +60,6 @@ export interface Plans {
   /** Of all plans there ever was, for `expected one of …`. */
   readonly names: readonly string[];
 }
+
+/** Nobody sells anything by credits. */
+export const NO_PLANS: Plans = { version: 'none', termsAt: () => null, names: [] };

@@ -18,7 +18,8 @@ export type NotChargedReason =
   | 'failed'
   | 'internal'
   | 'unattributed'
-  | 'not_billed';
+  | 'not_billed'
+  | 'cost_only';
 
 /** What charging looks at in a usage record. */
 export type Chargeable = Pick<

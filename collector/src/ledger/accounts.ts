@@ -1,0 +1,127 @@
+import {
+  type AccountFact,
+  type CustomerAccount,
+  type Movement,
+  openAccount,
+  type Plans,
+  type PlanTerms,
+  type UsageChange,
+} from '@spanledger/metering';
+import type { AccountKey, AccountPosting, AccountStore } from './account-store.ts';
+import type { Booking } from './store.ts';
+
+export interface AccountsParts {
+  readonly store: AccountStore;
+  readonly plans: Plans;
+  /** Something was booked that no usage brings with it: it waits for a commit. */
+  readonly onBooked: () => void;
+}
+
+/** All accounts, in memory: what is booked on them is handed to the store, what they are is known at once. */
+export class Accounts {
+  readonly #store: AccountStore;
+  readonly #accounts = new Map<string, Held>();
+  #plans: Plans;
+
+  readonly #onBooked: () => void;
+
+  constructor({ store, plans, onBooked }: AccountsParts) {
+    this.#store = store;
+    this.#plans = plans;
+    this.#onBooked = onBooked;
+  }
+
+  /** Opens every account that the ledger holds. */
+  async load(): Promise<void> {
+    for (const { tenant, customer, facts, usage, asOfMicros } of await this.#store.loadAccounts()) {
+      const key = { tenant, customer };
+      const account = openAccount(customer, facts, usage, asOfMicros ?? undefined);
+      this.#accounts.set(textOf(key), { key, account });
+    }
+  }
+
+  /** From now on periods open under these plans; those that have begun keep their terms. */
+  usePlans(plans: Plans): void {
+    this.#plans = plans;
+  }
+
+  get plans(): Plans {
+    return this.#plans;
+  }
+
+  get size(): number {
+    return this.#accounts.size;
+  }
+
+  /** The account with everything that has come due by then; null: nothing was ever booked on it. */
+  find(key: AccountKey, nowMicros: number): CustomerAccount | null {
+    const held = this.#accounts.get(textOf(key));
+    if (held === undefined) return null;
+    this.#advance(held, nowMicros);
+    return held.account;
+  }
+
+  /** The account, opened where there is none yet. */
+  open(key: AccountKey, nowMicros: number): CustomerAccount {
+    const found = this.find(key, nowMicros);
+    if (found !== null) return found;
+    const account = openAccount(key.customer, [], []);
+    const held = { key, account };
+    this.#accounts.set(textOf(key), held);
+    this.#advance(held, nowMicros);
+    return account;
+  }
+
+  /** The terms that hold for an action of that time; null: the customer has no plan. */
+  termsAt(key: AccountKey, atMicros: number, nowMicros: number): PlanTerms | null {
+    return this.find(key, Math.max(atMicros, nowMicros))?.termsAt(atMicros) ?? null;
+  }
+
+  /** Books usage; the movements go into the ledger with the usage record that they are of. */
+  use(key: AccountKey, change: UsageChange, nowMicros: number): readonly Booking[] {
+    const account = this.open(key, Math.max(change.eventMicros, nowMicros));
+    return account.use(change).map((movement) => ({ customer: key.customer, movement }));
+  }
+
+  /** Something was done to the account, and what it moved. */
+  book(
+    key: AccountKey,
+    facts: readonly AccountFact[],
+    movements: readonly Movement[],
+    nowMicros: number,
+  ): void {
+    if (facts.length + movements.length === 0) return;
+    const posting: AccountPosting = {
+      tenant: key.tenant,
+      customer: key.customer,
+      facts,
+      movements,
+      recordedAtMillis: Math.floor(nowMicros / 1000),
+    };
+    this.#store.book(posting);
+    this.#onBooked();
+  }
+
+  /** Every account with everything that has come due by then. */
+  *advanceAll(nowMicros: number): Generator<readonly [AccountKey, CustomerAccount]> {
+    for (const held of this.#accounts.values()) {
+      this.#advance(held, nowMicros);
+      yield [held.key, held.account];
+    }
+  }
+
+  #advance({ key, account }: Held, nowMicros: number): void {
+    const { facts, movements } = account.advance(nowMicros, this.#plans);
+    this.book(key, facts, movements, nowMicros);
+  }
+}
+
+interface Held {
+  readonly key: AccountKey;
+  readonly account: CustomerAccount;
+}
+
+/** No tenant's name has a control character. */
+function textOf({ tenant, customer }: AccountKey): string {
+  return `${tenant}\u0000${customer}`;
+}
