@@ -126,6 +126,7 @@ export async function follow(
     },
     nowMillis: () => nowMillis,
     onCommit: () => {},
+    onAlert: () => {},
     onTrouble({ detail, cause }) {
       throw new Error(detail, { cause });
     },

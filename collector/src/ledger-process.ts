@@ -123,6 +123,9 @@ export async function runLedgerProcess(
       if (job.state === 'open') log.debug(job, 'rated a part of the past again');
       else log.info(job, 'the past is rated again');
     },
+    onAlert({ customer }, { alert, detail }) {
+      log.info({ customer, alert, ...detail }, 'an alert is due');
+    },
     onTrouble({ kind, detail, cause }) {
       log.error({ kind, err: cause }, detail);
     },

@@ -24,6 +24,7 @@ export class Accounts {
   #plans: Plans;
 
   readonly #onBooked: () => void;
+  #used = new Map<string, AccountKey>();
 
   constructor({ store, plans, onBooked }: AccountsParts) {
     this.#store = store;
@@ -31,12 +32,13 @@ export class Accounts {
     this.#onBooked = onBooked;
   }
 
-  /** Opens every account that the ledger holds. */
-  async load(): Promise<void> {
+  /** Opens every account that the ledger holds. `onFacts` is shown what has happened to each. */
+  async load(onFacts: (key: AccountKey, facts: readonly AccountFact[]) => void): Promise<void> {
     for (const { tenant, customer, facts, usage, asOfMicros } of await this.#store.loadAccounts()) {
       const key = { tenant, customer };
       const account = openAccount(customer, facts, usage, asOfMicros ?? undefined);
       this.#accounts.set(textOf(key), { key, account });
+      onFacts(key, facts);
     }
   }
 
@@ -80,7 +82,15 @@ export class Accounts {
   /** Books usage; the movements go into the ledger with the usage record that they are of. */
   use(key: AccountKey, change: UsageChange, nowMicros: number): readonly Booking[] {
     const account = this.open(key, Math.max(change.eventMicros, nowMicros));
+    this.#used.set(textOf(key), key);
     return account.use(change).map((movement) => ({ customer: key.customer, movement }));
+  }
+
+  /** Those on which usage was booked since this was last asked. */
+  takeUsed(): Iterable<AccountKey> {
+    const used = this.#used.values();
+    this.#used = new Map();
+    return used;
   }
 
   /** Something was done to the account, and what it moved. */

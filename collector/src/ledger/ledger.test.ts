@@ -101,6 +101,7 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
     limits: LIMITS,
     nowMillis: () => NOON,
     onCommit: (commit) => committed.push(commit),
+    onAlert: () => {},
     onTrouble: (trouble) => troubles.push(trouble),
     ...parts,
   });

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  type AlertFact,
   type AttributionSettings,
   type Book,
   type CreditRules,
@@ -17,8 +18,10 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
+import type { AccountKey } from './account-store.ts';
 import { Accounts } from './accounts.ts';
 import { ActionWindow } from './action-window.ts';
+import { Alerts } from './alerts.ts';
 import { type CommandJournal, Commands } from './commands.ts';
 import { factOf, factText } from './fact-text.ts';
 import type { RatingBook } from './rate-again.ts';
@@ -66,6 +69,9 @@ export const LEDGER_LIMITS = {
   graceMs: 60_000,
 } as const;
 
+/** Periods, expiries and alerts are not later than this where nobody asks; whoever asks sees them at once. */
+const SWEEP_EVERY_MS = 60_000;
+
 /** Conventions C16: an event further ahead of its arrival than this is not believed. */
 const FUTURE_TOLERANCE_MICROS = 5 * 60 * 1_000_000;
 
@@ -93,6 +99,8 @@ export interface LedgerParts {
   readonly onCommit: (committed: Committed) => void;
   /** Called after each slice of a job, with how far it is. */
   readonly onRerated: (job: RerateJob) => void;
+  /** Called for each alert when it is due; it is booked with the next commit. */
+  readonly onAlert: (account: AccountKey, alert: AlertFact) => void;
   /** Called for everything that a person should look at; never silent. */
   readonly onTrouble: (trouble: Trouble) => void;
 }
@@ -154,6 +162,7 @@ export class Ledger {
   private readonly actions: ActionWindow;
   readonly accounts: Accounts;
   readonly commands: Commands;
+  readonly alerts: Alerts;
   private readonly rerates: Rerates;
   private book: Book;
   private bookInUse: RatingBook;
@@ -168,6 +177,7 @@ export class Ledger {
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
+  private lastSweepMillis = 0;
   private lastCommitStartMillis = 0;
   private lastCommitMillis = 0;
   private lastCommitDurationMs = 0;
@@ -186,6 +196,7 @@ export class Ledger {
     this.actions = new ActionWindow({ maxLeaves: parts.limits.openSpans });
     const onChange = () => this.noteChange();
     this.accounts = new Accounts({ store: parts.store, plans: parts.plans, onBooked: onChange });
+    this.alerts = new Alerts({ accounts: this.accounts, onAlert: parts.onAlert });
     this.commands = new Commands({
       accounts: this.accounts,
       store: parts.store,
@@ -256,6 +267,15 @@ export class Ledger {
     };
   }
 
+  /** What becomes due by time alone, with all accounts that nobody asks for. */
+  private letTimePass(): void {
+    const nowMillis = this.parts.nowMillis();
+    if (nowMillis - this.lastSweepMillis < SWEEP_EVERY_MS) return;
+    this.lastSweepMillis = nowMillis;
+    const nowMicros = nowMillis * 1000;
+    for (const [key] of this.accounts.advanceAll(nowMicros)) this.alerts.check(key, nowMicros);
+  }
+
   /** Resolves when accounts can be asked and told something. */
   get whenReady(): Promise<void> {
     return this.ready.promise;
@@ -290,11 +310,12 @@ export class Ledger {
   async run(): Promise<void> {
     for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
     await this.rerates.load();
-    await this.accounts.load();
+    await this.accounts.load((key, facts) => this.alerts.remember(key, facts));
     await this.commands.load();
     this.ready.resolve();
     for (;;) {
       for (const work of this.exclusives.splice(0)) await work();
+      this.letTimePass();
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
         await this.committing;
@@ -503,6 +524,8 @@ export class Ledger {
       deadline: { nowMicros: nowMillis() * 1000, graceMicros: limits.graceMs * 1000 },
       onAssertion: (span, cause) => this.reportAssertion(span, cause),
     });
+    const nowMicros = nowMillis() * 1000;
+    for (const key of this.accounts.takeUsed()) this.alerts.check(key, nowMicros);
     this.counts = {
       bodies: counts.bodies + batch.bodies,
       spans: counts.spans + batch.spans,
@@ -533,17 +556,13 @@ export class Ledger {
   /** Until the journal grows, a batch that is too young to commit has come of age, or a trace has waited enough. */
   private async waitForNews(): Promise<void> {
     const { nextDueMicros } = this.window;
-    const wakeAtMillis = Math.max(
+    const isWaiting = this.hasUncommitted() || this.isChanged;
+    const commitAtMillis = Math.max(
       this.lastCommitMillis + this.idlePauseMs(),
-      this.hasUncommitted() || this.isChanged
-        ? 0
-        : nextDueMicros === null
-          ? Number.POSITIVE_INFINITY
-          : nextDueMicros / 1000,
+      isWaiting ? 0 : nextDueMicros === null ? Number.POSITIVE_INFINITY : nextDueMicros / 1000,
     );
-    const timer = Number.isFinite(wakeAtMillis)
-      ? setTimeout(() => this.wake.resolve(), waitFor(wakeAtMillis - this.parts.nowMillis()))
-      : undefined;
+    const wakeAtMillis = Math.min(commitAtMillis, this.lastSweepMillis + SWEEP_EVERY_MS);
+    const timer = setTimeout(() => this.wake.resolve(), waitFor(wakeAtMillis - this.parts.nowMillis()));
     await this.wake.promise;
     clearTimeout(timer);
     this.wake = Promise.withResolvers<void>();

@@ -71,7 +71,7 @@ export type {
   ExplainedUse,
   Explanation,
 } from './credits/explanation.ts';
-export type { AccountFact } from './credits/fact.ts';
+export type { AccountFact, AlertFact } from './credits/fact.ts';
 export {
   type AuthoriseCommand,
   decideAuthorise,
