@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AlertFact,
   type AttributionSettings,
@@ -30,6 +29,7 @@ import type { RerateJob } from './rerate-store.ts';
 import { type Settled, settle } from './settle.ts';
 import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
 import { TraceWindow } from './trace-window.ts';
+import { Turns } from './turns.ts';
 
 export interface LedgerLimits {
   readonly scan: ScanLimits;
@@ -164,6 +164,7 @@ export class Ledger {
   readonly commands: Commands;
   readonly alerts: Alerts;
   private readonly rerates: Rerates;
+  private readonly turns = new Turns();
   private book: Book;
   private bookInUse: RatingBook;
   private readonly knownRules: Map<string, CreditRules>;
@@ -328,7 +329,7 @@ export class Ledger {
         else await this.committing;
         if (isRerating) await this.rerateSome();
       } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
-      else if (isBehind) await nextTurn();
+      else if (isBehind) await this.turns.end();
       else if (this.draining) {
         this.rerates.refuseRequests();
         return await this.committing;
@@ -358,16 +359,16 @@ export class Ledger {
       this.parts.limits.readBytes,
     );
     for (const item of items) {
-      this.readItem(item);
+      await this.readItem(item);
       // Observing is CPU work; queries and health checks of this process get their turn in between.
-      await nextTurn();
+      if (this.turns.isOver) await this.turns.end();
     }
     const moved = this.readUpTo === null || comparePositions(next, this.readUpTo) > 0;
     this.readUpTo = next;
     return moved;
   }
 
-  private readItem(item: JournalItem): void {
+  private async readItem(item: JournalItem): Promise<void> {
     if (item.kind === 'corrupt') {
       this.batch.damages.push({ position: item.from, bytes: item.bytes, reason: item.reason });
       this.parts.onTrouble({
@@ -380,7 +381,7 @@ export class Ledger {
     this.batch.spans += item.spans;
     switch (item.signal) {
       case 'traces':
-        this.readTraces(item);
+        await this.readTraces(item);
         return;
       case 'logs':
         this.readLogs(item);
@@ -390,7 +391,7 @@ export class Ledger {
     }
   }
 
-  private readTraces(record: JournalRecord): void {
+  private async readTraces(record: JournalRecord): Promise<void> {
     const { scan } = this.parts.limits;
     const read = this.decode(record, (body) => readTraces(body, record.bodyType, this.parts.wanted, scan));
     if (read === null) return;
@@ -398,6 +399,7 @@ export class Ledger {
     for (const span of read.rejected) this.batch.rejections.push({ tenant, receivedAtMillis, span });
     for (const span of read.spans) {
       this.observe(record, span, () => observe(span, this.parts.observing));
+      if (this.turns.isOver) await this.turns.end();
     }
   }
 

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AttributionSettings,
   type Book,
@@ -54,6 +53,7 @@ import {
   type TraceWindow,
   traceKey,
 } from './trace-window.ts';
+import { Turns } from './turns.ts';
 
 export interface SettleParts {
   readonly window: TraceWindow;
@@ -87,9 +87,6 @@ const WHOLE_AFTER_MICROS = 30_000_000;
 /** Of even more, the newest are decided, and for the others stays what was posted: some seconds of work. */
 const MAX_SPANS_TOGETHER = 200_000;
 
-/** Groups decided between two turns of the event loop, so that queries are answered meanwhile. */
-const GROUPS_PER_TURN = 256;
-
 /**
  * Turns what has arrived into what the ledger says: traces that have grown (or waited long enough) are completed from
  * the store and joined with those that tell of the same calls; then all of it is decided anew, and what has changed is
@@ -100,7 +97,7 @@ export async function settle(parts: SettleParts): Promise<Settled> {
   const batch = new Batch(parts);
   const touched = window.takeTouched(deadline.nowMicros);
   await batch.load(touched);
-  for (const trace of touched) batch.admit(trace);
+  await batch.admitAll(touched);
   await batch.followLinks();
   await batch.decideAll();
   window.shrink();
@@ -112,6 +109,7 @@ export async function settle(parts: SettleParts): Promise<Settled> {
 class Batch {
   readonly counts = { posted: 0, corrected: 0, duplicates: 0, conflicts: 0 };
   readonly #parts: SettleParts;
+  readonly #turns = new Turns();
   /** Traces with something new, to be decided. */
   readonly #changed = new Set<OpenTrace>();
   /** Links to look for in the store. */
@@ -141,8 +139,15 @@ class Batch {
     }
   }
 
+  async admitAll(traces: Iterable<OpenTrace>): Promise<void> {
+    for (const trace of traces) {
+      this.#admit(trace);
+      if (this.#turns.isOver) await this.#turns.end();
+    }
+  }
+
   /** Sorts out the copies; what is new is kept. */
-  admit(trace: OpenTrace): void {
+  #admit(trace: OpenTrace): void {
     const { arrivals } = trace;
     trace.arrivals = [];
     // Nothing new perhaps, but to be decided.
@@ -272,7 +277,6 @@ class Batch {
   async #decideEach(changed: ReadonlySet<OpenTrace>): Promise<void> {
     const decided = new Set<OpenTrace>();
     const waiting: DecidedGroup[] = [];
-    let groups = 0;
     for (const trace of changed) {
       if (decided.has(trace)) continue;
       const traces = this.#parts.window.isAlone(trace) ? [trace] : this.#groupOf(trace);
@@ -280,11 +284,14 @@ class Batch {
       const group = this.#decideGroup(traces);
       if (group !== null && this.#openActions(group)) this.#postGroup(group);
       else if (group !== null) waiting.push(group);
-      if (++groups % GROUPS_PER_TURN === 0) await nextTurn();
+      if (this.#turns.isOver) await this.#turns.end();
     }
     if (waiting.length === 0) return;
     await this.#loadActions();
-    for (const group of waiting) this.#postGroup(group);
+    for (const group of waiting) {
+      this.#postGroup(group);
+      if (this.#turns.isOver) await this.#turns.end();
+    }
   }
 
   /** The trace and all that are linked to it, directly or through others; some may not be loaded. */
