@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAppender } from './appender.ts';
+import { benchCredits, benchHolds } from './credits.ts';
 import { benchDecide } from './decide.ts';
 import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
@@ -14,7 +15,7 @@ import { benchLateParents, benchOpenTraces } from './traces.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -25,6 +26,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|trace
   traces     memory of a million open traces; late spans of traces that have left the memory
   price      pricing, rating, and all of metering
   rerate     a million stored records rated again, and a what-if over them
+  credits    checks, holds and how soon a balance is known, with 10,000 spans/s coming in
 
   --seconds  how long each load of ingest lasts (default 15)
 `;
@@ -54,6 +56,10 @@ const benches: Record<string, () => Promise<void>> = {
   },
   follow: async () => show('The ledger working off a backlog', [await benchFollow()]),
   price: async () => show('Pricing', [await benchPrice()]),
+  async credits() {
+    show('Checks while spans come in', await benchCredits(Number(values.seconds)));
+    show('Holds at once on one balance', [await benchHolds()]);
+  },
   rerate: async () => show('Rating a million stored records again', [await benchRerate()]),
 };
 

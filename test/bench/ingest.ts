@@ -70,7 +70,7 @@ async function measure(load: Load, seconds: number): Promise<IngestFigure> {
   }
 }
 
-async function sendLoad(url: string, load: Load, seconds: number): Promise<LoadResult> {
+export async function sendLoad(url: string, load: Load, seconds: number): Promise<LoadResult> {
   const program = fileURLToPath(new URL('./load.ts', import.meta.url));
   const args = [url, seconds, load.connections, load.rate, load.gzip].map(String);
   const child = spawn(process.execPath, ['--conditions=@spanledger/source', program, ...args], {
@@ -86,7 +86,7 @@ async function sendLoad(url: string, load: Load, seconds: number): Promise<LoadR
 }
 
 /** Far longer than the backlog of a run takes; a ledger that takes longer has lost something. */
-async function untilPosted(service: RunningService, spans: number): Promise<void> {
+export async function untilPosted(service: RunningService, spans: number): Promise<void> {
   const deadline = performance.now() + 300_000;
   for (;;) {
     const [row] = await service.query(
