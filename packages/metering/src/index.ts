@@ -4,6 +4,7 @@ export {
   ceilToMultiple,
   type DecimalProblem,
   divideCeil,
+  divideHalfAwayFromZero,
   divideHalfEven,
   formatDecimal,
   type MicroCredits,
@@ -60,6 +61,7 @@ export type {
 } from './credits/account.ts';
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
 export { alertsDue } from './credits/alert.ts';
+export { type AtZero, atZero } from './credits/at-zero.ts';
 export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';
 export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
 export { evaluate } from './credits/evaluate.ts';
@@ -72,6 +74,7 @@ export type {
   Explanation,
 } from './credits/explanation.ts';
 export type { AccountFact, AlertFact } from './credits/fact.ts';
+export { exhaustionForecast } from './credits/forecast.ts';
 export {
   type AuthoriseCommand,
   decideAuthorise,
@@ -163,6 +166,8 @@ export {
   type Statement,
   statementOf,
 } from './credits/statement.ts';
+export { type MarginJson, marginJson, type StatementJson, statementJson } from './credits/statement-json.ts';
+export { courseOf, hadTrial, type Subscription, subscriptionAt } from './credits/subscription.ts';
 export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
 export { digest } from './digest.ts';
