@@ -17,7 +17,7 @@ const NOW = micros('2026-11-11T10:00:00Z');
 const HOUR_MICROS = 3_600_000_000;
 const NOVEMBER = { startMicros: micros('2026-11-01T00:00Z'), endMicros: micros('2026-12-01T00:00Z') };
 const COMMAND = { id: 'c2', actor: null, reason: null };
-const BASE = { atMicros: NOW, recordedMicros: NOW, actor: null, reason: null };
+const BASE = { atMicros: NOW - 1, recordedMicros: NOW - 1, actor: null, reason: null };
 
 const FACT: HoldFact = {
   ...BASE,
@@ -65,7 +65,7 @@ describe('authorising a hold', () => {
   it('takes at most what is available, where credits that run out block', () => {
     expect(authorise('100')).toEqual({
       kind: 'facts',
-      facts: [{ ...FACT, id: 'command:c2', amount: credits('100') }],
+      facts: [{ ...FACT, atMicros: NOW, recordedMicros: NOW, id: 'command:c2', amount: credits('100') }],
     });
     expect(authorise('100.000001')).toEqual({
       kind: 'refused',

@@ -112,7 +112,7 @@ export function decideSettle(account: Holding, command: SettleCommand, nowMicros
     );
   }
   return decided({
-    ...factBase(command, nowMicros, nowMicros),
+    ...endBase(command, state, nowMicros),
     kind: 'hold_ended',
     hold,
     end: 'settled',
@@ -129,13 +129,22 @@ export function decideRelease(account: Holding, command: ReleaseCommand, nowMicr
   if (state.ended?.end === 'settled') return ended('settled', hold);
   if (state.ended !== null) return { kind: 'repeated', fact: state.ended };
   return decided({
-    ...factBase(command, nowMicros, nowMicros),
+    ...endBase(command, state, nowMicros),
     kind: 'hold_ended',
     hold,
     end: 'released',
     actual: 0n,
     isLate: false,
   });
+}
+
+/**
+ * A hold lasts a microsecond at least. At one instant an account lets holds end before it lets others begin, and clocks
+ * that count milliseconds give both the same.
+ */
+function endBase(command: CommandBase, { fact }: HoldState, nowMicros: number) {
+  const atMicros = Math.max(nowMicros, fact.atMicros + 1);
+  return factBase(command, atMicros, atMicros);
 }
 
 function wrongExpiry(expiresMicros: number, nowMicros: number): Refused | null {

@@ -186,7 +186,11 @@ function proratedAllowance(difference: MicroCredits, { remaining, days }: DaySha
   );
 }
 
-/** No further period of the plan opens; `now` also ends the running one. A plan change for later is undone by it. */
+/**
+ * No further period of the plan opens, and a change of plan that was to come is undone. What the running period has
+ * given stays until its end, under its terms: it has been paid for. Cancelled `now`, the customer may subscribe anew at
+ * once; else when the period has ended.
+ */
 export function decideCancel(account: Changing, command: CancelCommand, nowMicros: number): Decided {
   const subscription = subscriptionAt(account.planFacts, nowMicros);
   const period = account.periodAt(nowMicros);
