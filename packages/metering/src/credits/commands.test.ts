@@ -328,6 +328,26 @@ describe('alerts of an account', () => {
 });
 
 describe('a statement of the account', () => {
+  it('of a period that a subscription has ended says nothing of what came after', () => {
+    const customer = new Customer().at('2026-11-05T12:00:00+01:00');
+    customer.use(credits('7'));
+    const period = customer.account.periodAt(customer.nowMicros);
+    if (period === null) throw new Error('expected a period');
+    customer.at('2026-11-11T12:00:00+01:00');
+    expect(customer.subscribe('pro')).toBe('facts');
+    customer.use(credits('100'));
+    expect(statementOf(customer.account, period, NO_BREAKDOWN, customer.nowMicros)).toMatchObject({
+      period: {
+        bounds: { startMicros: micros('2026-11-01T00:00Z'), endMicros: micros('2026-11-11T12:00:00+01:00') },
+      },
+      terms: null,
+      allowance: 0n,
+      usage: { used: credits('7'), overdraft: credits('7') },
+      available: 0n,
+      nextPlan: 'pro',
+    });
+  });
+
   it('is a closed set: used is what lots covered and what nothing did, remaining is available and held', () => {
     const amount = fc.bigInt({ min: 1n, max: credits('3000') });
     fc.assert(

@@ -10,7 +10,7 @@ import type { Balance, UsageTotals } from './account.ts';
 import type { PeriodOpenedFact, PlanFact } from './fact.ts';
 import { periodAllowance } from './period-allowance.ts';
 import type { PlanTerms } from './plan.ts';
-import { courseOf } from './subscription.ts';
+import { courseOf, periodAsItWas } from './subscription.ts';
 
 /** The known cost of some usage. It is never shown without the number of calls that have none (I21). */
 export interface KnownCost {
@@ -85,7 +85,8 @@ export function periodMargin(
   planFacts: readonly PlanFact[],
   cost: KnownCost,
 ): PeriodMargin {
-  const { period, periodUsage } = balance;
+  const { periodUsage } = balance;
+  const period = balance.period === null ? null : periodAsItWas(balance.period, planFacts);
   const terms = period === null ? null : lastTerms(period, planFacts, () => true);
   const margin = marginOfCredits(
     {
@@ -96,7 +97,7 @@ export function periodMargin(
     },
     cost,
   );
-  return { ...margin, fee: feeShare(balance, planFacts) };
+  return { ...margin, fee: feeShare({ ...balance, period }, planFacts) };
 }
 
 export function coveredByLots({ used, overage, overrun, overdraft }: UsageTotals): MicroCredits {

@@ -7,7 +7,7 @@ import type { LotKind } from './lot.ts';
 import { coveredByLots, type KnownCost, marginOfCredits, overagePriceOf } from './margin.ts';
 import { grantedInPeriod, periodAllowance } from './period-allowance.ts';
 import type { PlanTerms } from './plan.ts';
-import { subscriptionAt } from './subscription.ts';
+import { periodAsItWas, subscriptionAt } from './subscription.ts';
 
 /** Everything a customer wants to know about the credits of one period, at one instant. */
 export interface Statement {
@@ -61,10 +61,11 @@ export const NO_BREAKDOWN: Breakdown = { byFeature: [], byUser: [], byModel: [] 
 /** The statement of a period, running or ended. The account has been advanced to now. */
 export function statementOf(
   account: Pick<CustomerAccount, 'customer' | 'balance' | 'termsAt' | 'planFacts'>,
-  period: PeriodOpenedFact,
+  opened: PeriodOpenedFact,
   breakdown: Breakdown,
   nowMicros: number,
 ): Statement {
+  const period = periodAsItWas(opened, account.planFacts);
   const { startMicros, endMicros } = period.bounds;
   const atMicros = Math.min(nowMicros, endMicros - 1);
   const balance = { ...account.balance(atMicros), period };

@@ -1,4 +1,4 @@
-import type { PlanFact, SubscribedFact } from './fact.ts';
+import type { PeriodOpenedFact, PlanFact, SubscribedFact } from './fact.ts';
 
 /**
  * What holds of all that was told about the plans of a customer, in order of time. What is told later wins over
@@ -47,4 +47,13 @@ export function subscriptionAt(facts: readonly PlanFact[], atMicros: number): Su
 
 export function hadTrial(facts: readonly PlanFact[]): boolean {
   return facts.some((fact) => fact.kind === 'subscribed' && fact.trialEndsMicros !== null);
+}
+
+/** A period with the end that it really had: a subscription that began amid it has ended it. */
+export function periodAsItWas(period: PeriodOpenedFact, facts: readonly PlanFact[]): PeriodOpenedFact {
+  const { startMicros, endMicros } = period.bounds;
+  const cut = courseOf(facts).find(
+    ({ kind, atMicros }) => kind === 'subscribed' && startMicros < atMicros && atMicros < endMicros,
+  );
+  return cut === undefined ? period : { ...period, bounds: { startMicros, endMicros: cut.atMicros } };
 }
