@@ -94,6 +94,8 @@ export class Commands {
   readonly #answers = new Map<string, KnownAnswer>();
   /** Of the last command that was applied. */
   #number = 0;
+  /** No two commands are of the same instant, so that what came first is told by time alone. */
+  #lastMicros = 0;
   /** Accounts that are being counted anew: whoever wants something of them waits. */
   readonly #busy = new Map<string, Promise<void>>();
 
@@ -126,8 +128,8 @@ export class Commands {
     if (known !== undefined) return await this.#repeat(command, known);
 
     const { accounts, nowMillis, newId } = this.#parts;
-    const recordedAtMillis = nowMillis();
-    const nowMicros = recordedAtMillis * 1000;
+    const nowMicros = Math.max(nowMillis() * 1000, this.#lastMicros + 1);
+    this.#lastMicros = nowMicros;
     const account = accounts.open(command, nowMicros);
     const decided = command.decide(account, newId(), nowMicros);
     switch (decided.kind) {
@@ -138,9 +140,9 @@ export class Commands {
         return { kind: 'answered', status, body, isRepeated: true };
       }
       case 'profile':
-        return await this.#perform(command, account, [], decided.profile, recordedAtMillis);
+        return await this.#perform(command, account, [], decided.profile, nowMicros);
       case 'facts':
-        return await this.#perform(command, account, decided.facts, null, recordedAtMillis);
+        return await this.#perform(command, account, decided.facts, null, nowMicros);
     }
   }
 
@@ -149,16 +151,33 @@ export class Commands {
     account: CustomerAccount,
     facts: readonly AccountFact[],
     profile: CustomerProfile | null,
-    recordedAtMillis: number,
+    nowMicros: number,
   ): Promise<CommandOutcome> {
+    const finish = () => this.#finish(command, account, facts, profile, nowMicros);
+    const { record, status, body } = this.#apply(command, account, facts, nowMicros)
+      ? finish()
+      : await this.#alone(command, async () => {
+          await this.#rebuild(command, account, facts, nowMicros);
+          return finish();
+        });
+    const { tenant, answer } = record;
+    const recordedAtMillis = Math.floor(nowMicros / 1000);
+    const durable = this.#parts.journal.append(this.#textOf(record), recordedAtMillis);
+    if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis }, durable);
+    await durable;
+    return { kind: 'answered', status, body, isRepeated: false };
+  }
+
+  /** Numbers the command in the same turn in which its facts were booked, so that they are committed together. */
+  #finish(
+    command: Command,
+    account: CustomerAccount,
+    facts: readonly AccountFact[],
+    profile: CustomerProfile | null,
+    nowMicros: number,
+  ): CommandAnswer & { readonly record: CommandRecord } {
     const { tenant, customer, key, fingerprint, actor } = command;
-    const { journal, onChange } = this.#parts;
-    const nowMicros = recordedAtMillis * 1000;
-    if (!this.#apply(command, account, facts, recordedAtMillis)) {
-      await this.#alone(command, () => this.#rebuild(command, account, facts, recordedAtMillis));
-    }
     const { status, body } = command.answer(account, facts, nowMicros);
-    const answer = key === null ? null : { key, fingerprint, status, answer: JSON.stringify(body) };
     const record: CommandRecord = {
       tenant,
       customer,
@@ -167,14 +186,11 @@ export class Commands {
       facts,
       profile,
       actor,
-      answer,
+      answer: key === null ? null : { key, fingerprint, status, answer: JSON.stringify(body) },
     };
     this.#note(record);
-    onChange();
-    const durable = journal.append(this.#textOf(record), recordedAtMillis);
-    if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis }, durable);
-    await durable;
-    return { kind: 'answered', status, body, isRepeated: false };
+    this.#parts.onChange();
+    return { status, body, record };
   }
 
   /** False: nothing has happened, because the account must be counted anew. */
@@ -182,7 +198,7 @@ export class Commands {
     key: AccountKey,
     account: CustomerAccount,
     facts: readonly AccountFact[],
-    recordedAtMillis: number,
+    nowMicros: number,
   ): boolean {
     const { accounts } = this.#parts;
     const movements: Movement[] = [];
@@ -194,9 +210,9 @@ export class Commands {
       }
       movements.push(...applied.movements);
     }
-    accounts.book(key, facts, movements, recordedAtMillis * 1000);
+    accounts.book(key, facts, movements, nowMicros);
     // Facts may have made something due: a subscription opens its first period.
-    accounts.find(key, recordedAtMillis * 1000);
+    accounts.find(key, nowMicros);
     return true;
   }
 
@@ -205,10 +221,9 @@ export class Commands {
     key: AccountKey,
     account: CustomerAccount,
     facts: readonly AccountFact[],
-    recordedAtMillis: number,
+    nowMicros: number,
   ): Promise<void> {
     const { accounts, store } = this.#parts;
-    const nowMicros = recordedAtMillis * 1000;
     const usage = await store.loadUsage(key);
     const before = await store.loadFacts(key);
     accounts.book(key, facts, account.rebuild([...before, ...facts], usage), nowMicros);
@@ -216,11 +231,11 @@ export class Commands {
   }
 
   /** While it runs, nothing is posted, and nobody else does anything to the account. */
-  async #alone(key: AccountKey, work: () => Promise<void>): Promise<void> {
+  async #alone<Result>(key: AccountKey, work: () => Promise<Result>): Promise<Result> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#busy.set(lockOf(key), promise);
     try {
-      await this.#parts.exclusively(work);
+      return await this.#parts.exclusively(work);
     } finally {
       this.#busy.delete(lockOf(key));
       resolve();
@@ -233,10 +248,11 @@ export class Commands {
     const recordedAtMillis = Math.floor(recordedMicros / 1000);
     const key = { tenant, customer };
     const account = accounts.open(key, recordedMicros);
-    if (!this.#apply(key, account, facts, recordedAtMillis)) {
-      await this.#rebuild(key, account, facts, recordedAtMillis);
+    if (!this.#apply(key, account, facts, recordedMicros)) {
+      await this.#rebuild(key, account, facts, recordedMicros);
     }
     this.#number = number;
+    this.#lastMicros = recordedMicros;
     this.#note(record);
     this.#parts.onChange();
     if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis });
