@@ -54,11 +54,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'collector/src/catalogue',
     'collector/src/journal',
     'collector/src/otlp',
+    'collector/src/webhooks',
     'collector/src/errors.ts',
     '@duckdb/node-api',
     '@duckdb/node-bindings',
     'node:',
   ],
+  'collector/src/webhooks': ['node:'],
   'collector/src/receiver': [
     'collector/src/journal',
     'collector/src/otlp',

@@ -16,6 +16,7 @@ import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
+import { readWebhooks, WebhooksSchema } from './config-webhooks.ts';
 import { SpanledgerError } from './errors.ts';
 import {
   collectProblems,
@@ -25,6 +26,7 @@ import {
   shown,
   withScalars,
 } from './settings-file.ts';
+import type { WebhookEndpoint } from './webhooks/index.ts';
 
 /**
  * The configuration, declared once: the type, the check, the JSON Schema (`spanledger.schema.json`) and the defaults
@@ -268,6 +270,7 @@ export const ConfigSchema = Type.Object(
       },
       'Bounds of queries.',
     ),
+    webhooks: WebhooksSchema,
   },
   { additionalProperties: false, title: 'spanledger.yaml' },
 );
@@ -291,7 +294,7 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices'> {
+export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'webhooks'> {
   readonly rules: CreditRules;
   readonly plans: Plans;
   readonly prices: {
@@ -301,6 +304,7 @@ export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices
   };
   readonly labels: LabelSettings;
   readonly attribution: AttributionSettings;
+  readonly webhooks: readonly WebhookEndpoint[];
 }
 
 const FILE = 'spanledger.yaml';
@@ -344,6 +348,7 @@ export function readConfig(
       );
     }
     const overrides = readPriceFile(prices, 'override');
+    const webhooks = readWebhooks(settings.webhooks, environment, problems);
     if (overrides.kind === 'problems') {
       problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
     }
@@ -384,6 +389,7 @@ export function readConfig(
         credits,
         rules: rules.rules,
         plans: plans.plans,
+        webhooks,
         prices: {
           layer: overrides.layer,
           similarModels: prices.similar_models,

@@ -130,6 +130,8 @@ describe('POST /api/query answers', () => {
       'price_history',
       'unpriced',
       'ingest_health',
+      'webhook_deliveries',
+      'alert_dead_letters',
     ]) {
       const answer = await ask({ sql: `SELECT * FROM ${view} LIMIT 3` });
       expect(answer.error, view).toBeUndefined();

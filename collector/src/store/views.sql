@@ -531,3 +531,38 @@ ORDER BY coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) DESC, 
 
 CREATE OR REPLACE VIEW public.ingest_health AS
 SELECT * FROM ledger.ingest_hour;
+
+-- Every alert on its way to every webhook that wants it.
+CREATE OR REPLACE VIEW public.webhook_deliveries AS
+SELECT
+  message_id,
+  alert_id,
+  tenant,
+  customer,
+  event,
+  url_host,
+  state,
+  attempts,
+  last_status,
+  problem,
+  created_at,
+  last_attempt_at,
+  next_attempt_at
+FROM ledger.webhook_delivery;
+
+CREATE OR REPLACE VIEW public.alert_dead_letters AS
+SELECT
+  message_id,
+  alert_id,
+  tenant,
+  customer,
+  event,
+  url_host,
+  attempts,
+  last_status,
+  problem,
+  created_at,
+  last_attempt_at,
+  payload
+FROM ledger.webhook_delivery
+WHERE state = 'dead';
