@@ -56,6 +56,36 @@ function cost(catalogue: PriceCatalogue, asked: Asked = {}): string {
   return rating.kind === 'priced' ? formatDecimal(rating.cost, USD_SCALE) : rating.status;
 }
 
+describe("a unit of the app's own", () => {
+  const card = (units: string) => `
+cards:
+  - id: my-parser
+    match: { provider: '*', model: doc-parser }
+    effective_from: 2026-01-01
+    units: ${units}`;
+
+  it('has the price of the own card that names it', () => {
+    const catalogue = catalogueWith([layerOf(card('{ document: 0.02, page: 0.001 }'))]);
+    const match = find(catalogue, { model: 'doc-parser' });
+    expect(match.kind === 'found' && match.card.units).toEqual({
+      document: 20_000_000_000_000n,
+      page: 1_000_000_000_000n,
+    });
+  });
+
+  it.each(['Document', 'token', 'minute', '2x'])('is none by the name of %s', (unit) => {
+    expect(problemsOf(card(`{ ${unit}: 0.02 }`))).toEqual([
+      expect.stringContaining(`cards.0.units.${unit}: must be a unit`),
+    ]);
+  });
+
+  it('has a price that is a decimal', () => {
+    expect(problemsOf(card('{ document: cheap }'))).toEqual([
+      expect.stringContaining('cards.0.units.document: must be'),
+    ]);
+  });
+});
+
 const OWN = `
 cards:
   - id: my-lora

@@ -52,8 +52,9 @@ const Units = Type.Partial(
     page: Decimal,
   }),
   {
-    additionalProperties: false,
-    description: 'Price of one: request, web search, image, page; of sound a second or an hour.',
+    additionalProperties: Decimal,
+    description:
+      'Price of one: request, web search, image, page; of sound a second or an hour; of a unit of your own (document) by its name.',
   },
 );
 

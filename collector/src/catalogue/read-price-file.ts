@@ -3,8 +3,10 @@ import {
   divideHalfEven,
   type Factors,
   instantMicros,
+  isCustomUnit,
   NO_FACTORS,
   PRICE_CLASSES,
+  PRICED_UNITS,
   type PriceClass,
   parseDecimal,
   RATE_SCALE,
@@ -437,10 +439,11 @@ function readServiceTiers(
 }
 
 const SECONDS_PER_HOUR = 3600n;
+const LISTED_UNITS: ReadonlySet<string> = new Set([...PRICED_UNITS, 'hour']);
 
 function readUnits(units: CardEntry['units'], path: string, reading: Reading): UnitPrices {
   if (units === undefined) return {};
-  const read: { -readonly [Unit in keyof UnitPrices]: UnitPrices[Unit] } = {};
+  const read: Record<string, bigint> = {};
   for (const unit of ['request', 'web_search', 'image', 'page'] as const) {
     const text = units[unit];
     if (text !== undefined) read[unit] = amount(text, USD_SCALE, `${path}.${unit}`, reading);
@@ -451,6 +454,12 @@ function readUnits(units: CardEntry['units'], path: string, reading: Reading): U
   if (units.hour !== undefined) read.second = amount(units.hour, USD_SCALE, `${path}.hour`, reading);
   else if (units.second !== undefined) {
     read.second = amount(units.second, USD_SCALE, `${path}.second`, reading) * SECONDS_PER_HOUR;
+  }
+  for (const [unit, text] of Object.entries(units)) {
+    if (LISTED_UNITS.has(unit)) continue;
+    const at = `${path}.${unit}`;
+    if (isCustomUnit(unit)) read[unit] = amount(String(text), USD_SCALE, at, reading);
+    else reading.report(at, 'must be a unit: lower case, and no other word for one that is priced', unit);
   }
   return read;
 }

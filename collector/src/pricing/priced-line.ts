@@ -180,6 +180,7 @@ function countsOf(usage: Readonly<Record<string, unknown>>): {
     images: of('images'),
     milliseconds: seconds === null ? null : Math.round(seconds * 1000),
     pages: of('pages'),
+    custom: null,
   };
   const counts: Counted = {
     tokens: input === null ? null : { uncachedInput, cacheRead, cacheWrite, visibleOutput, reasoning },

@@ -151,6 +151,17 @@ function setDetail(c: ReturnType<typeof detailColumns>, row: number, posting: Po
   c.digest.set(row, posting.digest);
 }
 
+/** What is counted in a unit of the app's own. */
+function customColumns(words: Words) {
+  return { unit: new WordColumn(words), thousandths: new IntegerColumn() };
+}
+
+function setCustom(c: ReturnType<typeof customColumns>, row: number, { metered: { usage } }: Posting): void {
+  const custom = usage.units === null ? null : usage.units.custom;
+  c.unit.set(row, custom === null ? null : custom.unit);
+  c.thousandths.set(row, custom === null ? null : custom.thousandths);
+}
+
 /** What the price depends on besides. */
 function priceColumns(words: Words) {
   return {
@@ -241,6 +252,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const detail = detailColumns(words);
   const prices = priceColumns(words);
   const action = actionColumns(words);
+  const custom = customColumns(words);
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -253,12 +265,14 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       ...LATER_RATING_COLUMNS.map((name) => rating[name]),
       ...Object.values(action),
       ...CREDIT_RATING_COLUMNS.map((name) => rating[name]),
+      ...Object.values(custom),
     ],
     set(row, posting) {
       setFact(fact, row, posting);
       setDetail(detail, row, posting);
       setPrice(prices, row, posting);
       setAction(action, row, posting);
+      setCustom(custom, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
       setRating(rating, row, posting.rating);
     },

@@ -3,7 +3,6 @@ import {
   divideHalfEven,
   formatDecimal,
   PRICE_CLASSES,
-  PRICED_UNITS,
   RATE_SCALE,
   type RateCard,
   type RateTable,
@@ -139,9 +138,7 @@ function* linesOf(card: RateCard, cardKey: number): Iterable<LineRow> {
     if (tier.kind === 'table') yield* tableLines(place, tier, [discount]);
     else yield* tableLines(place, standard, [discount, tier.factor]);
   }
-  for (const unit of PRICED_UNITS) {
-    const price = card.units[unit];
-    if (price === undefined) continue;
+  for (const [unit, price] of Object.entries(card.units)) {
     yield {
       cardKey,
       serviceTier: 'standard',

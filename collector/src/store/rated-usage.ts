@@ -28,6 +28,7 @@ const WORDS = [
   'inference_geo',
   'outcome',
   'import_mode',
+  'custom_unit',
 ] as const;
 
 const INTEGERS = [
@@ -52,6 +53,7 @@ const INTEGERS = [
   'images',
   'milliseconds',
   'pages',
+  'custom_thousandths',
 ] as const;
 
 /** A record with what a later decision is compared with. */
@@ -323,15 +325,16 @@ class RecordColumns {
   }
 
   private unitsOf(row: number): RatableUsage['units'] {
-    const { integers } = this;
+    const { integers, words } = this;
     const requests = integers.requests.orNull(row);
     const webSearches = integers.web_searches.orNull(row);
     const images = integers.images.orNull(row);
     const milliseconds = integers.milliseconds.orNull(row);
     const pages = integers.pages.orNull(row);
-    const isNone =
-      requests === null && webSearches === null && images === null && milliseconds === null && pages === null;
-    return isNone ? null : { requests, webSearches, images, milliseconds, pages };
+    const unit = words.custom_unit.orNull(row);
+    const custom = unit === null ? null : { unit, thousandths: integers.custom_thousandths.at(row) };
+    const units = { requests, webSearches, images, milliseconds, pages, custom };
+    return Object.values(units).every((count) => count === null) ? null : units;
   }
 }
 

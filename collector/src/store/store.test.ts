@@ -279,7 +279,14 @@ describe('a correction', () => {
       serviceTier: 'flex',
       region: 'eu',
       cacheWrite12h: 7,
-      units: { requests: 1, webSearches: 2, images: 3, milliseconds: 4, pages: 5 },
+      units: {
+        requests: 1,
+        webSearches: 2,
+        images: 3,
+        milliseconds: 4,
+        pages: 5,
+        custom: { unit: 'document', thousandths: 6 },
+      },
     });
     store.post(first);
     await commitAt(store, 1);

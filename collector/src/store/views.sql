@@ -86,7 +86,9 @@ SELECT
   import_batch,
   coalesce(word[import_mode], CASE WHEN import_batch IS NOT NULL THEN 'charge' END) AS import_mode,
   word[credit_rule] AS credit_rule,
-  word[plan_terms] AS plan_terms
+  word[plan_terms] AS plan_terms,
+  word[custom_unit] AS custom_unit,
+  CAST(custom_thousandths::DECIMAL(18, 0) * 0.001 AS DECIMAL(18, 3)) AS custom_quantity
 FROM ledger.usage_record, words;
 
 -- What was said of a span before more was known of its trace; `usage` has what holds now.

@@ -83,7 +83,14 @@ describe('the view usage', () => {
       serviceTier: 'flex',
       region: 'eu',
       inferenceGeo: 'us',
-      units: { requests: 1, webSearches: 2, images: 3, milliseconds: 4500, pages: 5 },
+      units: {
+        requests: 1,
+        webSearches: 2,
+        images: 3,
+        milliseconds: 4500,
+        pages: 5,
+        custom: { unit: 'document', thousandths: 1250 },
+      },
       modalities: { audioInput: 13, audioOutput: 14, imageInput: 15, imageOutput: 16, cacheReadAudio: 18 },
       supersededBy: '000000000000000000000000000000fe/00000000000000dc',
       cacheSemantics: 'declared',
@@ -169,6 +176,8 @@ describe('the view usage', () => {
       web_searches: '2',
       images: '3',
       milliseconds: '4500',
+      custom_unit: 'document',
+      custom_quantity: '1.250',
       pages: '5',
       price_note: null,
       cost_known_part: null,
@@ -213,7 +222,7 @@ describe('the view usage', () => {
       (
         'audio_input_tokens audio_output_tokens cache_read_audio_tokens cache_read_tokens cache_semantics ' +
         'cache_write_12h_tokens cache_write_1h_tokens cache_write_5m_tokens cache_write_tokens cost_known_part ' +
-        'cost_usd credits customer customer_source environment feature feature_source gateway image_input_tokens ' +
+        'cost_usd credits custom_quantity custom_unit customer customer_source environment feature feature_source gateway image_input_tokens ' +
         'image_output_tokens images inference_geo input_tokens milliseconds model output_tokens pages ' +
         'parent_span_id price_card price_match price_note provider reasoning_semantics reasoning_tokens region ' +
         'reported_cost_usd request_id request_model requests response_id response_model service service_tier ' +

@@ -78,8 +78,27 @@ export type PricedUnit = (typeof PRICED_UNITS)[number];
 /** Price per class, in 10⁻⁹ USD per million tokens (see `RATE_SCALE`); absent where the provider has none. */
 export type Rates = { readonly [Class in PriceClass]?: bigint };
 
-/** Price of one, in 10⁻¹⁵ USD; of `second` that of an hour, as lists have it, so that dividing rounds only once. */
-export type UnitPrices = { readonly [Unit in PricedUnit]?: bigint };
+/**
+ * Price of one, in 10⁻¹⁵ USD; of `second` that of an hour, as lists have it, so that dividing rounds only once. Cards of
+ * the user's own may also price units of the user's own (`isCustomUnit`).
+ */
+export interface UnitPrices {
+  readonly [unit: string]: bigint;
+}
+
+/** What a price list or a span may call otherwise, or mean something else by. */
+const TAKEN_NAMES: ReadonlySet<string> = new Set([
+  ...PRICE_CLASSES,
+  ...PRICED_UNITS,
+  ...['api_call', 'minute', 'hour', 'token', 'tokens'],
+]);
+/** Short, because the name is stored with every record; without what a path, a header or a terminal would read. */
+const CUSTOM_UNIT = /^[a-z][a-z0-9_.-]{0,63}$/;
+
+/** Whether a word may be the name of a unit that only the app knows. */
+export function isCustomUnit(name: string): boolean {
+  return CUSTOM_UNIT.test(name) && !TAKEN_NAMES.has(name);
+}
 
 export interface RateTable {
   /** Prices for requests up to the first tier. */

@@ -1,5 +1,8 @@
-import type { PriceClass, PricedUnit } from './catalogue.ts';
+import type { PriceClass } from './catalogue.ts';
 import { inputTokens, type UsageRecord } from './usage.ts';
+
+/** A `PricedUnit`, or one of the app's own (`isCustomUnit`). */
+export type CountedUnit = string;
 
 /**
  * What a call consumed, as prices tell it apart: each token in exactly one price class, and the counted pieces. Only
@@ -8,11 +11,14 @@ import { inputTokens, type UsageRecord } from './usage.ts';
 export interface Consumption {
   readonly kind: 'known';
   readonly classes: readonly (readonly [PriceClass, number])[];
-  readonly units: readonly (readonly [PricedUnit, number])[];
+  /** Of `second`, and of units of the app's own, thousandths. */
+  readonly units: readonly (readonly [CountedUnit, number])[];
   /** The whole prompt, which long-context tiers look at. */
   readonly inputTokens: number;
   /** False: the pieces are all that is known. */
   readonly hasTokens: boolean;
+  /** Requests are counted, and nothing else: then they are what is paid for. */
+  readonly isByRequest: boolean;
 }
 
 export type Consumed =
@@ -35,7 +41,8 @@ export function consumptionOf(usage: Counted): Consumed {
   const units = unitsOf(usage);
   if (tokens === null) {
     if (usage.units === null) return { kind: 'unknown', reason: 'missing_usage', detail: null };
-    return { kind: 'known', classes: [], units, inputTokens: 0, hasTokens: false };
+    const isByRequest = isCountedAlone(usage, units);
+    return { kind: 'known', classes: [], units, inputTokens: 0, hasTokens: false, isByRequest };
   }
   const long = usage.cacheWrite1h ?? 0;
   const longest = usage.cacheWrite12h ?? 0;
@@ -69,16 +76,27 @@ export function consumptionOf(usage: Counted): Consumed {
   if (tokens.reasoning > 0) classes.push(['reasoning', tokens.reasoning]);
   if (audioOut > 0) classes.push(['output_audio', audioOut]);
   if (imageOut > 0) classes.push(['output_image', imageOut]);
-  return { kind: 'known', classes, units, inputTokens: inputTokens(tokens), hasTokens: true };
+  return {
+    kind: 'known',
+    classes,
+    units,
+    inputTokens: inputTokens(tokens),
+    hasTokens: true,
+    isByRequest: classes.length === 0 && isCountedAlone(usage, units),
+  };
 }
 
-const ONE_REQUEST: readonly (readonly [PricedUnit, number])[] = [['request', 1]];
+const ONE_REQUEST: readonly (readonly [CountedUnit, number])[] = [['request', 1]];
+
+function isCountedAlone({ units }: Counted, counted: Consumption['units']): boolean {
+  return counted.length === 1 && (units?.requests ?? 0) > 0;
+}
 
 /** A call is one request unless it says how many it was; a count of zero is nothing to price. */
-function unitsOf({ units }: Counted): readonly (readonly [PricedUnit, number])[] {
+function unitsOf({ units }: Counted): readonly (readonly [CountedUnit, number])[] {
   if (units === null) return ONE_REQUEST;
-  const counted: [PricedUnit, number][] = [];
-  const add = (unit: PricedUnit, quantity: number) => {
+  const counted: [CountedUnit, number][] = [];
+  const add = (unit: CountedUnit, quantity: number) => {
     if (quantity > 0) counted.push([unit, quantity]);
   };
   add('request', units.requests ?? 1);
@@ -86,6 +104,7 @@ function unitsOf({ units }: Counted): readonly (readonly [PricedUnit, number])[]
   add('image', units.images ?? 0);
   add('second', units.milliseconds ?? 0);
   add('page', units.pages ?? 0);
+  if (units.custom !== null) add(units.custom.unit, units.custom.thousandths);
   return counted;
 }
 

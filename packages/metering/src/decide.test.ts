@@ -519,6 +519,98 @@ describe('a span that bills nothing', () => {
   });
 });
 
+describe('a unit that the app reports itself', () => {
+  const documents = (id: string, more: Partial<TreeSpan> = {}): TreeSpan => ({
+    id,
+    attributes: { 'spanledger.usage.unit': 'document', 'spanledger.usage.quantity': 2 },
+    ...more,
+  });
+  const rolesOf = (...trees: readonly (readonly Span[])[]) =>
+    Object.fromEntries(
+      recordsOf(trees.flat()).map(({ spanId, billingRole }) => [shortId(spanId), billingRole]),
+    );
+
+  it('bills by itself, with the labels around it', () => {
+    const spans = tree({
+      id: 'r',
+      attributes: { 'spanledger.customer.id': 'cus_1', 'spanledger.feature.name': 'invoices' },
+      below: [documents('u')],
+    });
+    expect(recordOf('u', spans)).toMatchObject({
+      billingRole: 'billed',
+      usageStatus: 'reported',
+      customer: 'cus_1',
+      feature: 'invoices',
+      dialect: 'spanledger',
+      provider: null,
+      requestModel: null,
+      units: { custom: { unit: 'document', thousandths: 2000 } },
+    });
+  });
+
+  it('may name the provider and the model it is of, and nothing else of a call', () => {
+    const { attributes } = documents('u');
+    const named = { 'gen_ai.provider.name': 'deepgram', 'gen_ai.request.model': 'nova-3' };
+    expect(recordOf('u', tree({ id: 'u', attributes: { ...attributes, ...named } }))).toMatchObject({
+      billingRole: 'billed',
+      provider: 'deepgram',
+      requestModel: 'nova-3',
+      dialect: 'spanledger',
+    });
+  });
+
+  it('is also a web search, of which there may be no tokens to tell', () => {
+    const attributes = { 'spanledger.usage.unit': 'web_search', 'spanledger.usage.quantity': 3 };
+    expect(recordOf('u', tree({ id: 'u', attributes }))).toMatchObject({
+      usageStatus: 'reported',
+      units: { webSearches: 3 },
+    });
+  });
+
+  it('is no view of the call around it, whose tokens stay', () => {
+    const spans = tree({ id: 'c', attributes: chat(100, 20), below: [documents('u'), documents('v')] });
+    expect(rolesOf(spans)).toEqual({ c: 'billed', u: 'billed', v: 'billed' });
+    expect(recordOf('c', spans)).toMatchObject({ units: null, tokens: { uncachedInput: 100 } });
+  });
+
+  it('is none of the calls whose sum a container has', () => {
+    const alone = tree({ id: 'a', attributes: agent(100, 20) });
+    const beside = tree({ id: 'a', attributes: agent(100, 20), below: [documents('u')] });
+    expect(recordOf('a', alone).billingRole).toBe('billed');
+    expect(rolesOf(beside)).toEqual({ a: 'billed', u: 'billed' });
+    const around = tree({
+      id: 'a',
+      attributes: agent(100, 20),
+      below: [documents('u', { below: [{ id: 'c', attributes: chat(100, 20) }] })],
+    });
+    expect(rolesOf(around)).toEqual({ a: 'container', u: 'billed', c: 'billed' });
+  });
+
+  it('whose parent is missing keeps nobody waiting', () => {
+    const container = tree({ id: 'a', attributes: agent(100, 20) });
+    const orphan = tree(documents('u')).map((span) => ({ ...span, parentSpanId: spanIdOf('gone') }));
+    expect(rolesOf(container, orphan)).toEqual({ a: 'billed', u: 'billed' });
+  });
+
+  it('that cannot be read has no usage, and says why', () => {
+    const attributes = { 'spanledger.usage.unit': 'document', 'spanledger.usage.quantity': 'some' };
+    expect(recordOf('u', tree({ id: 'u', attributes }))).toMatchObject({
+      billingRole: 'billed',
+      usageStatus: 'invalid',
+      units: null,
+    });
+  });
+
+  it('on the span of a call is read with the call', () => {
+    const attributes = { ...chat(100, 20), ...documents('c').attributes };
+    expect(recordOf('c', tree({ id: 'c', attributes }))).toMatchObject({
+      operation: 'chat',
+      tokens: { uncachedInput: 100 },
+      units: { custom: { unit: 'document', thousandths: 2000 } },
+    });
+  });
+});
+
 describe('a candidate', () => {
   const noOperation = { 'gen_ai.system': 'openai', ...usage(30, 3) };
 

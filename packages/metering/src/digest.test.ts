@@ -5,7 +5,14 @@ import { digest } from './digest.ts';
 import type { UsageRecord } from './usage.ts';
 
 const NO_MODALITIES = { audioInput: null, audioOutput: null, imageInput: null, imageOutput: null };
-const NO_UNITS = { requests: null, webSearches: null, images: null, milliseconds: null, pages: null };
+const NO_UNITS = {
+  requests: null,
+  webSearches: null,
+  images: null,
+  milliseconds: null,
+  pages: null,
+  custom: null,
+};
 
 describe('the digest of a record', () => {
   it('is what it was before prices needed more than tokens, where none of that is said', () => {
@@ -35,6 +42,9 @@ describe('the digest of a record', () => {
       { units: { ...NO_UNITS, images: 1 } },
       { units: { ...NO_UNITS, milliseconds: 1 } },
       { units: { ...NO_UNITS, pages: 1 } },
+      { units: { ...NO_UNITS, custom: { unit: 'document', thousandths: 1 } } },
+      { units: { ...NO_UNITS, custom: { unit: 'document', thousandths: 2 } } },
+      { units: { ...NO_UNITS, custom: { unit: 'email', thousandths: 1 } } },
     ];
     const digests = changes.map((change) => digest(aUsage(change)));
     expect(new Set(digests).size).toBe(changes.length);

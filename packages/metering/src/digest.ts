@@ -82,6 +82,7 @@ function addSaid(hash: Hash53, usage: UsageRecord): void {
     .number(units.images)
     .number(units.milliseconds)
     .number(units.pages);
+  if (units.custom !== null) hash.text(units.custom.unit).number(units.custom.thousandths);
 }
 
 function addSource(hash: Hash53, source: AttributionSource | null): void {

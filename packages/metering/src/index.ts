@@ -19,6 +19,7 @@ export {
 export {
   type Catalogue,
   type Factors,
+  isCustomUnit,
   type MatchKind,
   NO_FACTORS,
   PRICE_CLASSES,
@@ -213,6 +214,7 @@ export {
   billedModel,
   type CallStatus,
   type ConsumedUnits,
+  type CustomUnits,
   inputTokens,
   type ModalityTokens,
   type Operation,

@@ -37,6 +37,7 @@ describe('an observation that is kept', () => {
       images: number,
       milliseconds: number,
       pages: number,
+      custom: fc.option(fc.record({ unit: fc.constantFrom('document', 'email'), thousandths: fc.nat() })),
     });
     const modalities = fc.record({
       audioInput: number,
@@ -107,13 +108,21 @@ describe('an observation that is kept', () => {
       { 'openai.request.service_tier': 'flex' },
       { 'server.address': 'eu.api.openai.com' },
       { 'anthropic.response.inference_geo': 'us' },
+      { 'spanledger.usage.unit': 'document', 'spanledger.usage.quantity': 2 },
+      { 'spanledger.usage.unit': 'email', 'spanledger.usage.quantity': 2 },
     ].map((attributes) => keep(observationOf(attributes)).shape);
     expect(new Set(shapes).size).toBe(shapes.length);
   });
 
   it('is refused when a newer version has written it', () => {
     const kept = keep(observationOf());
-    expect(() => recall({ ...kept, shape: kept.shape.replace('[2,', '[3,') })).toThrow('version 3');
+    expect(() => recall({ ...kept, shape: kept.shape.replace('[3,', '[4,') })).toThrow('version 4');
+  });
+
+  it('is recalled as it was when a version has written it that knew no units of the app’s own', () => {
+    const observation = observationOf({ 'spanledger.usage.unit': 'page', 'spanledger.usage.quantity': 7 });
+    const kept = keep(observation);
+    expect(recall({ ...kept, shape: kept.shape.replace('[3,', '[2,') })).toEqual(observation);
   });
 });
 

@@ -41,7 +41,7 @@ export function usageOf(
   const guess = dialect.guess?.(span, called, counts) ?? null;
   if (guess?.status === 'missing') return observedUsage(missing(guess.reason), counts);
 
-  if (!countsTokens && isUsageByPiece(units, part.operation)) {
+  if (!countsTokens && (part.kind === 'unit' || isUsageByPiece(units, part.operation))) {
     const usage = { ...observedUsage(NO_TOKENS_CHARGED, counts), hasCounts: true };
     return declared === 'estimated' ? { ...usage, status: 'estimated' } : usage;
   }

@@ -24,7 +24,15 @@ function priced(tokens: Partial<TokenClasses>, card = aCard(), usage: Partial<Us
 }
 
 function unitsOf(units: Partial<ConsumedUnits>): ConsumedUnits {
-  return { requests: null, webSearches: null, images: null, milliseconds: null, pages: null, ...units };
+  return {
+    requests: null,
+    webSearches: null,
+    images: null,
+    milliseconds: null,
+    pages: null,
+    custom: null,
+    ...units,
+  };
 }
 
 const NO_MODALITIES = {
@@ -282,6 +290,30 @@ describe('a price', () => {
     expect(priced({ uncachedInput: 100 }, card, { units: unitsOf({ requests: 0 }) }).cost).toBe(
       100n * MICRO_USD,
     );
+  });
+
+  it('is that of the card for a unit of its own, exactly also for a part of one', () => {
+    const card = aCard({ units: { document: 20_000n * MICRO_USD } });
+    const units = unitsOf({ custom: { unit: 'document', thousandths: 2500 } });
+    const { cost, lines } = priced({}, card, { units });
+    expect(cost).toBe(50_000n * MICRO_USD);
+    expect(lines).toMatchObject([{ item: 'document', quantity: 2500, rate: 20_000n * MICRO_USD }]);
+  });
+
+  it.each(['document', 'constructor'])('is not known, and never 0, of a %s that no card prices', (unit) => {
+    const units = unitsOf({ custom: { unit, thousandths: 1 } });
+    expect(rated({ tokens: tokensOf({}), units })).toMatchObject({
+      kind: 'partial',
+      knownPart: 0n,
+      note: `no price for ${unit}`,
+    });
+  });
+
+  it('is not known of requests that are all that is counted and have no price', () => {
+    const requests = { tokens: tokensOf({}), units: unitsOf({ requests: 5 }) };
+    expect(rated(requests)).toMatchObject({ kind: 'partial', note: 'no price for request' });
+    expect(rated(requests, aCard({ units: { request: 7n } }))).toMatchObject({ kind: 'priced', cost: 35n });
+    expect(rated(requests, aCard({ isFree: true }))).toMatchObject({ status: 'free', cost: 0n });
   });
 
   it('of something by the piece that has no price is known only in part', () => {

@@ -2,16 +2,16 @@ import { divideHalfEven, type Ratio, type UsdFemto } from './amount.ts';
 import {
   type Catalogue,
   type Factors,
+  isCustomUnit,
   type MatchKind,
   PRICE_CLASSES,
   type PriceClass,
-  type PricedUnit,
   type RateCard,
   type Rates,
   type RateTable,
   type UnpricedReason,
 } from './catalogue.ts';
-import { type Consumption, consumptionOf } from './consumption.ts';
+import { type Consumption, type CountedUnit, consumptionOf } from './consumption.ts';
 import { billedModel, type UsageRecord } from './usage.ts';
 
 /** What a call cost, or why there is no cost. Never a silent zero. `status` is stored as `price_status`. */
@@ -52,8 +52,8 @@ export type Rating =
 
 /** One line of a cost. */
 export interface CostLine {
-  readonly item: PriceClass | PricedUnit;
-  /** Tokens, or pieces; of `second` thousandths. */
+  readonly item: PriceClass | CountedUnit;
+  /** Tokens, or pieces; of `second` and of units of the app's own thousandths. */
   readonly quantity: number;
   /** Of a class 10⁻⁹ USD per million tokens, of a unit as `UnitPrices` has it; before factors. Null where there is none. */
   readonly rate: bigint | null;
@@ -247,13 +247,14 @@ function fallbackClass(item: PriceClass, card: RateCard): PriceClass | null {
 
 /** From the price of an hour to that of a millisecond. */
 const PER_MILLISECOND: Ratio = { numerator: 1n, denominator: 3_600_000n };
+const PER_THOUSANDTH: Ratio = { numerator: 1n, denominator: 1000n };
 
 /**
  * A fee for a call or a search is what it is; what is made or read (images, pages, sound) is the model's work, which a
  * service tier, a region or a contract changes as it does tokens. Tables of service tiers have no such prices.
  */
 function pieceLines(
-  { units }: Consumption,
+  { units, isByRequest }: Consumption,
   card: RateCard,
   factor: Ratio | null,
   isStandardTable: boolean,
@@ -261,15 +262,26 @@ function pieceLines(
   const lines: CostLine[] = [];
   for (const [item, quantity] of units) {
     const isFee = item === 'request' || item === 'web_search';
-    const rate = isFee || isStandardTable ? (card.units[item] ?? null) : null;
-    // Every call is a request; only where a fee is listed is that worth a line.
-    if (item === 'request' && rate === null) continue;
+    const rate = isFee || isStandardTable ? priceOf(card, item) : null;
+    // Every call is a request; only where a fee is listed, or nothing else is counted, is that worth a line.
+    if (item === 'request' && rate === null && (card.isFree || !isByRequest)) continue;
     const ownFactor = isFee ? null : factor;
-    const scale = item === 'second' ? product([PER_MILLISECOND, ownFactor]) : ownFactor;
+    const scale = product([partCounted(item), ownFactor]);
     const cost = rate === null ? null : times(BigInt(quantity) * rate, scale);
     lines.push({ item, quantity, rate, fallback: null, factor: ownFactor, cost });
   }
   return lines;
+}
+
+/** By its own name only: what every object has (`constructor`) is no price. */
+function priceOf({ units }: RateCard, item: CountedUnit): bigint | null {
+  return Object.hasOwn(units, item) ? (units[item] ?? null) : null;
+}
+
+/** Which part of what has the price is counted; null where it is one. */
+function partCounted(item: CountedUnit): Ratio | null {
+  if (item === 'second') return PER_MILLISECOND;
+  return isCustomUnit(item) ? PER_THOUSANDTH : null;
 }
 
 /** Exact, but for one rounding half-even at 10⁻¹⁵ USD where a factor leaves more digits. */

@@ -130,7 +130,7 @@ export interface ModalityTokens {
   readonly cacheReadAudio: number | null;
 }
 
-/** What providers charge for by the piece, beside tokens or instead of them. Safe integers ≥ 0; null where not told. */
+/** What is charged for by the piece, beside tokens or instead of them. Safe integers ≥ 0; null where not told. */
 export interface ConsumedUnits {
   readonly requests: number | null;
   readonly webSearches: number | null;
@@ -138,6 +138,16 @@ export interface ConsumedUnits {
   /** Of audio or video, taken in or made. */
   readonly milliseconds: number | null;
   readonly pages: number | null;
+  /** What the app counts in a unit of its own. */
+  readonly custom: CustomUnits | null;
+}
+
+/** So many of a unit that only the app knows (`document`, `email`), which its own prices and credit rules name. */
+export interface CustomUnits {
+  /** As it is written, in lower case (`isCustomUnit`). */
+  readonly unit: string;
+  /** Thousandths of one, so that parts of one are exact. Safe integer ≥ 0. */
+  readonly thousandths: number;
 }
 
 /** What was asked of the model, in one word per meaning however the emitter spelt it. */

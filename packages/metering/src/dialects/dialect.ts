@@ -72,6 +72,7 @@ export interface Guess {
  * - `container`: work around calls; counts on it repeat theirs. `cumulative`: over the life of an agent object.
  * - `partial`: reports pieces of a call whose whole another span has.
  * - `candidate`: counts without a word for what they belong to; its trace decides.
+ * - `unit`: what the app counts and reports itself. It bills by itself, and tells nothing of calls around it.
  * - `tool`: runs between calls, so a call below it is a call of its own.
  * - `zero_rated`: a request that bills no tokens although it may carry some.
  * - `other`: gen-ai work without tokens.
@@ -92,6 +93,7 @@ export type PartKind =
   | 'container'
   | 'partial'
   | 'candidate'
+  | 'unit'
   | 'tool'
   | 'zero_rated'
   | 'other'

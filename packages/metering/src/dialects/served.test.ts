@@ -107,7 +107,7 @@ const FROM_BODY = {
   inferenceGeo: 'us',
   cacheWrite5m: 3,
   cacheWrite1h: 4,
-  units: { requests: null, webSearches: 2, images: null, milliseconds: null, pages: null },
+  units: { requests: null, webSearches: 2, images: null, milliseconds: null, pages: null, custom: null },
 };
 
 describe('a provider’s answer that an emitter copies', () => {

@@ -17,6 +17,7 @@ import { openLlmetry } from './openllmetry.ts';
 import { openRouter } from './openrouter.ts';
 import { openTelemetry } from './opentelemetry.ts';
 import { sentry } from './sentry.ts';
+import { spanledger } from './spanledger.ts';
 import { springAi } from './spring-ai.ts';
 import { strands } from './strands.ts';
 
@@ -46,6 +47,8 @@ export const DIALECTS: readonly Dialect[] = [
   springAi,
   agento11y,
   openLlmetry,
+  // After all who know a call by words of their own, before those who go by a provider's name.
+  spanledger,
   aiSdk7,
   openTelemetry,
 ];

@@ -21,7 +21,14 @@ const withoutTokens = (operation: string, attributes: Given): Given => ({
   ...attributes,
 });
 
-const NONE = { requests: null, webSearches: null, images: null, milliseconds: null, pages: null };
+const NONE = {
+  requests: null,
+  webSearches: null,
+  images: null,
+  milliseconds: null,
+  pages: null,
+  custom: null,
+};
 
 describe('web searches', () => {
   it.each([
@@ -93,6 +100,13 @@ describe('a unit that an app reports itself', () => {
     ['image', 2, { images: 2 }],
     ['second', '1.2345', { milliseconds: 1235 }],
     ['page', 12n, { pages: 12 }],
+    ['api_call', 3, { requests: 3 }],
+    ['minute', 1.5, { milliseconds: 90_000 }],
+    ['hour', '0.5', { milliseconds: 1_800_000 }],
+    ['document', 3, { custom: { unit: 'document', thousandths: 3000 } }],
+    [' E-Mail ', '0.125', { custom: { unit: 'e-mail', thousandths: 125 } }],
+    ['document', 0, { custom: { unit: 'document', thousandths: 0 } }],
+    ['constructor', 7n, { custom: { unit: 'constructor', thousandths: 7000 } }],
   ])('%s is counted, also beside tokens', (name, quantity, units) => {
     expect(recordWith(unit(name, quantity)).units).toEqual({ ...NONE, ...units });
   });
@@ -103,7 +117,14 @@ describe('a unit that an app reports itself', () => {
   });
 
   it.each<[string, Given]>([
-    ['an unknown unit', unit('hour', 1)],
+    ['a unit that has no name of one', unit('2 documents', 1)],
+    ['a unit with a name too long', unit('d'.repeat(65), 1)],
+    ['tokens', unit('tokens', 1)],
+    ['the name of a token class', unit('output', 1)],
+    ['more places than are kept', unit('document', '0.0005')],
+    ['less than no document', unit('document', '-0.001')],
+    ['more documents than there are', unit('document', '1000000000000')],
+    ['no number of documents', unit('document', Number.NaN)],
     ['half an image', unit('image', 0.5)],
     ['less than nothing', unit('page', -1)],
     ['a word for a number', unit('second', 'long')],
@@ -112,7 +133,20 @@ describe('a unit that an app reports itself', () => {
   ])('is no usage with %s, and the reason says so', (_what, attributes) => {
     const record = recordWith(attributes);
     expect(record).toMatchObject({ usageStatus: 'invalid', tokens: null });
-    expect(record.usageReason).toContain('no count of a known unit');
+    expect(record.usageReason).toContain('no count of a unit');
+  });
+
+  it('is kept to the thousandth of one, exactly, whether it comes as text or as a binary number', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1_000_000_000 }), (thousandths) => {
+        const whole = String(Math.trunc(thousandths / 1000));
+        const text = `${whole}.${String(thousandths % 1000).padStart(3, '0')}`;
+        for (const quantity of [text, Number(text)]) {
+          const { units } = recordWith(unit('document', quantity));
+          expect(units?.custom).toEqual({ unit: 'document', thousandths });
+        }
+      }),
+    );
   });
 
   it('is kept to the thousandth of a second', () => {

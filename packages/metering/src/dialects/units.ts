@@ -1,5 +1,8 @@
 import { SPANLEDGER_USAGE_QUANTITY, SPANLEDGER_USAGE_UNIT } from '@spanledger/semconv';
+import { parseDecimal } from '../amount.ts';
+import { isCustomUnit } from '../catalogue.ts';
 import { MICROS_PER_MILLI, MICROS_PER_SECOND } from '../duration.ts';
+import type { AttributeValue } from '../span.ts';
 import { count } from '../tokens.ts';
 import type { ConsumedUnits, Operation } from '../usage.ts';
 import { countOf, durationOf, isTold, labelOf, newBit, type Readable, readingUnder } from './reading.ts';
@@ -37,6 +40,7 @@ export const NO_UNITS: ConsumedUnits = {
   images: null,
   milliseconds: null,
   pages: null,
+  custom: null,
 };
 
 /** What a span tells of pieces under the names that emitters use. None of a piece is nothing to tell. */
@@ -48,6 +52,7 @@ export function statedUnits(from: Readable): ConsumedUnits | null {
     images: countOf(from, IMAGES),
     milliseconds: millisOf(durationOf(from, SECONDS, MICROS_PER_SECOND)),
     pages: countOf(from, PAGES),
+    custom: null,
   });
 }
 
@@ -59,6 +64,7 @@ export function someOf(units: ConsumedUnits): ConsumedUnits | null {
     images: units.images || null,
     milliseconds: units.milliseconds || null,
     pages: units.pages || null,
+    custom: units.custom,
   };
   return Object.values(some).some((value) => value !== null) ? some : null;
 }
@@ -74,34 +80,63 @@ const NOT_DECLARED: DeclaredUnits = { kind: 'none' };
 export function declaredUnits(from: Readable): DeclaredUnits {
   if (!isTold(from, DECLARATION)) return NOT_DECLARED;
   const unit = labelOf(from, UNIT)?.trim().toLowerCase() ?? null;
-  const whole = countOf(from, QUANTITY);
-  const read =
-    unit === null ? null : unitsOf(unit, whole, () => durationOf(from, QUANTITY, MICROS_PER_SECOND));
+  const read = unit === null ? null : unitsOf(unit, from);
   if (read !== null) return { kind: 'counted', units: read };
   const quantity = labelOf(from, QUANTITY);
   return {
     kind: 'unreadable',
-    reason: `${SPANLEDGER_USAGE_UNIT} ${unit ?? 'none'}, ${SPANLEDGER_USAGE_QUANTITY} ${quantity ?? 'none'}: no count of a known unit`,
+    reason: `${SPANLEDGER_USAGE_UNIT} ${unit ?? 'none'}, ${SPANLEDGER_USAGE_QUANTITY} ${quantity ?? 'none'}: no count of a unit`,
   };
 }
 
-function unitsOf(unit: string, whole: number | null, micros: () => number | null): ConsumedUnits | null {
+function unitsOf(unit: string, from: Readable): ConsumedUnits | null {
   switch (unit) {
     case 'request':
-      return whole === null ? null : { ...NO_UNITS, requests: whole };
+    case 'api_call':
+      return counted(from, (requests) => ({ ...NO_UNITS, requests }));
     case 'web_search':
-      return whole === null ? null : { ...NO_UNITS, webSearches: whole };
+      return counted(from, (webSearches) => ({ ...NO_UNITS, webSearches }));
     case 'image':
-      return whole === null ? null : { ...NO_UNITS, images: whole };
+      return counted(from, (images) => ({ ...NO_UNITS, images }));
     case 'page':
-      return whole === null ? null : { ...NO_UNITS, pages: whole };
-    case 'second': {
-      const milliseconds = millisOf(micros());
-      return milliseconds === null ? null : { ...NO_UNITS, milliseconds };
-    }
+      return counted(from, (pages) => ({ ...NO_UNITS, pages }));
+    case 'second':
+      return timed(from, 1);
+    case 'minute':
+      return timed(from, 60);
+    case 'hour':
+      return timed(from, 3600);
     default:
-      return null;
+      return isCustomUnit(unit) ? countedInParts(unit, from) : null;
   }
+}
+
+function counted(from: Readable, as: (whole: number) => ConsumedUnits): ConsumedUnits | null {
+  const whole = countOf(from, QUANTITY);
+  return whole === null ? null : as(whole);
+}
+
+function timed(from: Readable, seconds: number): ConsumedUnits | null {
+  const milliseconds = millisOf(durationOf(from, QUANTITY, seconds * MICROS_PER_SECOND));
+  return milliseconds === null ? null : { ...NO_UNITS, milliseconds };
+}
+
+function countedInParts(unit: string, from: Readable): ConsumedUnits | null {
+  const thousandths = thousandthsOf(from.attributes.get(SPANLEDGER_USAGE_QUANTITY));
+  return thousandths === null ? null : { ...NO_UNITS, custom: { unit, thousandths } };
+}
+
+const THOUSANDTHS_SCALE = 3;
+
+/**
+ * A text is read exactly, and one with more places is none: nobody could say what became of the rest. A binary number
+ * stands for the thousandth that is nearest, because it cannot hold most of them.
+ */
+function thousandthsOf(value: AttributeValue | undefined): number | null {
+  if (typeof value === 'number') return value >= 0 ? count(Math.round(value * 1000)) : null;
+  if (typeof value !== 'string' && typeof value !== 'bigint') return null;
+  const parsed = parseDecimal(String(value).trim(), THOUSANDTHS_SCALE);
+  return parsed.kind === 'decimal' && parsed.value >= 0n ? count(parsed.value) : null;
 }
 
 function millisOf(micros: number | null): number | null {
@@ -127,6 +162,7 @@ export function joinedUnits(one: ConsumedUnits | null, other: ConsumedUnits | nu
     images: one.images ?? other.images,
     milliseconds: one.milliseconds ?? other.milliseconds,
     pages: one.pages ?? other.pages,
+    custom: one.custom ?? other.custom,
   };
 }
 
@@ -136,9 +172,9 @@ export function joinedUnits(one: ConsumedUnits | null, other: ConsumedUnits | nu
  */
 export function isUsageByPiece(units: ConsumedUnits | null, operation: Operation): boolean {
   if (units === null) return false;
-  const { requests, images, milliseconds, pages } = units;
-  if (requests === null && images === null && milliseconds === null && pages === null) return false;
-  return CHARGED_BY_PIECE.has(operation);
+  const { requests, images, milliseconds, pages, custom } = units;
+  const counts = [requests, images, milliseconds, pages, custom];
+  return counts.some((each) => each !== null) && CHARGED_BY_PIECE.has(operation);
 }
 
 const CHARGED_BY_PIECE: ReadonlySet<Operation> = new Set([

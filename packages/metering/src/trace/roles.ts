@@ -47,13 +47,16 @@ export function assignRoles(forest: Forest, deadline: Deadline): readonly (Role 
         ? roleAround(node, billsBelow, strays, deadline)
         : roleOfCall(node, call, strays, pathTo);
     if (role !== null) roles[index] = role;
+    // What the app counts beside its calls is none of those that a container sums.
     const billsItself =
-      call === undefined
-        ? role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null
-        : wasAnswered(call);
+      call === undefined ? node.observation.kind !== 'unit' && isOrMayBeBilled(role) : wasAnswered(call);
     if (node.parent !== null && (billsBelow || billsItself)) bills[node.parent.index] = true;
   }
   return roles;
+}
+
+function isOrMayBeBilled(role: Role | null): boolean {
+  return role?.role === 'billed' || (role?.dueAtMicros ?? null) !== null;
 }
 
 /** A call that failed is no reason for a container not to bill; one that is billed anywhere is. */
@@ -135,6 +138,8 @@ function roleAround(node: Node, billsBelow: boolean, strays: Strays, deadline: D
       return role('ignored', why);
     case 'partial':
       return role('container', why);
+    case 'unit':
+      return role('billed', why);
     case 'call':
       throw new Error('every call span belongs to a call');
     case 'container':
