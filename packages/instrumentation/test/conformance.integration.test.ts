@@ -293,6 +293,20 @@ describe('an app started with --import', () => {
     expect(stderr).not.toContain('duplicate registration');
   });
 
+  it('may record units of its own, and nothing else', async () => {
+    const { spans } = await spansOf('record-usage.mjs');
+    expect(spans.map(({ name, attributes }) => [name, attributes['spanledger.usage.quantity']])).toEqual([
+      ['usage document', '2.5'],
+      ['usage page', 12],
+    ]);
+    for (const { attributes } of spans) expect(attributes['spanledger.customer.id']).toBe('cus_1');
+  });
+
+  it('may record units where nothing is registered, and runs as ever', async () => {
+    const { code, stdout, stderr } = await runApp('record-usage.mjs', {}, { flags: NOT_METERED });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'done\n', stderr: '' });
+  });
+
   it('is not metered when OTEL_SDK_DISABLED says so', async () => {
     expect((await spansOf('typed.mts', [], { OTEL_SDK_DISABLED: 'true' })).spans).toEqual([]);
   });

@@ -24,11 +24,15 @@ export const SPANLEDGER_USAGE_SOURCE = 'spanledger.usage.source';
 export const SPANLEDGER_USAGE_STATE = 'spanledger.usage.state';
 
 /**
- * What the call is charged by where that is not tokens: `request`, `web_search`, `image`, `second` (of audio or video)
- * or `page`. For apps that report a unit themselves; `spanledger.usage.quantity` says how many.
+ * What is charged for where that is not tokens: `request` (or `api_call`), `web_search`, `image`, `page`, `second`,
+ * `minute` or `hour` (of audio or video), or a unit of the app's own (`document`: lower case, at most 64 characters). For
+ * apps that report a unit themselves, on the span of a call or on any other; `spanledger.usage.quantity` says how many.
  */
 export const SPANLEDGER_USAGE_UNIT = 'spanledger.usage.unit';
-/** How many of `spanledger.usage.unit`: a number, or a decimal as text. Only seconds may have a fraction. */
+/**
+ * How many of `spanledger.usage.unit`: a number, or a decimal as text. Time may have a fraction, a unit of the app's own
+ * up to three decimal places; the others are counted whole.
+ */
 export const SPANLEDGER_USAGE_QUANTITY = 'spanledger.usage.quantity';
 
 export const USER_ID = 'user.id';
