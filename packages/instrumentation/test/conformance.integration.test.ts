@@ -297,6 +297,7 @@ describe('an app started with --import', () => {
     const { spans } = await spansOf('record-usage.mjs');
     expect(spans.map(({ name, attributes }) => [name, attributes['spanledger.usage.quantity']])).toEqual([
       ['usage document', '2.5'],
+      ['usage document', 0.5],
       ['usage page', 12],
     ]);
     for (const { attributes } of spans) expect(attributes['spanledger.customer.id']).toBe('cus_1');
