@@ -1,6 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { deliveriesOf, messageOf, type NewDelivery } from '../webhooks/index.ts';
+import {
+  type DeliveryStore,
+  deliveriesOf,
+  httpSend,
+  messageOf,
+  type NewDelivery,
+  WebhookWorker,
+  wait,
+} from '../webhooks/index.ts';
 import { alerts, anEndpoint } from '../webhooks/testing/alerts.ts';
+import { answering, aReceiver } from '../webhooks/testing/receiver.ts';
 import { DuckDbDeliveries, insertDeliveries } from './deliveries.ts';
 import { aPosting } from './testing/postings.ts';
 import { afterCrash, aStore, commitAt, NOON, read, readOne } from './testing/stores.ts';
@@ -75,6 +84,55 @@ describe('deliveries beside the ledger', () => {
     await writer.run('COMMIT');
     writer.closeSync();
     expect(await deliveries.pending(ENDPOINT.id, 10)).toHaveLength(2);
+  });
+});
+
+describe('a process that dies between sending and recording', () => {
+  it('leaves a file from which the next one sends again, under the same id', async () => {
+    const { store, path, deliveries } = await opened();
+    const receiver = await aReceiver(answering(200));
+    const endpoint = anEndpoint(receiver.url);
+    const worker = (over: DeliveryStore) =>
+      new WebhookWorker([endpoint], {
+        store: over,
+        send: httpSend(),
+        nowMillis: () => NOON,
+        wait,
+        random: () => 0,
+        onTrouble: (error) => expect.unreachable(String(error)),
+      });
+    store.post(aPosting());
+    const dying = worker({
+      add: (added) => deliveries.add(added),
+      pending: (of, limit) => deliveries.pending(of, limit),
+      retire: (endpoints) => deliveries.retire(endpoints),
+      revive: (...selection) => deliveries.revive(...selection),
+      record: () => new Promise(() => {}),
+    });
+    dying.start();
+    await dying.announce(alerts(1));
+    await receiver.untilReceived(1);
+
+    const { store: next } = await aStore({ path: await afterCrash(path), create: false });
+    const left = await DuckDbDeliveries.open(next.instance);
+    onTestFinished(() => left.close());
+    const recorded = Promise.withResolvers<void>();
+    const living = worker({
+      add: (added) => left.add(added),
+      pending: (of, limit) => left.pending(of, limit),
+      retire: (endpoints) => left.retire(endpoints),
+      revive: (...selection) => left.revive(...selection),
+      record: (key, progress) => left.record(key, progress).then(recorded.resolve),
+    });
+    living.start();
+    await recorded.promise;
+    await living.stop();
+    expect(receiver.received).toHaveLength(2);
+    expect(new Set(receiver.received.map(({ messageId }) => messageId)).size).toBe(1);
+    expect(await readOne(next.instance, 'SELECT state, attempts FROM webhook_deliveries')).toEqual({
+      state: 'delivered',
+      attempts: 1,
+    });
   });
 });
 

@@ -250,6 +250,19 @@ describe('the worker', () => {
     expect(receiver.received).toHaveLength(1);
   });
 
+  it('goes on when sending fails as it never should', async () => {
+    let attempts = 0;
+    const send: Send = async () => {
+      if (++attempts < 3) throw new TypeError('a mistake');
+      return { kind: 'answered', status: 200 };
+    };
+    const { worker, store, troubles } = running([anEndpoint('https://hooks.example/')], { send });
+    await worker.announce([anAlert()]);
+    await untilSettled(store);
+    expect(statesOf(store)).toEqual(['delivered 3']);
+    expect(troubles).toHaveLength(2);
+  });
+
   it('stops without waiting for what hangs, and leaves it for the next one', async () => {
     const receiver = await aReceiver(first(hanging, answering(200)));
     const endpoint = anEndpoint(receiver.url);

@@ -13,7 +13,7 @@ export interface WebhookPorts {
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
   /** From [0, 1): spreads the attempts of those who failed together. */
   readonly random: () => number;
-  /** The store could not read or write; it is tried again. */
+  /** Reading, writing or sending failed as it should not; it is tried again. */
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -119,7 +119,13 @@ export class WebhookWorker {
       'user-agent': 'spanledger',
       ...sign(keys, messageId, Math.floor(this.ports.nowMillis() / 1000), payload),
     };
-    return await this.ports.send({ url, headers, body: payload }, this.cutting.signal);
+    try {
+      return await this.ports.send({ url, headers, body: payload }, this.cutting.signal);
+    } catch (error) {
+      // A mistake of ours must end neither the lane nor the process, which has a ledger to keep.
+      this.ports.onTrouble(error);
+      return { kind: 'unanswered', problem: 'it could not be sent' };
+    }
   }
 
   /** Until there is news, or it is time. */
