@@ -44,7 +44,7 @@ function read(usage: UsageToRecord) {
 }
 
 const NONE = {
-  requests: null,
+  requests: 0,
   webSearches: null,
   images: null,
   milliseconds: null,

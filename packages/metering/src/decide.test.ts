@@ -548,6 +548,21 @@ describe('a unit that the app reports itself', () => {
     });
   });
 
+  it('is no request to a model, for which there may be a fee, unless it says so', () => {
+    const pages = { 'spanledger.usage.unit': 'page', 'spanledger.usage.quantity': 3 };
+    const requests = { 'spanledger.usage.unit': 'api_call', 'spanledger.usage.quantity': 3 };
+    expect(recordOf('u', tree({ id: 'u', attributes: pages })).units).toMatchObject({
+      pages: 3,
+      requests: 0,
+    });
+    expect(recordOf('u', tree({ id: 'u', attributes: requests })).units).toMatchObject({ requests: 3 });
+    const call = { ...chat(100, 20), ...pages };
+    expect(recordOf('c', tree({ id: 'c', attributes: call })).units).toMatchObject({
+      pages: 3,
+      requests: null,
+    });
+  });
+
   it('may name the provider and the model it is of, and nothing else of a call', () => {
     const { attributes } = documents('u');
     const named = { 'gen_ai.provider.name': 'deepgram', 'gen_ai.request.model': 'nova-3' };

@@ -11,6 +11,7 @@ import type { Called, ObservedUsage } from './observation.ts';
 import { answersWithoutOutput } from './operation.ts';
 import type { Span } from './span.ts';
 import { type ResolvedTokens, resolveTokens, type Semantics } from './tokens.ts';
+import type { ConsumedUnits } from './usage.ts';
 
 /** The usage of one span, resolved into classes, with how sure that is. Never a zero where there was no number. */
 export function usageOf(
@@ -24,7 +25,7 @@ export function usageOf(
   const countsTokens = (sent.input ?? 0) + (sent.output ?? 0) > 0;
   const stated = chargedUnits(sent.units, countsTokens);
   const own = declaredUnits(readable);
-  const units = own.kind === 'counted' ? joinedUnits(own.units, stated) : stated;
+  const units = own.kind === 'counted' ? joinedUnits(countedAlone(own.units, part), stated) : stated;
   const counts = units === sent.units ? sent : { ...sent, units };
   if (own.kind === 'unreadable') return observedUsage(invalid(own.reason), counts);
 
@@ -53,6 +54,11 @@ export function usageOf(
   const usage = observedUsage(resolved, counts);
   const isEstimated = usage.status === 'reported' && (declared === 'estimated' || guess !== null);
   return isEstimated ? { ...usage, status: 'estimated', reason: guess?.reason ?? usage.reason } : usage;
+}
+
+/** A call is a request unless it says otherwise; what the app counts on a span of its own is none unless it says so. */
+function countedAlone(units: ConsumedUnits, { kind }: Part): ConsumedUnits {
+  return kind === 'unit' ? { ...units, requests: units.requests ?? 0 } : units;
 }
 
 /** Of a call that is charged by the piece alone. */

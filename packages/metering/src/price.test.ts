@@ -300,6 +300,12 @@ describe('a price', () => {
     expect(lines).toMatchObject([{ item: 'document', quantity: 2500, rate: 20_000n * MICRO_USD }]);
   });
 
+  it('has no fee for a request in it that was none', () => {
+    const card = aCard({ units: { request: 5_000n * MICRO_USD, web_search: 10_000n * MICRO_USD } });
+    const searches = { tokens: tokensOf({}), units: unitsOf({ requests: 0, webSearches: 3 }) };
+    expect(rated(searches, card)).toMatchObject({ kind: 'priced', cost: 30_000n * MICRO_USD });
+  });
+
   it.each(['document', 'constructor'])('is not known, and never 0, of a %s that no card prices', (unit) => {
     const units = unitsOf({ custom: { unit, thousandths: 1 } });
     expect(rated({ tokens: tokensOf({}), units })).toMatchObject({
