@@ -156,7 +156,7 @@ function customColumns(words: Words) {
   return { unit: new WordColumn(words), thousandths: new IntegerColumn() };
 }
 
-function setCustom(c: ReturnType<typeof customColumns>, row: number, { metered: { usage } }: Posting): void {
+function setCustom(c: ReturnType<typeof customColumns>, row: number, { usage }: Posting): void {
   const custom = usage.units === null ? null : usage.units.custom;
   c.unit.set(row, custom === null ? null : custom.unit);
   c.thousandths.set(row, custom === null ? null : custom.thousandths);

@@ -172,6 +172,7 @@ const someUnits = fc.record({
   images: maybe(fc.integer({ min: 0, max: 5 })),
   milliseconds: maybe(fc.integer({ min: 0, max: 300_000 })),
   pages: maybe(fc.integer({ min: 0, max: 50 })),
+  custom: fc.constant(null),
 });
 
 const aStatus = fc.constantFrom<'ok' | 'error'>('ok', 'ok', 'error');

@@ -27,7 +27,14 @@ function sharesOf({ shares }: ActionCharge<ActionLeaf>): (string | bigint)[] {
   );
 }
 
-const NO_UNITS = { requests: null, webSearches: null, images: null, milliseconds: null, pages: null };
+const NO_UNITS = {
+  requests: null,
+  webSearches: null,
+  images: null,
+  milliseconds: null,
+  pages: null,
+  custom: null,
+};
 
 describe('an action', () => {
   it('of a fixed rule burns its credits once, however many calls it takes (worked example 1)', () => {

@@ -46,6 +46,7 @@ const NOTHING_COUNTED: ConsumedUnits = {
   images: null,
   milliseconds: null,
   pages: null,
+  custom: null,
 };
 
 function pieces(units: ConsumedUnits | undefined, calls: number): ConsumedUnits {
