@@ -10,6 +10,8 @@ import { type Config, readConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
 import { type ErrorCode, isErrorCode, SpanledgerError } from './errors.ts';
+import { addExportCommand } from './export/export-command.ts';
+import { addImportCommand } from './import/import-command.ts';
 import {
   countArgument,
   type PriceOptions,
@@ -65,6 +67,8 @@ export function buildCli(around: Surroundings): { run(args: readonly string[]): 
 
 const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'SL_CORPUS_UNREADABLE',
+  'SL_EXPORT_REQUEST',
+  'SL_IMPORT_UNREADABLE',
   'SL_PRICE_QUESTION',
   'SL_PRICES_UNREADABLE',
   'SL_RERATE_REQUEST',
@@ -198,6 +202,7 @@ Example:
     });
 
   addPriceCommands(program, around, onFailure);
+  addFileCommands(program, around, onFailure);
   return program;
 }
 
@@ -324,6 +329,31 @@ Example:
       return await askFor(await apiUrl(around, program.opts(), url), path, request, schema);
     },
     onFailure,
+  });
+}
+
+/** Usage out of files and into them. */
+function addFileCommands(program: Command, around: Surroundings, onFailure: () => void): void {
+  addImportCommand(program, {
+    stdout: around.stdout,
+    stderr: around.stderr,
+    paint: painter(around.stdout, around.environment),
+    service: async () => {
+      const { labels, attribution, listen } = (await loadConfig(around, program.opts())).config;
+      return {
+        observing: observeSettings(labels),
+        attribution,
+        catalogue: await configuredCatalogue(around, program.opts()),
+        otlpUrl: `http://${listen.host}:${listen.otlp_http_port}`,
+      };
+    },
+    nowMillis: Date.now,
+    onFailure,
+  });
+  addExportCommand(program, {
+    stdout: around.stdout,
+    stderr: around.stderr,
+    apiUrl: (given) => apiUrl(around, program.opts(), given),
   });
 }
 

@@ -5,3 +5,5 @@ export const COMMANDS_FOLDER = 'commands';
 export const LEDGER_FILE = 'spanledger.duckdb';
 /** What the price feed said last. */
 export const PRICE_FEED_FILE = 'price-feed.json';
+/** Files that are made for somebody to fetch; empty but for that moment. */
+export const EXPORT_FOLDER = 'exports';

@@ -39,6 +39,14 @@ export const ERRORS = {
   SL_CORPUS_UNREADABLE: 'A folder of captured bodies, or a case in it, cannot be read.',
   SL_PRICE_QUESTION: 'What is to be priced is not said in a way that can be priced.',
   SL_PRICES_UNREADABLE: 'A price list or price file cannot be read.',
+  SL_IMPORT_UNREADABLE: 'The file to import cannot be read in its format.',
+  SL_IMPORT_ROWS: 'Rows to import are not as expected; nothing was sent.',
+  SL_IMPORT_STOPPED:
+    'The service did not take what was imported; what it took stays and is not counted twice.',
+  SL_EXPORT_REQUEST: 'What is to be exported is not said in a way that can be.',
+  SL_EXPORT_BUSY: 'Another export is not finished.',
+  SL_EXPORT_LIMIT: 'The export went past a limit and was ended.',
+  SL_EXPORT_FAILED: 'The export could not be made or kept.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { JOINED_OVERLAY_FILE, joinedOverlay } from './catalogue/overlay.ts';
 import { configJsonSchema } from './config.ts';
+import { usageRowJsonSchema } from './import/usage-row.ts';
 
 /** `npm run generate`: writes what is derived from declarations and committed; a test checks that it is current. */
 await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());
 await writeFile(JOINED_OVERLAY_FILE, joinedOverlay());
+await writeFile(new URL('../import-row.schema.json', import.meta.url), usageRowJsonSchema());

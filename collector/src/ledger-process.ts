@@ -23,8 +23,16 @@ import {
 } from './catalogue/index.ts';
 import { CommandJournalFolder } from './command-journal.ts';
 import { type Config, readConfig } from './config.ts';
-import { COMMANDS_FOLDER, JOURNAL_FOLDER, LEDGER_FILE, PRICE_FEED_FILE } from './data-folder.ts';
+import {
+  COMMANDS_FOLDER,
+  EXPORT_FOLDER,
+  JOURNAL_FOLDER,
+  LEDGER_FILE,
+  PRICE_FEED_FILE,
+} from './data-folder.ts';
 import { SpanledgerError } from './errors.ts';
+import { EXPORT_LIMITS, Exporter } from './export/exporter.ts';
+import { addExportRoute } from './export/route.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
 import { listen } from './listen.ts';
@@ -167,6 +175,12 @@ export async function runLedgerProcess(
     },
     onSurprise: (error) => log.error({ err: error }, 'a request failed in a way that it should not'),
   });
+  const exporter = new Exporter(store.instance, join(config.data_dir, EXPORT_FOLDER), {
+    ...EXPORT_LIMITS,
+    minFreeBytes: config.journal.min_free_bytes,
+  });
+  await exporter.prepare();
+  addExportRoute(api, (request) => exporter.export(request));
   const apiPort = await listen(
     api,
     config.listen.host,
@@ -288,6 +302,7 @@ async function openStore(config: Config, create: boolean): Promise<DuckDbStore> 
     try {
       return await DuckDbStore.open({
         path: join(config.data_dir, LEDGER_FILE),
+        exportFolder: join(config.data_dir, EXPORT_FOLDER),
         create,
         memoryLimit: config.store.memory_limit,
         threads: config.store.threads,

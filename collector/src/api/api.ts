@@ -74,7 +74,7 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     reply.code(404).send({
       error: {
         code: 'SL_API_PATH',
-        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, POST /api/rerate, GET /api/rerate/{id}, POST /api/whatif, /healthz, /readyz and /metrics.`,
+        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, POST /api/rerate, GET /api/rerate/{id}, POST /api/whatif, GET /api/export/{usage,ledger,statements,focus}, /healthz, /readyz and /metrics.`,
       },
     }),
   );
@@ -129,6 +129,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   SL_RERATE_REQUEST: 400,
   SL_WHATIF_REQUEST: 400,
   SL_WHATIF_LIMIT: 422,
+  SL_EXPORT_REQUEST: 400,
+  SL_EXPORT_BUSY: 503,
+  SL_EXPORT_LIMIT: 422,
   SL_QUERY_REFUSED: 400,
   SL_QUERY_FAILED: 400,
   SL_QUERY_LIMIT: 422,

@@ -15,6 +15,8 @@ export interface StoreOptions {
   readonly checkpointAtWal: string;
   /** Traces, and links between them, kept in memory at about 5.3 bytes each; beyond that the database is asked for old event times. */
   readonly maxIdentities: number;
+  /** The one folder that statements of ours may write files into; none without it. */
+  readonly exportFolder?: string;
 }
 
 export const STORE_DEFAULTS = {
@@ -52,7 +54,11 @@ export async function openDatabase(
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
     await migrate(connection, options.path);
     await connection.run(await readFile(VIEWS, 'utf8'));
-    // From here on statements cannot reach files, load extensions or change settings, whoever sends them.
+    if (options.exportFolder !== undefined) {
+      const folder = options.exportFolder.replaceAll("'", "''");
+      await connection.run(`SET allowed_directories = ['${folder}']`);
+    }
+    // From here on statements cannot reach other files, load extensions or change settings, whoever sends them.
     await connection.run(`SET enable_external_access = false`);
     await connection.run(`SET lock_configuration = true`);
     connection.closeSync();

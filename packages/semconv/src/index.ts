@@ -35,6 +35,11 @@ export const SPANLEDGER_USAGE_UNIT = 'spanledger.usage.unit';
  */
 export const SPANLEDGER_USAGE_QUANTITY = 'spanledger.usage.quantity';
 
+/** The batch of an import of past usage that a span came with: text, one for all its spans. On spans or resources. */
+export const SPANLEDGER_IMPORT_BATCH = 'spanledger.import.batch';
+/** What imported usage does: `charge` (as if it had come when it happened) or `cost_only` (cost, but no credits). */
+export const SPANLEDGER_IMPORT_MODE = 'spanledger.import.mode';
+
 export const USER_ID = 'user.id';
 export const SESSION_ID = 'session.id';
 export const ERROR_TYPE = 'error.type';
