@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aRequest, aRequestSpan, attributes, encodeTraces } from '../../collector/src/otlp/testing/bodies.ts';
 import { removeDataDirectory } from '../data-directory.ts';
-import { post } from '../otlp-client.ts';
+import { post, send } from '../otlp-client.ts';
 import { spanledger } from '../program.ts';
 import { type RunningService, startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
@@ -17,7 +18,7 @@ const MAIN = fileURLToPath(new URL('../../collector/src/main.ts', import.meta.ur
 const HEADER = 'id,time,customer,feature,user,model,provider,input_tokens,cache_read_tokens,output_tokens';
 
 function csvRow(number: number): string {
-  const time = 1_790_000_000 + number;
+  const time = 1_760_000_000 + number;
   return `call-${number},${time},"cus, ${number % 7}",chat,u${number % 50},gpt-4o-2024-08-06,openai,1000,400,100`;
 }
 
@@ -64,19 +65,17 @@ describe('spanledger import', () => {
     const rows = 30_000;
     const whole = await aFile('whole.csv', csv(0, rows));
 
-    // Killed while the service is taking the first rows.
-    const killed = spawn(
+    // The answer to the seventh request is lost, and with the ninth the sender dies.
+    const lossy = await aLossyWay(service.otlpUrl, { losesAnswer: 7, kills: 9 });
+    const sender = spawn(
       process.execPath,
-      ['--conditions=@spanledger/source', MAIN, 'import', '--format', 'csv', whole, ...url()],
+      ['--conditions=@spanledger/source', MAIN, 'import', '--format', 'csv', whole, '--url', lossy.url],
       { env: { PATH: process.env.PATH }, stdio: 'ignore' },
     );
-    await until(
-      'some rows have arrived',
-      60_000,
-      async () => Number((await totals(service, 'cus, %'))?.calls) > 0,
-    );
-    killed.kill('SIGKILL');
-    await once(killed, 'exit');
+    await lossy.isOver;
+    sender.kill('SIGKILL');
+    await once(sender, 'exit');
+    await lossy.close();
 
     const half = rows / 2;
     const files = [
@@ -93,7 +92,7 @@ describe('spanledger import', () => {
     await until('all is posted', 60_000, async () => {
       const [row] = await service.query('SELECT sum(spans)::VARCHAR AS spans FROM ingest_health');
       const { calls } = (await totals(service, 'cus, %')) ?? {};
-      return calls === String(rows) && Number(row?.spans) >= 2 * rows + 1000;
+      return calls === String(rows) && Number(row?.spans) >= 2 * rows + 1000 + 7000;
     });
     expect(await totals(service, 'cus, %')).toEqual({
       calls: String(rows),
@@ -124,7 +123,7 @@ describe('spanledger import', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       rows: 2500,
       bad_rows: 0,
-      first_event_at: '2026-09-21T14:13:20.000Z',
+      first_event_at: '2025-10-09T08:53:20.000Z',
       sent: false,
       totals: { calls: 2500, input_tokens: 2_500_000, cost_usd: '7.5', unpriced_calls: 0 },
     });
@@ -194,4 +193,36 @@ function jsonLines(first: number, count: number): string {
       Object.fromEntries(names.map((name, at) => [name, (cells[at] ?? '').replace('\u0000', ',')])),
     );
   }).join('\n');
+}
+
+/** A way to the service on which one answer is lost, and that says when a request comes that never arrives. */
+async function aLossyWay(to: string, { losesAnswer, kills }: { losesAnswer: number; kills: number }) {
+  const over = Promise.withResolvers<void>();
+  let requests = 0;
+  const server = createServer(async (request, response) => {
+    const number = ++requests;
+    if (number >= kills) return over.resolve();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { 'content-type': type = '', 'content-encoding': encoding = '' } = request.headers;
+    const answer = await send(to, {
+      headers: { 'content-type': type, 'content-encoding': encoding },
+      body: Buffer.concat(chunks),
+    });
+    if (number === losesAnswer) response.destroy();
+    else response.writeHead(answer.status).end(answer.body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}/v1/traces`,
+    isOver: over.promise,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
