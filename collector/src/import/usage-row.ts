@@ -22,7 +22,7 @@ import {
   USER_ID,
 } from '@spanledger/semconv';
 import { type TSchema, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import { CLIENT_SPAN, spanIdOf, traceIdOf } from './outgoing-span.ts';
 import { countOf, type Fields, type Problem, shown, textOf, type Understood } from './record.ts';
 import { TIME_EXPECTATION, timeMicros } from './row-time.ts';
@@ -121,7 +121,13 @@ export const UsageRowSchema = Type.Object(
 );
 
 type Field = keyof typeof UsageRowSchema.properties;
-const FIELDS: ReadonlyMap<string, TSchema> = new Map(Object.entries(UsageRowSchema.properties));
+/** Compiled: a file has a hundred million fields. */
+const FIELDS = new Map(
+  Object.entries<TSchema>(UsageRowSchema.properties).map(([name, schema]) => [
+    name,
+    { check: Compile(schema), description: descriptionOf(schema) },
+  ]),
+);
 
 /** The JSON Schema of a row, as text. */
 export function usageRowJsonSchema(): string {
@@ -145,16 +151,16 @@ export function readUsageRow(fields: Fields, settings: UsageRowSettings): Unders
   const problems: Problem[] = [];
   const values = new Map<string, string>();
   for (const [name, value] of Object.entries(fields)) {
-    const schema = FIELDS.get(name);
-    if (schema === undefined) {
+    const known = FIELDS.get(name);
+    if (known === undefined) {
       // A misspelt column would otherwise be usage without a customer.
       if (!settings.ignoresUnknownFields) problems.push({ ...UNKNOWN_FIELD, field: name });
       continue;
     }
     if (value === null || value === '') continue;
     const found = textOf(value)?.trim();
-    if (found === undefined || !Value.Check(schema, found)) {
-      problems.push({ field: name, expected: descriptionOf(schema), found: shown(value) });
+    if (found === undefined || !known.check.Check(found)) {
+      problems.push({ field: name, expected: known.description, found: shown(value) });
     } else values.set(name, found);
   }
   for (const name of ['id', 'time'] as const) {
