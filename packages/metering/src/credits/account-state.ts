@@ -215,9 +215,13 @@ export function restore(
     else addFact(stepAt(state, effectOf(fact)), fact);
   }
   for (const sum of usage) {
-    const step = stepFor(state, sum.effectiveMicros);
+    const step = stepFor(state, sum.stepMicros ?? sum.effectiveMicros);
     usageFor(step, sum.hold, sum.belongsToPeriod).amount += sum.amount;
-    step.lastUsageMicros = Math.max(step.lastUsageMicros, sum.effectiveMicros);
+    // What was corrected when a step was divided is later than what is left of it.
+    const endMicros =
+      state.steps[stepIndexAt(state.steps, step.startMicros) + 1]?.startMicros ?? Number.POSITIVE_INFINITY;
+    const lastMicros = Math.min(sum.effectiveMicros, endMicros - 1);
+    step.lastUsageMicros = Math.max(step.lastUsageMicros, lastMicros);
   }
   goForward(state.standing, state.timeline, state.steps, 0, null);
   noteLots(state);

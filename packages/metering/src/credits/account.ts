@@ -75,6 +75,11 @@ export interface UsageChange {
  * of the kinds `usage` and `capture` into `used`, less those out of it; settlements are facts and no part of it.
  */
 export interface UsageSum {
+  /**
+   * `stepMicros` of the movements. Null, for a rebuild, which has to divide steps: the step is found by the effective
+   * time, so the sums are as fine as these times.
+   */
+  readonly stepMicros: number | null;
   /** Latest effective time of the movements. */
   readonly effectiveMicros: number;
   readonly amount: MicroCredits;

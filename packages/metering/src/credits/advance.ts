@@ -21,7 +21,10 @@ import { nextPlanned, type PlannedPeriod, plannedAt, type Timeline } from './tim
 
 /** Everything whose time has come, one instant after the other. */
 export function liveThrough(state: AccountState, nowMicros: number, plans: Plans): Outcome {
-  if (state.timeline.periods.length === 0) state.agenda.add(firstStart(state, nowMicros), true);
+  if (state.timeline.periods.length === 0) {
+    const startMicros = firstStart(state, nowMicros);
+    if (startMicros !== null) state.agenda.add(startMicros, true);
+  }
   if (state.agenda.nextMicros > nowMicros) {
     if (nowMicros > state.nowMicros) state.nowMicros = nowMicros;
     return NOTHING;
@@ -85,15 +88,14 @@ function take(state: AccountState, fact: AccountFact, life: Life): void {
 }
 
 /**
- * Where the account begins: with the first subscription, or with the calendar month of the first that was used; with
- * nothing of both, with the month that late usage of now may still belong to.
+ * Where the account begins: with the first subscription, or with the calendar month of the first thing that happened.
+ * Null: nothing has, and who is only asked about needs no periods.
  */
-function firstStart(state: AccountState, nowMicros: number): number {
-  const monthOf = (atMicros: number) => periodAt(DEFAULT_ANCHOR, atMicros).startMicros;
+function firstStart(state: AccountState, nowMicros: number): number | null {
   const subscribed = state.timeline.course.find(({ kind }) => kind === 'subscribed')?.atMicros;
-  const used = state.steps[0]?.startMicros;
-  if (subscribed !== undefined && subscribed <= Math.min(nowMicros, used ?? nowMicros)) return subscribed;
-  return monthOf(used ?? nowMicros - CLOSE_GRACE_MICROS);
+  const first = state.steps[0]?.startMicros;
+  if (subscribed !== undefined && subscribed <= Math.min(nowMicros, first ?? nowMicros)) return subscribed;
+  return first === undefined ? null : periodAt(DEFAULT_ANCHOR, first).startMicros;
 }
 
 function duePeriod(state: AccountState, atMicros: number): PlannedPeriod | null {

@@ -71,9 +71,12 @@ function takeBack(standing: Standing, step: Step): void {
   for (const flow of step.boundaryFlows) moveBack(standing, flow);
 }
 
+/** Before the first period is opened, what happens is in it already. */
+const FIRST_PERIOD = 1;
+
 function foldStep(standing: Standing, timeline: Timeline, step: Step): void {
   const period = periodOf(timeline, step.startMicros);
-  step.period = period?.number ?? null;
+  step.period = period?.number ?? (timeline.opened.length === 0 ? FIRST_PERIOD : null);
   step.terms = period === null ? null : termsOf(timeline, period, step.startMicros);
   step.boundaryFlows = [];
   step.usageFlows = [];
