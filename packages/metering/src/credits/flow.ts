@@ -18,7 +18,7 @@ export interface Flow {
   amount: MicroCredits;
 }
 
-/** Adds to the flow on the same path, or begins one. */
+/** Adds to the flow on the same path, or begins one: the flow given is the list's from then on. */
 export function merge(flows: Flow[], flow: Flow): void {
   for (let index = flows.length - 1; index >= 0; index--) {
     const other = flows[index];
@@ -27,7 +27,7 @@ export function merge(flows: Flow[], flow: Flow): void {
       return;
     }
   }
-  flows.push({ ...flow });
+  flows.push(flow);
 }
 
 /** What has to be added to the old flows to make them the new ones; nothing where they are equal. */

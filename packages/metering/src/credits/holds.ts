@@ -13,7 +13,7 @@ export class Holds {
   readonly #openIds = new Set<string>();
   readonly #idsByAction = new Map<string, string[]>();
   /** In the order of their end. */
-  #endedIds: string[] = [];
+  readonly #endedIds: string[] = [];
 
   get(hold: string): HoldState | null {
     const record = this.#byId.get(hold);
@@ -72,9 +72,9 @@ export class Holds {
   /** Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. */
   forgetEndedBefore(atMicros: number): void {
     const isOver = (id: string) => (this.#byId.get(id)?.endedMicros ?? Number.NEGATIVE_INFINITY) < atMicros;
-    const over = this.#endedIds.filter(isOver);
-    if (over.length === 0) return;
-    this.#endedIds = this.#endedIds.filter((id) => !isOver(id));
+    // Ends come in order but for late ones, which wait for those before them.
+    const kept = this.#endedIds.findIndex((id) => !isOver(id));
+    const over = this.#endedIds.splice(0, kept === -1 ? this.#endedIds.length : kept);
     for (const id of over) {
       const action = this.#byId.get(id)?.fact.actionId ?? null;
       this.#byId.delete(id);
