@@ -76,10 +76,10 @@ export interface UsageChange {
  */
 export interface UsageSum {
   /**
-   * `stepMicros` of the movements. Null, for a rebuild, which has to divide steps: the step is found by the effective
+   * `stepMicros` of the movements. None, for a rebuild, which has to divide steps: the step is found by the effective
    * time, so the sums are as fine as these times.
    */
-  readonly stepMicros: number | null;
+  readonly stepMicros?: number | null;
   /** Latest effective time of the movements. */
   readonly effectiveMicros: number;
   readonly amount: MicroCredits;
