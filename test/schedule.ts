@@ -126,7 +126,7 @@ export async function follow(
     },
     nowMillis: () => nowMillis,
     onCommit: () => {},
-    onAlert: () => {},
+    onAlerts: () => {},
     onTrouble({ detail, cause }) {
       throw new Error(detail, { cause });
     },

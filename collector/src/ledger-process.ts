@@ -39,15 +39,19 @@ import { listen } from './listen.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { rerating } from './rerating.ts';
+import { DuckDbDeliveries } from './store/deliveries.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
 import { loadRules, noteRules } from './store/rules.ts';
 import { DuckDbStore } from './store/store.ts';
 import { readObservations } from './store/traces.ts';
 import { createLogger, Metrics } from './telemetry.ts';
+import { httpSend, WebhookWorker, wait } from './webhooks/index.ts';
 
 /** Who writes a journal; one machine is one node. */
 const NODE = 'n1';
+/** Alerts of a process that ended before it had handed them over are handed over by the next one. */
+const ANNOUNCE_AGAIN_MS = 24 * 3_600_000;
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
 
@@ -100,6 +104,16 @@ export async function runLedgerProcess(
   let lastCommitAt: string | null = null;
   let receiver: ReceiverState | null = null;
 
+  const deliveries = await DuckDbDeliveries.open(store.instance);
+  const webhooks = new WebhookWorker(config.webhooks, {
+    store: deliveries,
+    send: httpSend(),
+    nowMillis: Date.now,
+    wait,
+    random: Math.random,
+    onTrouble: (error) => log.error({ err: error }, 'an alert could not be handed to its webhook'),
+  });
+
   const ledger = new Ledger({
     journal,
     store,
@@ -131,8 +145,15 @@ export async function runLedgerProcess(
       if (job.state === 'open') log.debug(job, 'rated a part of the past again');
       else log.info(job, 'the past is rated again');
     },
-    onAlert({ customer }, { alert, detail }) {
-      log.info({ customer, alert, ...detail }, 'an alert is due');
+    onAlerts(alerts) {
+      const since = (Date.now() - ANNOUNCE_AGAIN_MS) * 1000;
+      const recent = alerts.filter(({ alert }) => alert.recordedMicros >= since);
+      if (recent.length === 0) return;
+      webhooks
+        .announce(recent.map(({ tenant, customer, alert }) => ({ tenant, customer, ...alert })))
+        .catch((error: unknown) =>
+          log.error({ err: error }, 'alerts wait for the next start to be handed over'),
+        );
     },
     onTrouble({ kind, detail, cause }) {
       log.error({ kind, err: cause }, detail);
@@ -235,10 +256,13 @@ export async function runLedgerProcess(
 
   sayWhatIsOld(log, feed.ageDays());
   feed.start();
+  webhooks.start();
   await ledger.run();
   await feed.stop();
   await api.close();
   await journal.close();
+  await webhooks.stop();
+  await deliveries.close();
   await commands.close();
   await store.close();
 }

@@ -78,7 +78,7 @@ export async function benchFollow(): Promise<FollowFigure> {
       limits: { ...LEDGER_LIMITS, maxInflatedBytes: 2 ** 26, scan: SCAN_LIMITS },
       nowMillis: Date.now,
       onCommit: ({ durationMs }) => commitsMs.push(durationMs),
-      onAlert: () => {},
+      onAlerts: () => {},
       onTrouble: ({ detail }) => {
         throw new Error(detail);
       },

@@ -1,5 +1,5 @@
+import { instantMicros } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
-import { instantMicros } from '../catalogue/instant.ts';
 import { SpanledgerError } from '../errors.ts';
 
 export const EXPORTS = ['usage', 'ledger', 'statements', 'focus'] as const;

@@ -1,4 +1,4 @@
-import { instantMicros } from '../catalogue/instant.ts';
+import { instantMicros } from '@spanledger/metering';
 
 const EPOCH = /^(\d{9,19})(?:\.(\d{1,9}))?$/;
 

@@ -7,8 +7,10 @@ const NO_COST: KnownCost = { cost: null, unpricedCalls: 0 };
 
 export interface AlertsParts {
   readonly accounts: Accounts;
-  /** Called once for each alert, after it was booked. */
-  readonly onAlert: (key: AccountKey, alert: AlertFact) => void;
+}
+
+export interface BookedAlert extends AccountKey {
+  readonly alert: AlertFact;
 }
 
 /**
@@ -19,6 +21,7 @@ export class Alerts {
   readonly #parts: AlertsParts;
   /** Of each account, what has fired in its latest period with any. */
   readonly #fired = new Map<string, { readonly period: number; readonly alerts: Set<string> }>();
+  #booked: BookedAlert[] = [];
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
@@ -26,12 +29,24 @@ export class Alerts {
 
   /** What has fired before, as it is among the facts of an account. */
   remember(key: AccountKey, facts: readonly AccountFact[]): void {
-    for (const fact of facts) if (fact.kind === 'alert') this.#firedIn(key, fact.period).add(fact.alert);
+    for (const alert of facts) {
+      if (alert.kind !== 'alert') continue;
+      this.#firedIn(key, alert.period).add(alert.alert);
+      // Whoever is told of alerts may have missed the last ones.
+      this.#booked.push({ ...key, alert });
+    }
+  }
+
+  /** What was booked since this was last asked; the first time, everything that was ever booked. */
+  takeBooked(): readonly BookedAlert[] {
+    const booked = this.#booked;
+    this.#booked = [];
+    return booked;
   }
 
   /** @param cost of the running period; without it only what depends on credits is judged */
   check(key: AccountKey, nowMicros: number, cost: KnownCost = NO_COST): void {
-    const { accounts, onAlert } = this.#parts;
+    const { accounts } = this.#parts;
     const account = accounts.find(key, nowMicros);
     const period = account?.periodAt(nowMicros) ?? null;
     // Whoever has no plan has no allowance that could run out, and nothing is sold to him.
@@ -40,7 +55,7 @@ export class Alerts {
     for (const alert of alertsDue(account, cost, fired, nowMicros)) {
       fired.add(alert.alert);
       accounts.book(key, [alert], [], nowMicros);
-      onAlert(key, alert);
+      this.#booked.push({ ...key, alert });
     }
   }
 

@@ -101,7 +101,7 @@ function aLedger(parts: Partial<LedgerParts> & Pick<LedgerParts, 'journal' | 'st
     limits: LIMITS,
     nowMillis: () => NOON,
     onCommit: (commit) => committed.push(commit),
-    onAlert: () => {},
+    onAlerts: () => {},
     onTrouble: (trouble) => troubles.push(trouble),
     ...parts,
   });

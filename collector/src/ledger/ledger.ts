@@ -1,5 +1,4 @@
 import {
-  type AlertFact,
   type AttributionSettings,
   type Book,
   type CreditRules,
@@ -17,10 +16,9 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
-import type { AccountKey } from './account-store.ts';
 import { Accounts } from './accounts.ts';
 import { ActionWindow } from './action-window.ts';
-import { Alerts } from './alerts.ts';
+import { Alerts, type BookedAlert } from './alerts.ts';
 import { type CommandJournal, Commands } from './commands.ts';
 import { factOf, factText } from './fact-text.ts';
 import type { RatingBook } from './rate-again.ts';
@@ -99,8 +97,8 @@ export interface LedgerParts {
   readonly onCommit: (committed: Committed) => void;
   /** Called after each slice of a job, with how far it is. */
   readonly onRerated: (job: RerateJob) => void;
-  /** Called for each alert when it is due; it is booked with the next commit. */
-  readonly onAlert: (account: AccountKey, alert: AlertFact) => void;
+  /** Called with the alerts that have become durable; when the ledger is opened, with all there ever were. */
+  readonly onAlerts: (alerts: readonly BookedAlert[]) => void;
   /** Called for everything that a person should look at; never silent. */
   readonly onTrouble: (trouble: Trouble) => void;
 }
@@ -197,7 +195,7 @@ export class Ledger {
     this.actions = new ActionWindow({ maxLeaves: parts.limits.openSpans });
     const onChange = () => this.noteChange();
     this.accounts = new Accounts({ store: parts.store, plans: parts.plans, onBooked: onChange });
-    this.alerts = new Alerts({ accounts: this.accounts, onAlert: parts.onAlert });
+    this.alerts = new Alerts({ accounts: this.accounts });
     this.commands = new Commands({
       accounts: this.accounts,
       store: parts.store,
@@ -313,6 +311,7 @@ export class Ledger {
     await this.rerates.load();
     await this.accounts.load((key, facts) => this.alerts.remember(key, facts));
     await this.commands.load();
+    this.parts.onAlerts(this.alerts.takeBooked());
     this.ready.resolve();
     for (;;) {
       for (const work of this.exclusives.splice(0)) await work();
@@ -543,6 +542,7 @@ export class Ledger {
   private async commit(): Promise<void> {
     const { store, nowMillis, onCommit } = this.parts;
     const { counts, readUpTo: position } = this;
+    const alerts = this.alerts.takeBooked();
     this.counts = NO_COUNTS;
     this.waitsForCommit = false;
     this.isChanged = false;
@@ -552,6 +552,7 @@ export class Ledger {
     this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
     const { notModelCalls: _, ...committed } = counts;
     if (position !== null) onCommit({ ...committed, position, durationMs: this.lastCommitDurationMs });
+    if (alerts.length > 0) this.parts.onAlerts(alerts);
     await this.parts.commands.committed();
   }
 

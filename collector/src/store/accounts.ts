@@ -42,7 +42,7 @@ export async function loadAccounts(
     accountOf(tenant, customer).facts.push(factOf(String(content)));
   }
   const usage = await connection.runAndReadAll(
-    `SELECT tenant, customer, epoch_us(max(effective_at)), ${USED}::BIGINT, hold, belongs_to_period
+    `SELECT tenant, customer, epoch_us(max(effective_at)), ${USED}::BIGINT, hold, belongs_to_period, epoch_us(step_at)
      FROM ledger.credit_transfer WHERE ${IS_USE}
      GROUP BY tenant, customer, step_at, hold, belongs_to_period HAVING ${USED} <> 0
      ORDER BY max(effective_at)`,
@@ -74,18 +74,21 @@ export async function loadUsageOf(
   return rows.getRows().map(usageSumOf);
 }
 
-/** Micro-credits that went to `used`, less those that came back from it; only by usage. */
+/** Micro-credits that went to `used`, less those that came back from it. */
 const USED = `sum(CASE WHEN to_account = (SELECT code FROM ledger.word WHERE word = 'used')
   THEN amount ELSE -amount END * 1000000)`;
-const IS_USE = `(SELECT code FROM ledger.word WHERE word = 'used') IN (from_account, to_account)
-  AND trace_id IS NOT NULL`;
+/** What usage has moved, and what counting it anew has; not what a settled hold debits. */
+const IS_USE = `kind IN (SELECT code FROM ledger.word WHERE word IN
+  ('usage', 'usage_correction', 'usage_reversal', 'capture', 'capture_correction'))
+  AND (SELECT code FROM ledger.word WHERE word = 'used') IN (from_account, to_account)`;
 
-function usageSumOf([effective, amount, hold, belongsToPeriod]: readonly unknown[]): UsageSum {
+function usageSumOf([effective, amount, hold, belongsToPeriod, step]: readonly unknown[]): UsageSum {
   return {
     effectiveMicros: Number(effective),
     amount: BigInt(String(amount)),
     hold: hold === null ? null : String(hold),
     belongsToPeriod: belongsToPeriod === null ? null : Number(belongsToPeriod),
+    ...(step === undefined || step === null ? {} : { stepMicros: Number(step) }),
   };
 }
 

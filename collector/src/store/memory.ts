@@ -134,19 +134,34 @@ export class MemoryStore implements LedgerStore {
     for (const { tenant, bookings } of this.#postings) {
       for (const { customer, movement } of bookings) move({ tenant, customer }, movement);
     }
-    for (const account of accounts.values()) account.usage.push(...(await this.loadUsage(account)));
+    for (const account of accounts.values()) account.usage.push(...this.#usageOf(account));
     return [...accounts.values()];
   }
 
-  async loadUsage({ tenant, customer }: AccountKey): Promise<readonly UsageSum[]> {
-    return this.#postings
-      .filter((posting) => posting.tenant === tenant)
-      .flatMap(({ bookings }) => bookings)
-      .filter((booking) => booking.customer === customer)
-      .flatMap(({ movement: { from, to, amount, effectiveMicros, hold, belongsToPeriod } }) => {
+  async loadUsage(account: AccountKey): Promise<readonly UsageSum[]> {
+    return this.#usageOf(account).map(({ stepMicros: _, ...usage }) => usage);
+  }
+
+  #usageOf({ tenant, customer }: AccountKey): readonly UsageSum[] {
+    const movements = [
+      ...this.#postings
+        .filter((posting) => posting.tenant === tenant)
+        .flatMap(({ bookings }) => bookings)
+        .filter((booking) => booking.customer === customer)
+        .map(({ movement }) => movement),
+      ...this.#accounts
+        .filter((posting) => posting.tenant === tenant && posting.customer === customer)
+        .flatMap((posting) => posting.movements),
+    ];
+    return movements.flatMap(
+      ({ kind, from, to, amount, effectiveMicros, stepMicros, hold, belongsToPeriod }) => {
         const used = to === 'used' ? amount : from === 'used' ? -amount : 0n;
-        return used === 0n ? [] : [{ effectiveMicros, amount: used, hold, belongsToPeriod }];
-      });
+        const isUse = kind === 'usage' || kind === 'capture';
+        return isUse && used !== 0n
+          ? [{ effectiveMicros, amount: used, hold, belongsToPeriod, stepMicros }]
+          : [];
+      },
+    );
   }
 
   async loadProfiles(): Promise<readonly (AccountKey & { readonly profile: CustomerProfile })[]> {

@@ -231,7 +231,7 @@ WITH
       customer,
       lot,
       coalesce(sum(credits) FILTER (starts_with(kind, 'grant') OR (starts_with(kind, 'rollover') AND in_lot)), 0) AS granted_credits,
-      coalesce(-sum(credits) FILTER (kind IN ('usage', 'usage_correction', 'capture', 'capture_correction')), 0) AS consumed_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'usage') OR starts_with(kind, 'capture') OR starts_with(kind, 'settlement')), 0) AS consumed_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'expiry')), 0) AS expired_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'rollover') AND NOT in_lot), 0) AS rolled_over_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'withdrawal')), 0) AS withdrawn_credits,

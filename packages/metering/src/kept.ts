@@ -297,8 +297,11 @@ function facts({ why, dialect, dialectEvidence, usage, called, ...facts }: Obser
 const NO_USAGE = { tokens: null, cacheWrite5m: null, cacheWrite1h: null };
 
 function inOrder(labels: Labels): readonly (Label | null)[] {
-  return LABEL_FIELDS.map((field) => labels[field] ?? null);
+  return TOLD_LABELS.map((field) => labels[field] ?? null);
 }
+
+/** With which batch of the past a call came is no part of what it was: imported again, it is the same call. */
+const TOLD_LABELS = LABEL_FIELDS.filter((field) => field !== 'importBatch');
 
 function sortedKeys(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

@@ -14,10 +14,6 @@ export const SPANLEDGER_FEATURE_NAME = 'spanledger.feature.name';
 export const SPANLEDGER_ACTION_ID = 'spanledger.action.id';
 /** `customer`, `trial`, `internal`, `test`, `demo` or `admin`. */
 export const SPANLEDGER_USAGE_CLASS = 'spanledger.usage.class';
-/** The batch of usage of the past that a span was imported with. Text. */
-export const SPANLEDGER_IMPORT_BATCH = 'spanledger.import.batch';
-/** `charge` or `cost_only`: usage of the past that has its cost and burns no credits. */
-export const SPANLEDGER_IMPORT_MODE = 'spanledger.import.mode';
 /** Where the token counts come from: `provider`, `estimated` or `missing`. */
 export const SPANLEDGER_USAGE_SOURCE = 'spanledger.usage.source';
 /** How the call ended for metering: `complete`, `aborted` or `error`. */
