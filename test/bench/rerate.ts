@@ -5,14 +5,22 @@ import {
   type Catalogue,
   creditRules,
   digest,
+  NO_PLANS,
+  price,
   type RateCard,
-  rate,
   type UsageRecord,
 } from '@spanledger/metering';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
+import { Accounts } from '../../collector/src/ledger/accounts.ts';
+import { actionOf, leafOf } from '../../collector/src/ledger/action.ts';
+import { ActionWindow } from '../../collector/src/ledger/action-window.ts';
+import { bookDifference, chargeAction } from '../../collector/src/ledger/charging.ts';
 import { LEDGER_LIMITS } from '../../collector/src/ledger/ledger.ts';
-import { type BookInUse, Rerates } from '../../collector/src/ledger/rerate.ts';
+import type { RatingBook } from '../../collector/src/ledger/rate-again.ts';
+import { Rerates } from '../../collector/src/ledger/rerate.ts';
 import type { RerateJob } from '../../collector/src/ledger/rerate-store.ts';
+import type { Posting } from '../../collector/src/ledger/store.ts';
+import { storedPrice } from '../../collector/src/ledger/stored-rating.ts';
 import { TraceWindow } from '../../collector/src/ledger/trace-window.ts';
 import { whatIf } from '../../collector/src/ledger/what-if.ts';
 import { STORE_DEFAULTS } from '../../collector/src/store/open.ts';
@@ -50,13 +58,16 @@ export async function benchRerate(): Promise<RerateBench> {
     });
     if (rules.kind === 'problems') throw new Error('the rules of this bench are wrong');
     const catalogue = defaultCatalogue();
-    const book: BookInUse = {
+    const accounts = new Accounts({ store, plans: NO_PLANS, onBooked: () => {} });
+    const book: RatingBook = {
       catalogue,
       rules: rules.rules,
       version: 'bench-1',
       rulesOf: (version) => (version === rules.rules.version ? rules.rules : null),
+      supposedRules: null,
+      terms: accounts,
     };
-    await fill(store, book);
+    await fill(store, accounts, book);
 
     const everything = {
       fromMicros: 0,
@@ -72,9 +83,10 @@ export async function benchRerate(): Promise<RerateBench> {
     });
     reader.close();
 
-    const nothing = await rerateAll(store, book, 0);
+    const nothing = await rerateAll(store, accounts, book, 0);
     const all = await rerateAll(
       store,
+      accounts,
       { ...book, catalogue: dearer(catalogue), version: 'bench-2' },
       RECORDS,
     );
@@ -91,12 +103,14 @@ export async function benchRerate(): Promise<RerateBench> {
   }
 }
 
-async function rerateAll(store: DuckDbStore, book: BookInUse, expected: number) {
+async function rerateAll(store: DuckDbStore, accounts: Accounts, book: RatingBook, expected: number) {
   let done: RerateJob | null = null;
   let longestSliceMs = 0;
   const rerates = new Rerates({
     store,
     window: new TraceWindow({ maxSpans: 1 }),
+    actions: new ActionWindow({ maxLeaves: 1 }),
+    accounts,
     newId: () => `${book.version}-${performance.now()}`,
     sliceRows: LEDGER_LIMITS.rerateRows,
     onStep(job) {
@@ -122,23 +136,50 @@ async function rerateAll(store: DuckDbStore, book: BookInUse, expected: number) 
   return { seconds, longestSliceMs };
 }
 
-async function fill(store: DuckDbStore, book: BookInUse): Promise<void> {
+async function fill(store: DuckDbStore, accounts: Accounts, book: RatingBook): Promise<void> {
   for (let index = 0; index < RECORDS; index++) {
     const usage = aCall(index);
-    const metered = rate(usage, book, 'default');
     store.post({
       tenant: 'default',
       receivedAtMillis: usage.eventTimeMicros / 1000,
       recordedAtMillis: usage.eventTimeMicros / 1000,
-      metered,
-      bookVersion: book.version,
-      rulesVersion: book.rules.version,
-      transfers: metered.transfer === null ? [] : [metered.transfer],
+      usage,
+      ...charged(usage, accounts, book),
       digest: digest(usage),
       replaces: null,
     });
     if ((index + 1) % LEDGER_LIMITS.commitRows === 0 || index === RECORDS - 1) await commit(store, index + 1);
   }
+}
+
+/** A call that is an action of its own, rated and booked for the first time. */
+function charged(
+  usage: UsageRecord,
+  accounts: Accounts,
+  { catalogue, version, rules, rulesOf }: RatingBook,
+): Pick<Posting, 'rating' | 'bookings'> {
+  const { eventTimeMicros, actionId } = usage;
+  const priced = storedPrice(price(usage, catalogue, 'default'), version);
+  const found = actionOf(usage, 'default');
+  if (found.kind === 'none') throw new Error('every call of this bench is charged');
+  const leaf = leafOf(usage, priced.cost);
+  const charges = chargeAction(found.action, [{ leaf, posted: null }], {
+    accounts,
+    rules,
+    rulesOf,
+    nowMicros: eventTimeMicros,
+  });
+  const charge = charges.get(leaf.key);
+  if (charge === undefined) throw new Error('the only call of an action bears all of it');
+  const due = { tenant: 'default', action: found.action, actionId, charge, eventTimeMicros };
+  return {
+    rating: { ...priced, ...charge },
+    bookings: bookDifference(
+      null,
+      { ...due, recordedMicros: eventTimeMicros },
+      { accounts, nowMicros: eventTimeMicros },
+    ),
+  };
 }
 
 function commit(store: DuckDbStore, offset: number): Promise<void> {

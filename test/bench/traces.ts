@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { creditRules, NO_ATTRIBUTION_SETTINGS, observe } from '@spanledger/metering';
+import { creditRules, NO_ATTRIBUTION_SETTINGS, NO_PLANS, observe } from '@spanledger/metering';
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
+import { Accounts } from '../../collector/src/ledger/accounts.ts';
+import { ActionWindow } from '../../collector/src/ledger/action-window.ts';
 import { LEDGER_LIMITS } from '../../collector/src/ledger/ledger.ts';
 import { type Settled, settle } from '../../collector/src/ledger/settle.ts';
 import { TraceWindow } from '../../collector/src/ledger/trace-window.ts';
@@ -157,15 +159,27 @@ const book = { catalogue, rules: rules.rules };
 async function settleAll(window: TraceWindow, store: DuckDbStore): Promise<Settled> {
   return await settle({
     window,
+    actions: new ActionWindow({ maxLeaves: LEDGER_LIMITS.openSpans }),
+    accounts: accountsOf(store),
     store,
     book,
     bookVersion: catalogue.version,
+    rulesOf: (version) => (version === book.rules.version ? book.rules : null),
     attribution: NO_ATTRIBUTION_SETTINGS,
     deadline: { nowMicros: Date.now() * 1000, graceMicros: LEDGER_LIMITS.graceMs * 1000 },
     onAssertion(_span, cause) {
       throw cause;
     },
   });
+}
+
+/** Of one store, as long as it is open. */
+const accounts = new WeakMap<DuckDbStore, Accounts>();
+
+function accountsOf(store: DuckDbStore): Accounts {
+  const known = accounts.get(store) ?? new Accounts({ store, plans: NO_PLANS, onBooked: () => {} });
+  accounts.set(store, known);
+  return known;
 }
 
 async function commit(store: DuckDbStore, segment: number, settled: Settled): Promise<void> {

@@ -1,21 +1,46 @@
-import { rate } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Posting } from '../../collector/src/ledger/store.ts';
 import { MemoryStore } from '../../collector/src/store/memory.ts';
+import { creditsOf, type ExpectedCharge, expectedCharges, expectedUse } from '../expected-charges.ts';
 import { aSchedule, BOOK, expectedRecords, follow, inKeyOrder } from '../schedule.ts';
 
-/** What is booked for each span and customer in the end, all transfers together; nothing where they cancel out. */
+/** What is booked for each span and customer in the end, all movements together; nothing where they cancel out. */
 function booked(postings: readonly Posting[]): ReadonlyMap<string, bigint> {
   const sums = new Map<string, bigint>();
-  for (const { metered, transfers } of postings) {
-    const { traceId, spanId } = metered.usage;
-    for (const { customer, to, amount } of transfers) {
-      const key = `${traceId}/${spanId} ${customer}`;
-      sums.set(key, (sums.get(key) ?? 0n) + (to === 'used' ? amount : -amount));
+  for (const { usage, bookings } of postings) {
+    for (const { customer, movement } of bookings) {
+      const { to, amount } = movement;
+      add(sums, `${usage.traceId}/${usage.spanId} ${customer}`, to === 'used' ? amount : -amount);
     }
   }
-  return new Map([...sums].filter(([, sum]) => sum !== 0n).sort());
+  return inOrder(sums);
+}
+
+/** What must be booked for each span, and on whom. */
+function due(charges: readonly ExpectedCharge[]): ReadonlyMap<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { usage, charge, payer } of charges) {
+    add(sums, `${usage.traceId}/${usage.spanId} ${payer}`, creditsOf(charge) ?? 0n);
+  }
+  return inOrder(sums);
+}
+
+/** What each customer has used, by all that is booked. */
+function used(postings: readonly Posting[]): ReadonlyMap<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { customer, movement } of postings.flatMap(({ bookings }) => bookings)) {
+    add(sums, customer, movement.to === 'used' ? movement.amount : -movement.amount);
+  }
+  return inOrder(sums);
+}
+
+function add(sums: Map<string, bigint>, key: string, amount: bigint): void {
+  sums.set(key, (sums.get(key) ?? 0n) + amount);
+}
+
+function inOrder(sums: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+  return new Map([...sums].filter(([, sum]) => sum !== 0n).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 describe('the ledger in memory', () => {
@@ -36,15 +61,12 @@ describe('the ledger in memory', () => {
         await follow(schedule, store, schedule.journal.items.length);
 
         const expected = inKeyOrder(expectedRecords(schedule.captures));
-        expect(inKeyOrder(store.current.map(({ metered }) => metered.usage))).toEqual(expected);
-        const due = expected.flatMap((usage) => rate(usage, BOOK, 'default').transfer ?? []);
-        const total = (amounts: Iterable<bigint>) => [...amounts].reduce((sum, amount) => sum + amount, 0n);
-        expect(total(booked(store.postings).values())).toBe(total(due.map(({ amount }) => amount)));
-        const now = store.current.map((posting) => {
-          const { transfer } = posting.metered;
-          return { ...posting, transfers: transfer === null ? [] : [transfer] };
-        });
-        expect(booked(store.postings)).toEqual(booked(now));
+        expect(inKeyOrder(store.current.map(({ usage }) => usage))).toEqual(expected);
+        const charges = expectedCharges(expected, BOOK);
+        expect(booked(store.postings)).toEqual(due(charges));
+        expect(used(store.postings)).toEqual(expectedUse(charges));
+        const credits = inKeyOrder(store.current.map(({ usage, rating }) => ({ ...usage, ...rating })));
+        expect(credits.map((each) => each.credits)).toEqual(charges.map(({ charge }) => creditsOf(charge)));
         expect(store.quarantined).toEqual([]);
         corrections += store.counts.reduce((sum, { corrected }) => sum + corrected, 0);
         copies += store.counts.reduce((sum, { duplicates }) => sum + duplicates, 0);

@@ -10,7 +10,9 @@ import {
   creditRules,
   DEFAULT_OBSERVE_SETTINGS,
   LOG_ATTRIBUTES_READ,
+  type Movement,
   NO_ATTRIBUTION_SETTINGS,
+  NO_PLANS,
 } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -34,6 +36,7 @@ import {
   type Trouble,
 } from './ledger.ts';
 import type { BatchCounts, LedgerStore, Posting } from './store.ts';
+import { MemoryCommandJournal } from './testing/command-journal.ts';
 import { ITEM_BYTES, MemoryJournal, NOON } from './testing/journal.ts';
 import { GPT_4O } from './testing/rate-card.ts';
 
@@ -122,7 +125,7 @@ async function follow(
 }
 
 function spanIds(postings: readonly Posting[]): string[] {
-  return postings.map(({ metered }) => metered.usage.spanId);
+  return postings.map(({ usage }) => usage.spanId);
 }
 
 describe('the ledger', () => {
@@ -136,15 +139,15 @@ describe('the ledger', () => {
     expect(store.postings[0]).toMatchObject({
       tenant: 'acme',
       receivedAtMillis: NOON + 5,
-      bookVersion: 'book-1',
-      rulesVersion: BOOK.rules.version,
-      metered: {
-        usage: { customer: 'cus_acme', service: 'support-api' },
-        // 1000 × 2.5 + 100 × 10 USD per million = 0.0035 USD; at half margin and a cent a credit 0.7, so 1 credit.
-        rating: { cost: 3_500_000_000_000n },
-        charge: { credits: 1_000_000n },
-        transfer: { customer: 'cus_acme', amount: 1_000_000n },
+      usage: { customer: 'cus_acme', service: 'support-api' },
+      // 1000 × 2.5 + 100 × 10 USD per million = 0.0035 USD; at half margin and a cent a credit 0.7, so 1 credit.
+      rating: {
+        cost: 3_500_000_000_000n,
+        credits: 1_000_000n,
+        bookVersion: 'book-1',
+        rulesVersion: BOOK.rules.version,
       },
+      bookings: [{ customer: 'cus_acme', movement: { to: 'used', amount: 1_000_000n } }],
     });
   });
 
@@ -490,16 +493,21 @@ function journalOf(contents: readonly (readonly number[])[]): MemoryJournal {
   return journal;
 }
 
+/** Credits used, signed: those of a movement out of `used` are given back. */
+function usedBy({ to, amount }: Movement): bigint {
+  return to === 'used' ? amount : -amount;
+}
+
 /** What each customer cost and burned, and how many calls there were. */
 function totals(store: MemoryStore) {
   const sums = new Map<string | null, { calls: number; cost: bigint; credits: bigint }>();
-  for (const { metered } of store.postings) {
-    const { customer } = metered.usage;
+  for (const { usage, rating, bookings } of store.postings) {
+    const { customer } = usage;
     const sum = sums.get(customer) ?? { calls: 0, cost: 0n, credits: 0n };
     sums.set(customer, {
       calls: sum.calls + 1,
-      cost: sum.cost + (metered.rating.kind === 'priced' ? metered.rating.cost : 0n),
-      credits: sum.credits + (metered.transfer?.amount ?? 0n),
+      cost: sum.cost + (rating.cost ?? 0n),
+      credits: bookings.reduce((total, { movement }) => total + usedBy(movement), sum.credits),
     });
   }
   return new Map([...sums].sort());

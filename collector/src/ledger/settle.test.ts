@@ -3,12 +3,15 @@ import {
   type Book,
   creditRules,
   NO_ATTRIBUTION_SETTINGS,
+  NO_PLANS,
   observe,
 } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
 import { anOldLedger } from '../store/testing/old-ledger.ts';
 import { aStore, readOne } from '../store/testing/stores.ts';
+import { Accounts } from './accounts.ts';
+import { ActionWindow } from './action-window.ts';
 import { type Settled, settle } from './settle.ts';
 import type { LedgerStore, Posting } from './store.ts';
 import { NOON } from './testing/journal.ts';
@@ -106,6 +109,8 @@ function anAgent(given: SentSpan) {
 /** A ledger without journal: spans arrive, and are settled and committed. */
 class Bench<Store extends LedgerStore> {
   readonly window: TraceWindow;
+  readonly actions: ActionWindow;
+  readonly accounts: Accounts;
   readonly store: Store;
   readonly troubles: { readonly spanId: string; readonly cause: unknown }[] = [];
   attribution: AttributionSettings = NO_ATTRIBUTION_SETTINGS;
@@ -114,6 +119,8 @@ class Bench<Store extends LedgerStore> {
   constructor(store: Store, openSpans: number) {
     this.store = store;
     this.window = new TraceWindow({ maxSpans: openSpans });
+    this.actions = new ActionWindow({ maxLeaves: openSpans });
+    this.accounts = new Accounts({ store, plans: NO_PLANS, onBooked: () => {} });
   }
 
   /** What arrives together is settled together. */
@@ -122,7 +129,7 @@ class Bench<Store extends LedgerStore> {
   }
 
   async receiveAt(nowMillis: number, ...observations: readonly ReturnType<typeof aSpan>[]): Promise<Settled> {
-    const { window, store } = this;
+    const { window, actions, accounts, store } = this;
     for (const observation of observations) {
       const key = { tenant: 'default', traceId: observation.traceId };
       const trace = window.find(key) ?? window.open(key, !store.mayHoldTrace(key, observation.endTimeMicros));
@@ -131,9 +138,12 @@ class Bench<Store extends LedgerStore> {
     }
     const settled = await settle({
       window,
+      actions,
+      accounts,
       store,
       book: BOOK,
       bookVersion: 'book-1',
+      rulesOf: (version) => (version === BOOK.rules.version ? BOOK.rules : null),
       attribution: this.attribution,
       deadline: { nowMicros: nowMillis * 1000, graceMicros: GRACE_MICROS },
       onAssertion: ({ spanId }, cause) => this.troubles.push({ spanId, cause }),
@@ -151,27 +161,31 @@ function aBench(openSpans = EVERYTHING): Bench<MemoryStore> {
 /** Role and customer of each span, by the last digits of its trace and span. */
 function roles(store: MemoryStore): Record<string, string> {
   return Object.fromEntries(
-    store.current.map(({ metered: { usage } }) => [
+    store.current.map(({ usage }) => [
       `${Number.parseInt(usage.traceId, 16)}/${Number.parseInt(usage.spanId, 16)}`,
       usage.customer === null ? usage.billingRole : `${usage.billingRole} ${usage.customer}`,
     ]),
   );
 }
 
-function transfersOf({ transfers }: Posting) {
-  return transfers.map(({ kind, customer, from, to, amount }) => ({ kind, customer, from, to, amount }));
+function bookingsOf({ bookings }: Posting) {
+  return bookings.map(({ customer, movement: { kind, from, to, amount, isCorrection } }) => {
+    return { customer, kind, from, to, amount, isCorrection };
+  });
 }
 
-/** What each customer used, all transfers together. */
+/** What each customer used, all movements together. */
 function used(store: MemoryStore): Record<string, bigint> {
   const sums: Record<string, bigint> = {};
-  for (const { customer, to, amount } of store.postings.flatMap(({ transfers }) => transfers))
+  for (const { customer, movement } of store.postings.flatMap(({ bookings }) => bookings)) {
+    const { to, amount } = movement;
     sums[customer] = (sums[customer] ?? 0n) + (to === 'used' ? amount : -amount);
+  }
   return sums;
 }
 
-const USED = { from: 'overdraft', to: 'used' } as const;
-const GIVEN_BACK = { from: 'used', to: 'overdraft' } as const;
+const USED = { kind: 'usage', from: 'overdraft', to: 'used', isCorrection: false } as const;
+const GIVEN_BACK = { kind: 'usage', from: 'used', to: 'overdraft', isCorrection: true } as const;
 
 describe.each([
   ['stays in memory', EVERYTHING],
@@ -181,9 +195,7 @@ describe.each([
     const bench = aBench(openSpans);
     const { store } = bench;
     expect(await bench.receive(aChat({ span: 2, parent: 1 }))).toMatchObject({ posted: 1, corrected: 0 });
-    expect(store.postings).toMatchObject([
-      { replaces: null, transfers: [], metered: { usage: { customer: null } } },
-    ]);
+    expect(store.postings).toMatchObject([{ replaces: null, bookings: [], usage: { customer: null } }]);
     const later = NOON + 5000;
     const settled = await bench.receiveAt(later, aSpan({ span: 1, customer: 'cus_acme' }));
     expect(settled).toEqual({ posted: 0, corrected: 1, duplicates: 0, conflicts: 0 });
@@ -195,9 +207,7 @@ describe.each([
       recordedAtMillis: later,
       replaces: { revision: 1, eventTimeMicros: NOON_MICROS - SECOND_MICROS },
     });
-    expect(transfersOf(correction)).toEqual([
-      { kind: 'usage', customer: 'cus_acme', ...USED, amount: CREDITS },
-    ]);
+    expect(bookingsOf(correction)).toEqual([{ customer: 'cus_acme', ...USED, amount: CREDITS }]);
     expect(roles(store)).toEqual({ '1/2': 'billed cus_acme' });
   });
 
@@ -210,11 +220,11 @@ describe.each([
     expect(roles(bench.store)).toEqual({ '1/3': 'billed cus_agency' });
     await bench.receive(aSpan({ span: 2, parent: 1, customer: 'cus_acme' }));
     expect(roles(bench.store)).toEqual({ '1/3': 'billed cus_acme' });
-    expect(bench.store.postings.map(transfersOf)).toEqual([
-      [{ kind: 'usage', customer: 'cus_agency', ...USED, amount: CREDITS }],
+    expect(bench.store.postings.map(bookingsOf)).toEqual([
+      [{ customer: 'cus_agency', ...USED, amount: CREDITS }],
       [
-        { kind: 'usage_reversal', customer: 'cus_agency', ...GIVEN_BACK, amount: CREDITS },
-        { kind: 'usage', customer: 'cus_acme', ...USED, amount: CREDITS },
+        { customer: 'cus_agency', ...GIVEN_BACK, amount: CREDITS },
+        { customer: 'cus_acme', ...USED, amount: CREDITS },
       ],
     ]);
     expect(used(bench.store)).toEqual({ cus_agency: 0n, cus_acme: CREDITS });
@@ -243,11 +253,11 @@ describe.each([
     const late = aChat({ span: 2, parent: 1, input: 600, endMicros: NOON_MICROS });
     expect(await bench.receiveAt(dueAtMillis + 5000, late)).toMatchObject({ posted: 1, corrected: 1 });
     expect(roles(store)).toEqual({ '1/1': 'container cus_acme', '1/2': 'billed cus_acme' });
-    expect(store.postings.flatMap(transfersOf)).toEqual(
+    expect(store.postings.flatMap(bookingsOf)).toEqual(
       expect.arrayContaining([
-        { kind: 'usage', customer: 'cus_acme', ...USED, amount: CREDITS },
-        { kind: 'usage_reversal', customer: 'cus_acme', ...GIVEN_BACK, amount: CREDITS },
-        { kind: 'usage', customer: 'cus_acme', ...USED, amount: 50_000_000n },
+        { customer: 'cus_acme', ...USED, amount: CREDITS },
+        { customer: 'cus_acme', ...GIVEN_BACK, amount: CREDITS },
+        { customer: 'cus_acme', ...USED, amount: 50_000_000n },
       ]),
     );
     expect(used(store)).toEqual({ cus_acme: 50_000_000n });
@@ -258,16 +268,14 @@ describe.each([
     const unfinished = aChat({ span: 1, customer: 'cus_acme', input: null });
     const complete = aChat({ span: 1, customer: 'cus_acme', endMicros: NOON_MICROS });
     await bench.receive(unfinished);
-    expect(bench.store.current).toMatchObject([{ metered: { usage: { usageStatus: 'missing' } } }]);
+    expect(bench.store.current).toMatchObject([{ usage: { usageStatus: 'missing' } }]);
     expect(await bench.receive(complete)).toEqual({ posted: 0, corrected: 1, duplicates: 0, conflicts: 0 });
     expect(await bench.receive(unfinished)).toEqual({ posted: 0, corrected: 0, duplicates: 1, conflicts: 0 });
     expect(await bench.receive(complete)).toEqual({ posted: 0, corrected: 0, duplicates: 1, conflicts: 0 });
     expect(bench.store.current).toMatchObject([
       {
         replaces: { revision: 1, eventTimeMicros: NOON_MICROS - SECOND_MICROS },
-        metered: {
-          usage: { eventTimeMicros: NOON_MICROS, usageStatus: 'reported', tokens: { uncachedInput: 1000 } },
-        },
+        usage: { eventTimeMicros: NOON_MICROS, usageStatus: 'reported', tokens: { uncachedInput: 1000 } },
       },
     ]);
     expect(used(bench.store)).toEqual({ cus_acme: CREDITS });
@@ -333,7 +341,7 @@ describe.each([
     await bench.receive(aSpan({ span: 1, customer: 'cus_acme' }), aChat({ span: 2, parent: 1 }));
     await bench.receive(aChat({ span: 3, parent: 1, input: 600 }));
     await bench.receive(aSpan({ span: 4, parent: 1 }));
-    expect(bench.store.postings.map(({ metered }) => metered.usage.spanId)).toEqual([hex(2, 16), hex(3, 16)]);
+    expect(bench.store.postings.map(({ usage }) => usage.spanId)).toEqual([hex(2, 16), hex(3, 16)]);
   });
 
   it('is decided together with another trace that tells of the same call', async () => {
@@ -346,8 +354,8 @@ describe.each([
     expect(await bench.receive(app)).toMatchObject({ posted: 1, corrected: 1 });
     expect(roles(bench.store)).toMatchObject({ '1/1': 'billed cus_acme' });
     expect(roles(bench.store)['2/2']).toMatch(/^duplicate/);
-    expect(bench.store.current.find(({ metered }) => metered.usage.spanId === hex(2, 16))).toMatchObject({
-      metered: { usage: { supersededBy: `${hex(1, 32)}/${hex(1, 16)}` } },
+    expect(bench.store.current.find(({ usage }) => usage.spanId === hex(2, 16))).toMatchObject({
+      usage: { supersededBy: `${hex(1, 32)}/${hex(1, 16)}` },
     });
     expect(used(bench.store)).toEqual({ cus_acme: CREDITS });
   });

@@ -1,6 +1,7 @@
 import { keep, MAX_TRACES_OF_A_LINK, observe } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { aPosting } from '../store/testing/postings.ts';
 import { isFuller, OpenTrace, observationOf, type TraceSpan, TraceWindow, traceKey } from './trace-window.ts';
 
 const NOON_MICROS = Date.UTC(2026, 10, 22, 12) * 1000;
@@ -41,7 +42,8 @@ function aSpan(span: number, attributes: Readonly<Record<string, string | number
 }
 
 function aRecord(span: number, revision = 1) {
-  return { spanId: hex(span, 16), revision, eventTimeMicros: NOON_MICROS, digest: 7, booked: null };
+  const { rating } = aPosting();
+  return { spanId: hex(span, 16), revision, eventTimeMicros: NOON_MICROS, digest: 7, rating, leaf: null };
 }
 
 /** A window with so many settled spans in each of these traces. */

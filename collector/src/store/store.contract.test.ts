@@ -102,7 +102,7 @@ for (const [name, open] of [
       expect(spans.map(({ receivedAtMillis }) => receivedAtMillis)).toEqual([NOON, NOON + 1]);
     });
 
-    it('knows of a posted record its revision, its digest and what is booked', async () => {
+    it('knows of a posted record its revision, its digest, how it was rated and its part in an action', async () => {
       const store = await open();
       const posting = aPosting();
       store.post(posting);
@@ -113,26 +113,55 @@ for (const [name, open] of [
           revision: 1,
           eventTimeMicros: NOON_MICROS,
           digest: posting.digest,
-          booked: { customer: 'cus_acme', amount: 5_000_000n },
+          rating: posting.rating,
+          leaf: {
+            action: {
+              tenant: 'default',
+              customer: 'cus_acme',
+              actionId: null,
+              traceId: 'a'.repeat(32),
+              feature: 'support-chat',
+            },
+            leaf: {
+              key: `${'a'.repeat(32)}/${'a'.repeat(16)}`,
+              eventTimeMicros: NOON_MICROS,
+              feature: 'support-chat',
+              status: 'ok',
+              outcome: 'ok',
+              cost: 2_275_000_000_000n,
+              tokens: posting.usage.tokens,
+              units: null,
+            },
+          },
         },
       ]);
     });
 
-    it('has nothing booked where nobody pays, nothing was burned or the price is not known', async () => {
+    it('has no part in an action where nobody pays, and no amount where the price is not known', async () => {
       const store = await open();
-      store.post(aPosting({ spanId: spanId(1), customer: null }));
+      store.post(aPostingOf(1n, 0n, { spanId: spanId(1), customer: null }));
       store.post(anUnpricedPosting({ spanId: spanId(2) }));
       store.post(aPostingOf(0n, 0n, { spanId: spanId(3) }));
       await commitAt(store, 1);
       const { records } = await held(store);
-      expect(records.map(({ booked }) => booked)).toEqual([null, null, null]);
+      const found = new Map(
+        records.map(({ spanId: id, leaf, rating }) => [
+          id,
+          { isPart: leaf !== null, credits: rating.credits },
+        ]),
+      );
+      expect([1, 2, 3].map((span) => found.get(spanId(span)))).toEqual([
+        { isPart: false, credits: 0n },
+        { isPart: true, credits: null },
+        { isPart: true, credits: 0n },
+      ]);
     });
 
     it('has the largest amount booked to the last digit', async () => {
       const store = await open();
       store.post(aPostingOf(1n, 999_999_999_999_999_999n));
       await commitAt(store, 1);
-      expect((await held(store)).records).toMatchObject([{ booked: { amount: 999_999_999_999_999_999n } }]);
+      expect((await held(store)).records).toMatchObject([{ rating: { credits: 999_999_999_999_999_999n } }]);
     });
 
     it('has only the newest of the records that took the place of one another', async () => {
@@ -157,7 +186,8 @@ for (const [name, open] of [
           revision: 3,
           eventTimeMicros: NOON_MICROS - 7,
           digest: third.digest,
-          booked: null,
+          rating: third.rating,
+          leaf: null,
         },
       ]);
       expect(records.filter((record) => record.spanId === spanId(9))).toMatchObject([{ revision: 1 }]);
@@ -385,7 +415,7 @@ for (const [name, open] of [
       expect((await held(store)).records.at(-1)).toMatchObject({
         revision: 2,
         digest: second.digest,
-        booked: { customer: 'cus_globex' },
+        leaf: { action: { customer: 'cus_globex' } },
       });
       store.post(third);
       expect((await held(store)).records.at(-1)).toMatchObject({ revision: 3, digest: third.digest });

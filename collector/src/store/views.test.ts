@@ -28,7 +28,7 @@ async function aStoreWith(...postings: readonly Posting[]): Promise<DuckDbStore>
 function distinct(postings: readonly Posting[]): Posting[] {
   return postings.map((posting, index) => ({
     ...posting,
-    metered: { ...posting.metered, usage: { ...posting.metered.usage, spanId: spanId(index + 1) } },
+    usage: { ...posting.usage, spanId: spanId(index + 1) },
   }));
 }
 
@@ -181,6 +181,11 @@ describe('the view usage', () => {
       pages: '5',
       price_note: null,
       cost_known_part: null,
+      credit_rule: 'default',
+      plan_terms: null,
+      import_batch: null,
+      import_mode: null,
+      outcome: 'ok',
     });
   });
 
@@ -223,8 +228,8 @@ describe('the view usage', () => {
         'audio_input_tokens audio_output_tokens cache_read_audio_tokens cache_read_tokens cache_semantics ' +
         'cache_write_12h_tokens cache_write_1h_tokens cache_write_5m_tokens cache_write_tokens cost_known_part ' +
         'cost_usd credits custom_quantity custom_unit customer customer_source environment feature feature_source gateway image_input_tokens ' +
-        'image_output_tokens images inference_geo input_tokens milliseconds model output_tokens pages ' +
-        'parent_span_id price_card price_match price_note provider reasoning_semantics reasoning_tokens region ' +
+        'image_output_tokens images import_batch import_mode inference_geo input_tokens milliseconds model output_tokens pages ' +
+        'parent_span_id plan_terms price_card price_match price_note provider reasoning_semantics reasoning_tokens region ' +
         'reported_cost_usd request_id request_model requests response_id response_model service service_tier ' +
         'session_id session_source superseded_by ttft_ms uncached_input_tokens usage_class_source usage_reason ' +
         'user_id user_source web_searches'
@@ -456,7 +461,7 @@ describe('the view usage_hourly', () => {
 });
 
 describe('the credit ledger', () => {
-  it('sums to zero in each transfer, and has one transfer for each charged call of a customer', async () => {
+  it('I1: sums to zero in each transfer, and has one transfer for each movement of credits', async () => {
     await fc.assert(
       fc.asyncProperty(somePostings, async (postings) => {
         const { instance } = await aStoreWith(...postings);
@@ -464,7 +469,7 @@ describe('the credit ledger', () => {
           instance,
           'SELECT transfer_id, count(*)::INTEGER AS legs, sum(credits) = 0 AS is_zero FROM credit_ledger GROUP BY ALL',
         );
-        expect(transfers).toHaveLength(postings.filter(({ metered }) => metered.transfer !== null).length);
+        expect(transfers).toHaveLength(postings.flatMap(({ bookings }) => bookings).length);
         for (const { legs, is_zero } of transfers)
           expect({ legs, is_zero }).toEqual({ legs: 2, is_zero: true });
       }),
@@ -475,13 +480,19 @@ describe('the credit ledger', () => {
   it('says who, how much, when and by which rules', async () => {
     const { instance } = await aStoreWith(aPosting());
     const leg = {
-      transfer_id: `${'a'.repeat(48)}:usage`,
+      transfer_id: 'n1-1',
       customer: 'cus_acme',
+      lot: null,
       kind: 'usage',
       effective_at: '2026-11-22T12:00:00Z',
       recorded_at: '2026-11-22T12:00:00.2Z',
       usage_id: 'a'.repeat(48),
       credit_rules_version: 'rules-1',
+      hold: null,
+      period: null,
+      belongs_to_period: null,
+      fact_id: null,
+      tenant: 'default',
     };
     expect(await read(instance, 'FROM credit_ledger ORDER BY credits')).toEqual([
       { ...leg, account: 'overdraft', credits: '-5.000000' },
@@ -489,7 +500,7 @@ describe('the credit ledger', () => {
     ]);
   });
 
-  it('names every transfer of a usage that was corrected, reversed and booked on another', async () => {
+  it('has every transfer of a usage that was corrected, given back and booked on another, in this order', async () => {
     const { store } = await aStore();
     const first = aPostingOf(1n, 5_000_000n);
     const more = aCorrectionOf(first, aPostingOf(1n, 7_000_000n));
@@ -503,21 +514,20 @@ describe('the credit ledger', () => {
     }
     const used = await read(
       store.instance,
-      `SELECT replace(transfer_id, usage_id, '') AS name, customer, credits FROM credit_ledger
-       WHERE account = 'used' ORDER BY length(transfer_id) - length(usage_id), transfer_id`,
+      `SELECT transfer_id, usage_id = repeat('a', 48) AS is_of_it, kind, customer, credits FROM credit_ledger
+       WHERE account = 'used' ORDER BY transfer_id`,
     );
     expect(used).toEqual(
-      expect.arrayContaining([
-        { name: ':usage', customer: 'cus_acme', credits: '5.000000' },
-        { name: ':usage_correction:2', customer: 'cus_acme', credits: '2.000000' },
-        { name: ':usage_correction:3', customer: 'cus_acme', credits: '-3.000000' },
-        { name: ':usage_reversal:4', customer: 'cus_acme', credits: '-4.000000' },
-        { name: ':usage:4', customer: 'cus_globex', credits: '4.000000' },
-        { name: ':usage_reversal:5', customer: 'cus_globex', credits: '-4.000000' },
-        { name: ':usage:6', customer: 'cus_acme', credits: '5.000000' },
-      ]),
+      [
+        { kind: 'usage', customer: 'cus_acme', credits: '5.000000' },
+        { kind: 'usage', customer: 'cus_acme', credits: '2.000000' },
+        { kind: 'usage_correction', customer: 'cus_acme', credits: '-3.000000' },
+        { kind: 'usage_correction', customer: 'cus_acme', credits: '-4.000000' },
+        { kind: 'usage', customer: 'cus_globex', credits: '4.000000' },
+        { kind: 'usage_correction', customer: 'cus_globex', credits: '-4.000000' },
+        { kind: 'usage', customer: 'cus_acme', credits: '5.000000' },
+      ].map((entry, index) => ({ transfer_id: `n1-${index + 1}`, is_of_it: true, ...entry })),
     );
-    expect(used).toHaveLength(7);
     expect(
       await read(store.instance, 'SELECT sum(credits) AS sum FROM credit_ledger GROUP BY transfer_id'),
     ).toEqual(Array.from({ length: 7 }, () => ({ sum: '0.000000' })));
@@ -537,10 +547,8 @@ describe('the credit ledger', () => {
       fc.asyncProperty(somePostings, async (postings) => {
         const { instance } = await aStoreWith(...postings);
         const used = new Map<string, bigint>();
-        for (const { metered } of postings) {
-          if (metered.transfer === null) continue;
-          const { customer, amount } = metered.transfer;
-          used.set(customer, (used.get(customer) ?? 0n) + amount);
+        for (const { customer, movement } of postings.flatMap(({ bookings }) => bookings)) {
+          used.set(customer, (used.get(customer) ?? 0n) + movement.amount);
         }
         const expected = [...used].sort().map(([customer, micro]) => ({ customer, micro: String(micro) }));
         const micro = (sum: string) => `(${sum} * 1000000)::HUGEINT::VARCHAR AS micro`;
