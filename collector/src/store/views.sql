@@ -393,6 +393,16 @@ WITH
     ASOF LEFT JOIN public.billing_periods p ON p.customer = u.customer AND u.event_time >= p.period_start
     WHERE u.billing_role = 'billed'
     GROUP BY ALL
+  ),
+  -- What was booked when accounts had no periods yet.
+  months AS (
+    SELECT
+      customer,
+      date_trunc('month', effective_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS period_start,
+      sum(credits) AS used_credits
+    FROM public.credit_ledger
+    WHERE account = 'used' AND period IS NULL
+    GROUP BY ALL
   )
 SELECT
   coalesce(p.customer, c.customer) AS customer,
@@ -402,7 +412,7 @@ SELECT
   coalesce(c.unpriced_calls, 0) AS unpriced_calls,
   coalesce(c.unpriced_tokens, 0) AS unpriced_tokens,
   c.cost_usd,
-  coalesce(p.used_credits, 0) AS used_credits,
+  coalesce(p.used_credits, 0) + coalesce(m.used_credits, 0) AS used_credits,
   p.period,
   p.plan,
   p.fee_usd,
@@ -414,7 +424,9 @@ SELECT
   (p.overage_credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15) AS overage_usd,
   p.closed_at
 FROM calls c
-FULL JOIN public.billing_periods p ON p.customer = c.customer AND p.period_start = c.period_start;
+FULL JOIN public.billing_periods p ON p.customer = c.customer AND p.period_start = c.period_start
+LEFT JOIN months m
+  ON m.customer = coalesce(p.customer, c.customer) AND m.period_start = coalesce(p.period_start, c.period_start);
 
 -- NULL is the line of usage that nobody claimed.
 CREATE OR REPLACE VIEW public.customers AS

@@ -605,8 +605,22 @@ describe('the views that sum up', () => {
         anUnpricedPosting({ eventTimeMicros: december }),
       ]),
     );
+    // Nobody has a plan, and no account was opened by these postings.
+    const noPlan = {
+      period: null,
+      plan: null,
+      fee_usd: null,
+      allowance_credits: null,
+      overage_credits: null,
+      overrun_credits: null,
+      overdraft_credits: null,
+      expired_credits: null,
+      overage_usd: null,
+      closed_at: null,
+    };
     expect(await read(instance, 'FROM statements ORDER BY period_start')).toEqual([
       {
+        ...noPlan,
         customer: 'cus_acme',
         period_start: '2026-11-01T00:00:00Z',
         period_end: '2026-12-01T00:00:00Z',
@@ -617,6 +631,7 @@ describe('the views that sum up', () => {
         used_credits: '5.000000',
       },
       {
+        ...noPlan,
         customer: 'cus_acme',
         period_start: '2026-12-01T00:00:00Z',
         period_end: '2027-01-01T00:00:00Z',

@@ -88,14 +88,6 @@ export {
   type SettleCommand,
 } from './credits/hold-commands.ts';
 export {
-  type Account,
-  type Booked,
-  difference,
-  post,
-  type Transfer,
-  type TransferKind,
-} from './credits/ledger.ts';
-export {
   type AdjustCommand,
   decideAdjust,
   decideGrant,
@@ -150,7 +142,7 @@ export {
   type PreflightRequest,
   preflight,
 } from './credits/preflight.ts';
-export { type Charge, charge, type NotChargedReason } from './credits/rate.ts';
+export type { Charge, NotChargedReason, ReratePolicy } from './credits/rate.ts';
 export {
   type CreditRules,
   creditRules,
@@ -179,7 +171,7 @@ export { type KeptObservation, keep, linkHashes, recall, tellTheSame } from './k
 export { type Label, type LabelField, type LabelSettings, type Labels, NO_LABEL_SETTINGS } from './labels.ts';
 export { LOG_ATTRIBUTES_READ, logAttributesRead, observeLog } from './logs/observe-log.ts';
 export type { LogRecord } from './logs/record.ts';
-export { type Book, type Metered, type RatableUsage, rate } from './meter.ts';
+export type { Book } from './meter.ts';
 export { completeness, keyOf, type Observation, type ObservedUsage } from './observation.ts';
 export {
   ATTRIBUTES_READ,
@@ -191,13 +183,6 @@ export {
 } from './observe.ts';
 export { type CostLine, price, type Ratable, type Rating } from './price.ts';
 export { canonicalProvider, providerOfModel } from './provider.ts';
-export {
-  type RatedAgain,
-  type RecordedCharge,
-  type RerateBook,
-  type ReratePolicy,
-  rateAgain,
-} from './rerate.ts';
 export type { Attributes, AttributeValue, Span } from './span.ts';
 export {
   type AttributionSettings,

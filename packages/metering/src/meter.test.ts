@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { aCard, aChat, aSpan, NOON_MICROS, rates, spanIdOf, type TreeSpan } from '../test/builders.ts';
 import { agent, chat, recordsOf, tree } from '../test/traces.ts';
 import type { Catalogue } from './catalogue.ts';
+import { rateAction } from './credits/action.ts';
 import { creditRules } from './credits/rule.ts';
-import { type Book, type Metered, rate } from './meter.ts';
+import { keyOf } from './observation.ts';
+import { price, type Rating } from './price.ts';
 import type { Span } from './span.ts';
+import type { UsageRecord } from './usage.ts';
 
 const catalogue: Catalogue = {
   find: ({ model }) =>
@@ -19,18 +22,14 @@ const catalogue: Catalogue = {
       : { kind: 'unpriced', reason: 'unknown_model', detail: null },
 };
 
-function aBook(): Book {
-  const parsed = creditRules({
-    default: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.001', increment: '1' } },
-  });
-  if (parsed.kind === 'problems') throw new Error('the book of this test is wrong');
-  return { catalogue, rules: parsed.rules };
+interface Metered {
+  readonly usage: UsageRecord;
+  readonly rating: Rating;
 }
 
-/** What is held of some spans in the end: each gen-ai span of them, metered. */
+/** What is held of some spans in the end: each gen-ai span of them, and what it cost. */
 function metered(...spans: readonly Span[]): Metered[] {
-  const book = aBook();
-  return recordsOf(spans).map((usage) => rate(usage, book, 'default'));
+  return recordsOf(spans).map((usage) => ({ usage, rating: price(usage, catalogue, 'default') }));
 }
 
 function meteredAlone(span: Span): Metered {
@@ -120,13 +119,19 @@ describe('a span', () => {
 });
 
 describe('a metered call', () => {
-  it('tells what was used, what it cost, what it burned and who pays', () => {
-    const { usage, rating, charge, transfer } = meteredAlone(aChat());
+  it('tells what was used, what it cost, who pays and what it burns as an action of its own', () => {
+    const { usage, rating } = meteredAlone(aChat());
     expect(usage.tokens).toMatchObject({ uncachedInput: 1000, visibleOutput: 100 });
     // 1000 × 3 + 100 × 15 = 4,500 USD per million = 0.0045 USD; ÷ 0.5 ÷ 0.001 = 9 credits
-    expect(rating).toMatchObject({ kind: 'priced', cost: 4_500_000_000_000n });
-    expect(charge).toMatchObject({ kind: 'charged', credits: 9_000_000n });
-    expect(transfer).toMatchObject({ customer: 'acme', amount: 9_000_000n });
+    if (rating.kind !== 'priced') throw new Error('the model of this test has a price');
+    expect(rating.cost).toBe(4_500_000_000_000n);
+    expect(usage.customer).toBe('acme');
+    const rules = creditRules({
+      default: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.001', increment: '1' } },
+    });
+    if (rules.kind === 'problems') throw new Error('the rules of this test are wrong');
+    const leaf = { ...usage, key: keyOf(usage), cost: rating.cost };
+    expect(rateAction([leaf], rules.rules, null).credits).toBe(9_000_000n);
   });
 
   it('is the same however often it is delivered', () => {
@@ -175,20 +180,18 @@ describe('a metered call', () => {
       fc.property(
         fc.string().filter((model) => model !== 'gpt-4o'),
         (model) => {
-          const { rating, charge, transfer } = meteredAlone(aChat({ 'gen_ai.request.model': model }));
+          const { rating } = meteredAlone(aChat({ 'gen_ai.request.model': model }));
           expect(rating).toMatchObject({
             kind: 'unpriced',
             status: 'unpriced:unknown_model',
             reason: 'unknown_model',
           });
-          expect(charge).toEqual({ kind: 'pending', reason: 'unpriced' });
-          expect(transfer).toBeNull();
         },
       ),
     );
   });
 
-  it('costs and burns nothing where it only repeats its children, so a trace costs what its leaves cost (I14)', () => {
+  it('costs nothing where it only repeats its children, so a trace costs what its leaves cost (I14)', () => {
     const labels = { 'spanledger.customer.id': 'acme' };
     const below: TreeSpan[] = [
       { id: 'one', attributes: chat(1000, 100) },
@@ -199,18 +202,14 @@ describe('a metered call', () => {
     expect(all.find(({ usage }) => usage.spanId === spanIdOf('root'))).toMatchObject({
       usage: { billingRole: 'container', tokens: { uncachedInput: 3000 } },
       rating: { kind: 'not_billed' },
-      charge: { kind: 'not_charged', reason: 'not_billed' },
-      transfer: null,
     });
     const costs = all.flatMap(({ rating }) => (rating.kind === 'priced' ? [rating.cost] : []));
     expect(costs).toEqual([4_500_000_000_000n, 9_000_000_000_000n]);
   });
 
-  it('of internal usage has its cost and touches no account', () => {
+  it('of internal usage has its cost', () => {
     expect(meteredAlone(aChat({ 'spanledger.usage.class': 'internal' }))).toMatchObject({
       rating: { cost: 4_500_000_000_000n },
-      charge: { kind: 'not_charged', reason: 'internal' },
-      transfer: null,
     });
   });
 });

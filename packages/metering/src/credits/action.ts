@@ -69,8 +69,7 @@ function compareLeaves(one: ActionLeaf, other: ActionLeaf): number {
   return one.key < other.key ? -1 : one.key > other.key ? 1 : 0;
 }
 
-/** `rateAction` for leaves that are in order already, for which they need no key. */
-export function rateInOrder<Leaf extends Omit<ActionLeaf, 'key'>>(
+function rateInOrder<Leaf extends ActionLeaf>(
   leaves: readonly Leaf[],
   rules: CreditRules,
   plan: ActionTerms | null,
@@ -130,7 +129,7 @@ export function verdictOn(
  * Calls that wait for a price already count for the complexity of their action: that they succeeded is known. They
  * count from its beginning on, because a call that waits cannot bear a share.
  */
-function waitingSuccesses(leaves: readonly Omit<ActionLeaf, 'key'>[], terms: RuleTerms): number {
+function waitingSuccesses(leaves: readonly ActionLeaf[], terms: RuleTerms): number {
   if (terms.complexity.length === 0) return 0;
   return successfulCalls(leaves.filter((leaf) => quantityOf(terms, leaf) === null));
 }

@@ -1,9 +1,6 @@
 import type { MicroCredits } from '../amount.ts';
-import type { Rating } from '../price.ts';
-import type { UsageRecord } from '../usage.ts';
-import { rateInOrder } from './action.ts';
-import type { CreditRules } from './rule.ts';
 
+/** What a call bears of the credits of its action. */
 export type Charge =
   | { readonly kind: 'charged'; readonly credits: MicroCredits; readonly ruleVersion: string }
   /** Zero credits, and why. */
@@ -21,34 +18,9 @@ export type NotChargedReason =
   | 'not_billed'
   | 'cost_only';
 
-/** What charging looks at in a usage record. */
-export type Chargeable = Pick<
-  UsageRecord,
-  | 'billingRole'
-  | 'usageClass'
-  | 'usageStatus'
-  | 'customer'
-  | 'feature'
-  | 'status'
-  | 'eventTimeMicros'
-  | 'tokens'
-  | 'units'
->;
-
-/** The credits of a call that is an action of its own. */
-export function charge(usage: Chargeable, rating: Rating, rules: CreditRules): Charge {
-  if (usage.billingRole !== 'billed') return notCharged('not_billed');
-  if (usage.usageClass !== 'customer' && usage.usageClass !== 'trial') return notCharged('internal');
-  if (usage.customer === null) return notCharged('unattributed');
-  const { eventTimeMicros, feature, status, units } = usage;
-  const cost = rating.kind === 'priced' ? rating.cost : null;
-  // Counts that contradict each other are no measure.
-  const tokens = usage.usageStatus === 'invalid' ? null : usage.tokens;
-  const leaf = { eventTimeMicros, feature, status, outcome: status, cost, tokens, units };
-  const [share] = rateInOrder([leaf], rules, null).shares;
-  return share?.charge ?? notCharged('not_billed');
-}
-
-function notCharged(reason: NotChargedReason): Charge {
-  return { kind: 'not_charged', reason };
-}
+/**
+ * What a corrected price does to credits that are settled (convention C17). `customer_favourable`: they may fall, never
+ * rise. `neutral`: they follow the price, both ways. Cost is corrected under both, and a charge that waited for a price
+ * is made under both: it was never settled.
+ */
+export type ReratePolicy = 'customer_favourable' | 'neutral';
