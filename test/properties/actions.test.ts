@@ -265,6 +265,7 @@ async function follow(
     },
     nowMillis: () => nowMillis,
     onCommit: () => {},
+    onAlerts: () => {},
     onTrouble({ detail, cause }) {
       throw new Error(detail, { cause });
     },
@@ -320,7 +321,7 @@ function balancesOf(accounts: Accounts): Readonly<Record<string, unknown>> {
 
 async function reopened(store: LedgerStore): Promise<Readonly<Record<string, unknown>>> {
   const accounts = new Accounts({ store, plans: NO_PLANS, onBooked: () => {} });
-  await accounts.load();
+  await accounts.load(() => {});
   return balancesOf(accounts);
 }
 

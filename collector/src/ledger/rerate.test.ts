@@ -152,6 +152,7 @@ function run(
       steps.push(job);
       tell();
     },
+    onAlerts: () => {},
     onTrouble({ detail, cause }) {
       throw new Error(detail, { cause });
     },
