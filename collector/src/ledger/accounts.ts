@@ -59,19 +59,19 @@ export class Accounts {
   find(key: AccountKey, nowMicros: number): CustomerAccount | null {
     const held = this.#accounts.get(textOf(key));
     if (held === undefined) return null;
-    this.#advance(held, nowMicros);
+    this.#advance(held, nowMicros, null);
     return held.account;
   }
 
-  /** The account, opened where there is none yet. */
-  open(key: AccountKey, nowMicros: number): CustomerAccount {
-    const found = this.find(key, nowMicros);
-    if (found !== null) return found;
-    const account = openAccount(key.customer, [], []);
-    const held = { key, account };
-    this.#accounts.set(textOf(key), held);
-    this.#advance(held, nowMicros);
-    return account;
+  /** The account, opened where there is none yet. `firstMicros`: of usage that is about to be booked on it. */
+  open(key: AccountKey, nowMicros: number, firstMicros: number | null = null): CustomerAccount {
+    let held = this.#accounts.get(textOf(key));
+    if (held === undefined) {
+      held = { key, account: openAccount(key.customer, [], []) };
+      this.#accounts.set(textOf(key), held);
+    }
+    this.#advance(held, nowMicros, firstMicros);
+    return held.account;
   }
 
   /** The terms that hold for an action of that time; null: the customer has no plan. */
@@ -81,7 +81,7 @@ export class Accounts {
 
   /** Books usage; the movements go into the ledger with the usage record that they are of. */
   use(key: AccountKey, change: UsageChange, nowMicros: number): readonly Booking[] {
-    const account = this.open(key, Math.max(change.eventMicros, nowMicros));
+    const account = this.open(key, Math.max(change.eventMicros, nowMicros), change.eventMicros);
     this.#used.set(textOf(key), key);
     return account.use(change).map((movement) => ({ customer: key.customer, movement }));
   }
@@ -115,13 +115,13 @@ export class Accounts {
   /** Every account with everything that has come due by then. */
   *advanceAll(nowMicros: number): Generator<readonly [AccountKey, CustomerAccount]> {
     for (const held of this.#accounts.values()) {
-      this.#advance(held, nowMicros);
+      this.#advance(held, nowMicros, null);
       yield [held.key, held.account];
     }
   }
 
-  #advance({ key, account }: Held, nowMicros: number): void {
-    const { facts, movements } = account.advance(nowMicros, this.#plans);
+  #advance({ key, account }: Held, nowMicros: number, firstMicros: number | null): void {
+    const { facts, movements } = account.advance(nowMicros, this.#plans, firstMicros);
     this.book(key, facts, movements, nowMicros);
   }
 }

@@ -123,8 +123,11 @@ export interface LotBalance {
 /** What an account does, as the rest of the program sees it; see `openAccount`. */
 export interface CustomerAccount {
   readonly customer: string;
-  /** Everything whose time has come: periods open and close, lots expire and roll over, holds expire. */
-  advance(nowMicros: number, plans: Plans): Outcome;
+  /**
+   * Everything whose time has come: periods open and close, lots expire and roll over, holds expire. An account to which
+   * nothing has happened has no periods yet; `firstMicros` is that of usage which is about to be booked.
+   */
+  advance(nowMicros: number, plans: Plans, firstMicros?: number | null): Outcome;
   /** Usage that has happened is always booked (C13). */
   use(change: UsageChange): readonly Movement[];
   /**

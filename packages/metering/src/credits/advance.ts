@@ -19,10 +19,19 @@ import { periodTotals } from './standing.ts';
 import { addFact, type StepFact, stepIndexAt } from './step.ts';
 import { nextPlanned, type PlannedPeriod, plannedAt, type Timeline } from './timeline.ts';
 
-/** Everything whose time has come, one instant after the other. */
-export function liveThrough(state: AccountState, nowMicros: number, plans: Plans): Outcome {
+/**
+ * Everything whose time has come, one instant after the other.
+ *
+ * @param firstMicros usage that is about to be booked: with it the account begins, if nothing has happened before
+ */
+export function liveThrough(
+  state: AccountState,
+  nowMicros: number,
+  plans: Plans,
+  firstMicros: number | null,
+): Outcome {
   if (state.timeline.periods.length === 0) {
-    const startMicros = firstStart(state, nowMicros);
+    const startMicros = firstStart(state, nowMicros, firstMicros);
     if (startMicros !== null) state.agenda.add(startMicros, true);
   }
   if (state.agenda.nextMicros > nowMicros) {
@@ -91,9 +100,9 @@ function take(state: AccountState, fact: AccountFact, life: Life): void {
  * Where the account begins: with the first subscription, or with the calendar month of the first thing that happened.
  * Null: nothing has, and who is only asked about needs no periods.
  */
-function firstStart(state: AccountState, nowMicros: number): number | null {
+function firstStart(state: AccountState, nowMicros: number, firstMicros: number | null): number | null {
   const subscribed = state.timeline.course.find(({ kind }) => kind === 'subscribed')?.atMicros;
-  const first = state.steps[0]?.startMicros;
+  const first = state.steps[0]?.startMicros ?? firstMicros ?? undefined;
   if (subscribed !== undefined && subscribed <= Math.min(nowMicros, first ?? nowMicros)) return subscribed;
   return first === undefined ? null : periodAt(DEFAULT_ANCHOR, first).startMicros;
 }

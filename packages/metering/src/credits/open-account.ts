@@ -71,8 +71,8 @@ class Account implements CustomerAccount {
     this.#state = state;
   }
 
-  advance(nowMicros: number, plans: Plans): Outcome {
-    return liveThrough(this.#state, nowMicros, plans);
+  advance(nowMicros: number, plans: Plans, firstMicros: number | null = null): Outcome {
+    return liveThrough(this.#state, nowMicros, plans, firstMicros);
   }
 
   use(change: UsageChange): readonly Movement[] {
