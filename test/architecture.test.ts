@@ -92,10 +92,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'collector/src/api': [
     'packages/metering/src',
+    'collector/src/ledger',
     'collector/src/errors.ts',
     'fastify',
     '@fastify/type-provider-typebox',
     'typebox',
+    'node:',
   ],
   'collector/src/doctor': [
     'packages/metering/src',

@@ -39,6 +39,7 @@ import { listen } from './listen.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { rerating } from './rerating.ts';
+import { readAccountSums } from './store/account-sums.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
@@ -184,6 +185,13 @@ export async function runLedgerProcess(
       },
       onSurprise: (error) => log.error({ err: error }, 'a dry run failed'),
     }),
+    credits: {
+      ledger,
+      query: (sql, params) => queries.query(sql, params),
+      sums: (question) => readAccountSums((sql, params) => queries.query(sql, params), question),
+      openReader: () => store.openReader(),
+      nowMillis: Date.now,
+    },
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
       lagBytes: receiver?.journalLagBytes ?? 0,

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { type ApiParts, buildApi } from './api.ts';
+import { NO_CREDITS } from './testing/no-credits.ts';
 import { NO_RERATING } from './testing/rerating.ts';
 import type { TraceReport } from './trace.ts';
 
@@ -21,6 +22,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
     },
     trace: async () => null,
     rerating: NO_RERATING,
+    credits: NO_CREDITS,
     readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),
@@ -71,7 +73,7 @@ describe('POST /api/query', () => {
     const { server, asked, surprises } = anApi();
     const answer = await post(server, payload, { 'content-type': 'application/json' });
     expect(answer.statusCode).toBe(400);
-    expect(answer.json()).toEqual({
+    expect(answer.json()).toMatchObject({
       error: { code: 'SL_API_REQUEST', message: expect.stringMatching(words) },
     });
     expect(asked).toEqual([]);
@@ -196,9 +198,7 @@ describe('an error of the API', () => {
     expect(answer.json()).toEqual({
       error: {
         code: 'SL_API_PATH',
-        message: expect.stringMatching(
-          `^Nothing is served at ${method} ${url}\\. There are POST /api/query,`,
-        ),
+        message: `Nothing is served at ${method} ${url}. GET /api/openapi.json describes what there is.`,
       },
     });
   });

@@ -1,7 +1,15 @@
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyRequest,
+  type FastifySchemaValidationError,
+} from 'fastify';
 import { type Static, Type } from 'typebox';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
+import { creditRoutes } from './credit-routes.ts';
+import type { CreditsParts } from './credits.ts';
+import { ApiDescription } from './openapi.ts';
+import { InvalidRequest, type Problem, problemsOf } from './problems.ts';
 import { RerateBody, type Rerating, WhatIfBody } from './rerate.ts';
 import type { TraceReport } from './trace.ts';
 
@@ -10,6 +18,7 @@ export interface ApiParts {
   /** All that the ledger holds of a trace and of those linked to it; null when it holds nothing. */
   readonly trace: (traceId: string) => Promise<TraceReport | null>;
   readonly rerating: Rerating;
+  readonly credits: CreditsParts;
   readonly readiness: () => Readiness;
   /** Metrics in the Prometheus text format. */
   readonly metrics: () => Promise<string>;
@@ -35,6 +44,9 @@ export interface Readiness {
   readonly lagBytes: number;
   readonly lastCommitAt: string | null;
 }
+
+/** The longest id of a customer, every character of it escaped. */
+const MAX_PARAM_CHARACTERS = 12_000;
 
 const MAX_STATEMENT_BYTES = 1024 * 1024;
 
@@ -62,19 +74,27 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     bodyLimit: MAX_STATEMENT_BYTES,
     requestTimeout: 30_000,
     forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   }).withTypeProvider<TypeBoxTypeProvider>();
   server.setValidatorCompiler(TypeBoxValidatorCompiler);
 
-  server.setErrorHandler((error: unknown, _request, reply) => {
-    const failure = failureOf(error);
+  const description = new ApiDescription();
+  server.addHook('onRoute', (route) => description.note(route));
+
+  // Schemas of answers are for types and the document: what a route gives is sent as it is.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+
+  server.setErrorHandler((error: unknown, request, reply) => {
+    const { status, ...failure } = failureOf(error, request);
     if (failure.code === 'SL_INTERNAL') parts.onSurprise(error);
-    return reply.code(failure.status).send({ error: { code: failure.code, message: failure.message } });
+    if (status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+    return reply.code(status).send({ error: failure });
   });
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       error: {
         code: 'SL_API_PATH',
-        message: `Nothing is served at ${request.method} ${request.url}. There are POST /api/query, GET /api/traces/{id}, POST /api/rerate, GET /api/rerate/{id}, POST /api/whatif, GET /api/export/{usage,ledger,statements,focus}, /healthz, /readyz and /metrics.`,
+        message: `Nothing is served at ${request.method} ${request.url}. GET /api/openapi.json describes what there is.`,
       },
     }),
   );
@@ -108,6 +128,12 @@ export function buildApi(parts: ApiParts): FastifyInstance {
   server.post('/api/whatif', { schema: { body: WhatIfBody } }, (request, reply) =>
     parts.rerating.whatIf(request.body, () => !reply.raw.destroyed),
   );
+  creditRoutes(server, parts.credits);
+  server.get(
+    '/api/openapi.json',
+    { schema: { summary: 'This document', tags: ['service'] } },
+    () => description.document,
+  );
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', (_request, reply) => {
     const { isReady, lagBytes, lastCommitAt } = parts.readiness();
@@ -121,7 +147,17 @@ export function buildApi(parts: ApiParts): FastifyInstance {
   return server as unknown as FastifyInstance;
 }
 
+/** What is busy or full now may be free again soon. */
+const RETRY_AFTER_SECONDS = 1;
+
 const STATUS: Partial<Record<ErrorCode, number>> = {
+  SL_CUSTOMER_UNKNOWN: 404,
+  SL_CUSTOMER_EXISTS: 409,
+  SL_PERIOD_UNKNOWN: 404,
+  SL_ENTRY_UNKNOWN: 404,
+  SL_CHECK_UNPRICED: 422,
+  SL_JOURNAL_FULL: 503,
+  SL_JOURNAL_WRITE_FAILED: 503,
   SL_API_REQUEST: 400,
   SL_TRACE_UNKNOWN: 404,
   SL_RERATE_BUSY: 409,
@@ -138,13 +174,25 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   SL_QUERY_BUSY: 503,
 };
 
+interface Failure {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly problems?: readonly Problem[];
+}
+
 /** Anything can be thrown; only what is known to be fit for a caller is told. */
-function failureOf(error: unknown): { status: number; code: string; message: string } {
+function failureOf(error: unknown, request: FastifyRequest): Failure {
   if (error instanceof SpanledgerError) {
-    return { status: STATUS[error.code] ?? 500, code: error.code, message: error.message };
+    const { code, message } = error;
+    const failure = { status: STATUS[code] ?? 500, code, message };
+    return error instanceof InvalidRequest ? { ...failure, problems: error.problems } : failure;
   }
   if (isClientError(error)) {
-    return { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
+    const failure = { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
+    return isValidationError(error)
+      ? { ...failure, problems: problemsOf(error.validation, error.validationContext, request) }
+      : failure;
   }
   return { status: 500, code: 'SL_INTERNAL', message: 'A mistake of ours; the log has the details.' };
 }
@@ -157,4 +205,11 @@ function isClientError(error: unknown): error is Error & { statusCode: number } 
     typeof error.statusCode === 'number' &&
     error.statusCode < 500
   );
+}
+
+/** What Fastify throws where a part of a request does not fit its schema. */
+function isValidationError(
+  error: Error,
+): error is Error & { validation: FastifySchemaValidationError[]; validationContext?: string } {
+  return 'validation' in error && Array.isArray(error.validation);
 }

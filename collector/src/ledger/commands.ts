@@ -92,6 +92,7 @@ const MAX_KEYS = 200_000;
 export class Commands {
   readonly #parts: CommandsParts;
   readonly #answers = new Map<string, KnownAnswer>();
+  readonly #profiles = new Map<string, CustomerProfile>();
   /** Of the last command that was applied. */
   #number = 0;
   /** No two commands are of the same instant, so that what came first is told by time alone. */
@@ -108,6 +109,7 @@ export class Commands {
     const { store, journal, nowMillis, onTrouble } = this.#parts;
     this.#number = store.commandNumber;
     for (const command of await store.loadCommands(nowMillis() - KEY_LIFE_MILLIS)) this.#remember(command);
+    for (const { profile, ...key } of await store.loadProfiles()) this.#profiles.set(lockOf(key), profile);
     for await (const text of journal.read()) {
       const record = this.#recordOf(text);
       // It is in the ledger already.
@@ -116,6 +118,11 @@ export class Commands {
       if (missing > 0) onTrouble(`${missing} commands before number ${record.number} are lost`);
       await this.#replay(record);
     }
+  }
+
+  /** What is known of a customer besides credits; null: nothing was ever said. */
+  profileOf(key: AccountKey): CustomerProfile | null {
+    return this.#profiles.get(lockOf(key)) ?? null;
   }
 
   async run(command: Command): Promise<CommandOutcome> {
@@ -262,7 +269,10 @@ export class Commands {
   #note({ tenant, customer, number, recordedMicros, profile, actor, answer }: CommandRecord): void {
     const { store } = this.#parts;
     const recordedAtMillis = Math.floor(recordedMicros / 1000);
-    if (profile !== null) store.setProfile({ tenant, customer, profile, actor, recordedAtMillis });
+    if (profile !== null) {
+      store.setProfile({ tenant, customer, profile, actor, recordedAtMillis });
+      this.#profiles.set(lockOf({ tenant, customer }), profile);
+    }
     if (answer !== null) store.noteCommand({ ...answer, tenant, recordedAtMillis });
     store.setCommandNumber(number);
   }

@@ -185,6 +185,8 @@ export class Ledger {
   private readonly ready = Promise.withResolvers<void>();
   /** Something was booked that no span has brought. */
   private isChanged = false;
+  /** Wait for what is booked to be in the file. */
+  private nextCommit = Promise.withResolvers<void>();
   /** Wait for a moment in which nothing is being posted. */
   private exclusives: (() => Promise<void>)[] = [];
   private draining = false;
@@ -278,6 +280,11 @@ export class Ledger {
   /** Resolves when accounts can be asked and told something. */
   get whenReady(): Promise<void> {
     return this.ready.promise;
+  }
+
+  /** Resolves when everything that was done to accounts before this call is in the file. */
+  async whenCommitted(): Promise<void> {
+    await (this.isChanged ? this.nextCommit.promise : this.committing);
   }
 
   private noteChange(): void {
@@ -546,8 +553,11 @@ export class Ledger {
     this.counts = NO_COUNTS;
     this.waitsForCommit = false;
     this.isChanged = false;
+    const { resolve: tellWaiting } = this.nextCommit;
+    this.nextCommit = Promise.withResolvers();
     this.inCommit = position;
     await store.commit(position, counts, this.lastCommitStartMillis);
+    tellWaiting();
     this.lastCommitMillis = nowMillis();
     this.lastCommitDurationMs = this.lastCommitMillis - this.lastCommitStartMillis;
     const { notModelCalls: _, ...committed } = counts;

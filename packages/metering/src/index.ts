@@ -74,7 +74,7 @@ export type {
   ExplainedUse,
   Explanation,
 } from './credits/explanation.ts';
-export type { AccountFact, AlertFact } from './credits/fact.ts';
+export type { AccountFact, AlertFact, PeriodOpenedFact, PlanFact } from './credits/fact.ts';
 export { exhaustionForecast } from './credits/forecast.ts';
 export {
   type AuthoriseCommand,
@@ -159,7 +159,13 @@ export {
   type Statement,
   statementOf,
 } from './credits/statement.ts';
-export { type MarginJson, marginJson, type StatementJson, statementJson } from './credits/statement-json.ts';
+export {
+  lotJson,
+  type MarginJson,
+  marginJson,
+  type StatementJson,
+  statementJson,
+} from './credits/statement-json.ts';
 export { courseOf, hadTrial, type Subscription, subscriptionAt } from './credits/subscription.ts';
 export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';

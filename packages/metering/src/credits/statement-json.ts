@@ -57,7 +57,7 @@ export function statementJson(statement: Statement) {
 
 export type StatementJson = ReturnType<typeof statementJson>;
 
-function lotJson({ lot, consumed, expired, rolledOver, withdrawn, available, held }: LotBalance) {
+export function lotJson({ lot, consumed, expired, rolledOver, withdrawn, available, held }: LotBalance) {
   return {
     id: lot.id,
     kind: lot.kind,

@@ -1,0 +1,302 @@
+import {
+  type CustomerAccount,
+  canonicalProvider,
+  type DatedRule,
+  type ExpectedUse,
+  estimateCredits,
+  type PlanTerms,
+  preflight,
+  price,
+  type RuleTerms,
+  type TokenClasses,
+  type UsdFemto,
+} from '@spanledger/metering';
+import { type Static, Type } from 'typebox';
+import { SpanledgerError } from '../errors.ts';
+import type { RatingBook } from '../ledger/rate-again.ts';
+import { CreditsText, creditsText, Decimal, microCredits, TextOrNull } from './amounts.ts';
+import { balanceJson } from './balance.ts';
+import { type CreditsParts, type Customers, TENANT } from './credits.ts';
+import { aProblem, InvalidRequest, type Problem } from './problems.ts';
+import type { RecentActions } from './recent-actions.ts';
+import { BalanceSchema, CustomerParams, ErrorSchema, Name } from './schemas.ts';
+import type { ApiServer } from './server.ts';
+
+/** More tokens than any model takes; far below what a sum could not hold. */
+const Tokens = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+
+const ExpectedTokens = Type.Object(
+  {
+    input: Type.Integer({
+      ...Tokens,
+      description: 'All of it, what is read from or written to a cache included.',
+    }),
+    output: Type.Integer({ ...Tokens, description: 'All of it, reasoning included.' }),
+    cache_read: Type.Optional(Tokens),
+    cache_write: Type.Optional(Tokens),
+    reasoning: Type.Optional(Tokens),
+  },
+  { additionalProperties: false, description: 'Of each call.' },
+);
+
+const CheckBody = Type.Object(
+  {
+    feature: Type.Optional(Name),
+    credits: Type.Optional(
+      Type.String({
+        ...CreditsText,
+        description: 'What it will take, where you know; else it is estimated.',
+      }),
+    ),
+    model: Type.Optional(Name),
+    provider: Type.Optional(Name),
+    expected_tokens: Type.Optional(ExpectedTokens),
+    calls: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        default: 1,
+        description: 'Calls of the action, all alike.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+type CheckBody = Static<typeof CheckBody>;
+
+const CheckAnswer = Type.Object({
+  answer: Type.Enum(['allow', 'degrade', 'deny']),
+  reason: Type.Enum([
+    'COVERED',
+    'OVERAGE',
+    'OVERDRAFT',
+    'NO_PLAN',
+    'DEGRADED',
+    'INSUFFICIENT_CREDITS',
+    'OVERAGE_LIMIT',
+  ]),
+  message: Type.String({ description: 'The reason in a sentence, with the numbers that decided.' }),
+  estimate_credits: Type.String({
+    description:
+      'Of what is allowed: that of the degraded form under degrade. Of what was asked for when denied.',
+  }),
+  estimate_by: Type.Enum(['credits', 'rule', 'expected_tokens', 'recent_actions', 'least', 'not_charged'], {
+    description:
+      'What the estimate is from: what you said, the rule alone, the tokens, nine of ten recent actions of this customer and feature, or, where nothing is known, the least that an action of the feature takes. not_charged: no rule charges it.',
+  }),
+  usual_credits: Type.Union([Type.String(), Type.Null()], {
+    description: 'The median of recent actions, where the estimate is from them.',
+  }),
+  uncovered: Type.String({
+    description: 'The part of the estimate that the available credits do not cover.',
+  }),
+  ...BalanceSchema.properties,
+  degraded: Type.Union([Type.Object({ model: TextOrNull, estimate_credits: Decimal }), Type.Null()], {
+    description: 'The smaller form that is allowed instead; null unless the answer is degrade.',
+  }),
+});
+
+/**
+ * Whether an action may begin (convention C13). Asked before every action, so it looks only at what is in memory: the
+ * account, the rules and the prices.
+ */
+export function checkRoutes(
+  server: ApiServer,
+  parts: CreditsParts,
+  customers: Customers,
+  recent: RecentActions,
+): void {
+  server.post(
+    '/api/customers/:customer/check',
+    {
+      schema: {
+        summary: 'May this begin? allow, degrade or deny',
+        tags: ['check'],
+        params: CustomerParams,
+        body: CheckBody,
+        response: { 200: CheckAnswer, '4xx': ErrorSchema },
+      },
+    },
+    async (request) => {
+      const { body } = request;
+      assertSensible(body);
+      const nowMicros = parts.nowMillis() * 1000;
+      const account = await customers.account(request.params.customer, nowMicros);
+      const estimate = await estimateOf(body, account, nowMicros);
+      const answer = preflight(
+        { estimate: estimate.credits, degradedEstimate: estimate.degraded?.credits ?? null },
+        account,
+        nowMicros,
+      );
+      return {
+        answer: answer.answer,
+        reason: answer.reason,
+        message: answer.message,
+        estimate_credits: creditsText(answer.estimate),
+        estimate_by: estimate.by,
+        usual_credits: estimate.usual === null ? null : creditsText(estimate.usual),
+        uncovered: creditsText(answer.uncovered),
+        ...balanceJson(answer),
+        degraded:
+          answer.answer === 'degrade' && estimate.degraded !== null
+            ? { model: estimate.degraded.model, estimate_credits: creditsText(estimate.degraded.credits) }
+            : null,
+      };
+    },
+  );
+
+  async function estimateOf(
+    body: CheckBody,
+    account: CustomerAccount,
+    nowMicros: number,
+  ): Promise<ActionEstimate> {
+    const { feature = null, model = null } = body;
+    const { currentBook: book } = parts.ledger;
+    const terms = account.termsAt(nowMicros);
+    const rule = book.rules.ruleAt(feature, nowMicros);
+    const asked = { body, book, terms, customer: account.customer, nowMicros };
+    const degraded = rule === null ? null : degradedOf(rule, asked);
+    if (body.credits !== undefined) {
+      return { credits: microCredits(body.credits), by: 'credits', usual: null, degraded };
+    }
+    if (rule === null) return NOT_CHARGED;
+    const estimate = estimateCredits(rule, useOf(asked, model), terms);
+    if (estimate.kind === 'credits') {
+      const by =
+        rule.charging.kind !== 'fixed' && body.expected_tokens !== undefined ? 'expected_tokens' : 'rule';
+      return { credits: estimate.credits, by, usual: null, degraded };
+    }
+    // By the rule, cost cannot become credits: nothing of it is charged.
+    if (estimate.reason === 'no_credit_value') return NOT_CHARGED;
+    if (body.expected_tokens !== undefined) throw notPriced(model);
+    const usual = await recent.of(account.customer, feature);
+    if (usual !== null) return { credits: usual.high, by: 'recent_actions', usual: usual.median, degraded };
+    return { credits: leastOf(rule), by: 'least', usual: null, degraded };
+  }
+}
+
+interface ActionEstimate {
+  readonly credits: bigint;
+  readonly by: Static<typeof CheckAnswer>['estimate_by'];
+  readonly usual: bigint | null;
+  readonly degraded: { readonly model: string | null; readonly credits: bigint } | null;
+}
+
+const NOT_CHARGED: ActionEstimate = { credits: 0n, by: 'not_charged', usual: null, degraded: null };
+
+interface Asked {
+  readonly body: CheckBody;
+  readonly book: RatingBook;
+  readonly terms: PlanTerms | null;
+  readonly customer: string;
+  readonly nowMicros: number;
+}
+
+/** Null: there is no smaller form, or nobody can say what it takes. */
+function degradedOf({ degraded }: DatedRule, asked: Asked): ActionEstimate['degraded'] {
+  if (degraded === null) return null;
+  const model = degraded.model ?? asked.body.model ?? null;
+  const estimate = estimateCredits(degraded.terms, useOf(asked, model), asked.terms);
+  return estimate.kind === 'credits' ? { model: degraded.model, credits: estimate.credits } : null;
+}
+
+function useOf(asked: Asked, model: string | null): ExpectedUse {
+  const { calls = 1, expected_tokens: expected } = asked.body;
+  if (expected === undefined) return { calls };
+  const tokens = tokensOf(expected);
+  const cost = model === null ? null : costOf(tokens, model, asked);
+  return {
+    calls,
+    tokens: {
+      uncachedInput: tokens.uncachedInput * calls,
+      cacheRead: tokens.cacheRead * calls,
+      cacheWrite: tokens.cacheWrite * calls,
+      visibleOutput: tokens.visibleOutput * calls,
+      reasoning: tokens.reasoning * calls,
+    },
+    cost: cost === null ? undefined : cost * BigInt(calls),
+  };
+}
+
+/** Of one call; null: not priced. */
+function costOf(
+  tokens: TokenClasses,
+  model: string,
+  { body, book, customer, nowMicros }: Asked,
+): UsdFemto | null {
+  const rating = price(
+    {
+      billingRole: 'billed',
+      provider: body.provider === undefined ? null : canonicalProvider(body.provider),
+      requestModel: null,
+      responseModel: model,
+      eventTimeMicros: nowMicros,
+      customer,
+      serviceTier: null,
+      region: null,
+      inferenceGeo: null,
+      tokens,
+      cacheWrite5m: null,
+      cacheWrite1h: null,
+      cacheWrite12h: null,
+      modalities: null,
+      units: null,
+      usageStatus: 'reported',
+    },
+    book.catalogue,
+    TENANT,
+  );
+  return rating.kind === 'priced' ? rating.cost : null;
+}
+
+function tokensOf({
+  input,
+  output,
+  cache_read: cacheRead = 0,
+  cache_write: cacheWrite = 0,
+  reasoning = 0,
+}: Static<typeof ExpectedTokens>): TokenClasses {
+  return {
+    uncachedInput: input - cacheRead - cacheWrite,
+    cacheRead,
+    cacheWrite,
+    visibleOutput: output - reasoning,
+    reasoning,
+  };
+}
+
+/** What every charged action takes at least. */
+function leastOf({ minimum, increment, cap }: RuleTerms): bigint {
+  const least = minimum > increment ? minimum : increment;
+  return cap !== null && least > cap ? cap : least;
+}
+
+/** Counts that contradict each other are mistakes of whoever asks (convention C2). */
+function assertSensible({ expected_tokens: expected, model, feature, credits }: CheckBody): void {
+  const problems: Problem[] = [];
+  if (expected !== undefined) {
+    const { input, output, cache_read: read = 0, cache_write: write = 0, reasoning = 0 } = expected;
+    const path = 'body.expected_tokens';
+    if (read + write > input) {
+      problems.push(
+        aProblem(`${path}.input`, `at least the ${read + write} read from and written to a cache`, input),
+      );
+    }
+    if (reasoning > output) {
+      problems.push(aProblem(`${path}.output`, `at least the ${reasoning} of reasoning`, output));
+    }
+    if (model === undefined)
+      problems.push(aProblem('body.model', 'the model that the tokens are for', undefined));
+  }
+  if (feature === undefined && credits === undefined && expected === undefined) {
+    problems.push(aProblem('body', 'feature, credits, or model with expected_tokens', {}));
+  }
+  if (problems.length > 0) throw new InvalidRequest(problems);
+}
+
+function notPriced(model: string | null): SpanledgerError {
+  return new SpanledgerError(
+    'SL_CHECK_UNPRICED',
+    `The rule counts what calls cost, and the price book has no price for the model ${model ?? ''}. Say the provider too, or what it will take in credits.`,
+  );
+}

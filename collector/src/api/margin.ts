@@ -1,0 +1,4 @@
+import type { CreditsParts } from './credits.ts';
+import type { ApiServer } from './server.ts';
+
+export function marginRoutes(_server: ApiServer, _parts: CreditsParts): void {}
