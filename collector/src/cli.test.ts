@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { chat, observed, recordsOf, tree } from '../../packages/metering/test/traces.ts';
 import { buildApi } from './api/api.ts';
-import { NO_CREDITS } from './api/testing/no-credits.ts';
+import { NEVER_ASKED } from './api/described.ts';
 import { NO_RERATING } from './api/testing/rerating.ts';
 import { aRow } from './api/testing/rows.ts';
 import { traceReport } from './api/trace.ts';
@@ -85,7 +85,7 @@ describe('spanledger explain', () => {
       query: () => Promise.reject(new Error('not asked here')),
       trace: async (traceId) => traceReport(observed(spans), rows, traceId),
       rerating: NO_RERATING,
-    credits: NO_CREDITS,
+      credits: NEVER_ASKED.credits,
       readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
       metrics: async () => '',
       onSurprise: () => {},

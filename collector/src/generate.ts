@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { openApiJson } from './api/described.ts';
 import { JOINED_OVERLAY_FILE, joinedOverlay } from './catalogue/overlay.ts';
 import { configJsonSchema } from './config.ts';
 import { usageRowJsonSchema } from './import/usage-row.ts';
@@ -7,3 +8,4 @@ import { usageRowJsonSchema } from './import/usage-row.ts';
 await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());
 await writeFile(JOINED_OVERLAY_FILE, joinedOverlay());
 await writeFile(new URL('../import-row.schema.json', import.meta.url), usageRowJsonSchema());
+await writeFile(new URL('../openapi.json', import.meta.url), await openApiJson());

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { type ApiParts, buildApi } from './api.ts';
-import { NO_CREDITS } from './testing/no-credits.ts';
+import { NEVER_ASKED } from './described.ts';
 import { NO_RERATING } from './testing/rerating.ts';
 import type { TraceReport } from './trace.ts';
 
@@ -22,7 +22,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
     },
     trace: async () => null,
     rerating: NO_RERATING,
-    credits: NO_CREDITS,
+    credits: NEVER_ASKED.credits,
     readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),

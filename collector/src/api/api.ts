@@ -10,8 +10,16 @@ import { creditRoutes } from './credit-routes.ts';
 import type { CreditsParts } from './credits.ts';
 import { ApiDescription } from './openapi.ts';
 import { InvalidRequest, type Problem, problemsOf } from './problems.ts';
-import { RerateBody, type Rerating, WhatIfBody } from './rerate.ts';
-import type { TraceReport } from './trace.ts';
+import {
+  RerateAcceptedSchema,
+  RerateBody,
+  RerateReportSchema,
+  type Rerating,
+  WhatIfBody,
+  WhatIfReportSchema,
+} from './rerate.ts';
+import { ErrorSchema } from './schemas.ts';
+import { type TraceReport, TraceReportSchema } from './trace.ts';
 
 export interface ApiParts {
   readonly query: (sql: string, params: readonly QueryParam[]) => Promise<QueryAnswer>;
@@ -35,9 +43,7 @@ export const QueryAnswerSchema = Type.Object({
 });
 export type QueryAnswer = Static<typeof QueryAnswerSchema>;
 
-export const ApiErrorSchema = Type.Object({
-  error: Type.Object({ code: Type.String(), message: Type.String() }),
-});
+export { ErrorSchema as ApiErrorSchema } from './schemas.ts';
 
 export interface Readiness {
   readonly isReady: boolean;
@@ -99,34 +105,83 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     }),
   );
 
-  server.post('/api/query', { schema: { body: QueryBody } }, (request) =>
-    parts.query(request.body.sql, request.body.params ?? []),
+  server.post(
+    '/api/query',
+    {
+      schema: {
+        summary: 'Ask the ledger in SQL',
+        tags: ['query'],
+        body: QueryBody,
+        response: { 200: QueryAnswerSchema, '4xx': ErrorSchema },
+      },
+    },
+    (request) => parts.query(request.body.sql, request.body.params ?? []),
   );
-  server.get('/api/traces/:id', { schema: { params: TraceParams } }, async (request) => {
-    const traceId = request.params.id.toLowerCase();
-    if (!TRACE_ID.test(traceId)) {
+  server.get(
+    '/api/traces/:id',
+    {
+      schema: {
+        summary: 'All that the ledger holds of a trace and of those linked to it',
+        tags: ['query'],
+        params: TraceParams,
+        response: { 200: TraceReportSchema, '4xx': ErrorSchema },
+      },
+    },
+    async (request) => {
+      const traceId = request.params.id.toLowerCase();
+      if (!TRACE_ID.test(traceId)) {
+        throw new SpanledgerError(
+          'SL_API_REQUEST',
+          `A trace id has 32 hexadecimal digits, this has ${traceId.length} characters: ${request.params.id}`,
+        );
+      }
+      const report = await parts.trace(traceId);
+      if (report !== null) return report;
       throw new SpanledgerError(
-        'SL_API_REQUEST',
-        `A trace id has 32 hexadecimal digits, this has ${traceId.length} characters: ${request.params.id}`,
+        'SL_TRACE_UNKNOWN',
+        `The ledger has no span of trace ${traceId}. What was sent a moment ago may still be on its way; a trace without AI calls is not kept.`,
       );
-    }
-    const report = await parts.trace(traceId);
-    if (report !== null) return report;
-    throw new SpanledgerError(
-      'SL_TRACE_UNKNOWN',
-      `The ledger has no span of trace ${traceId}. What was sent a moment ago may still be on its way; a trace without AI calls is not kept.`,
-    );
-  });
-  server.post('/api/rerate', { schema: { body: RerateBody } }, async (request, reply) =>
-    reply.code(202).send({ id: await parts.rerating.start(request.body) }),
+    },
   );
-  server.get('/api/rerate/:id', { schema: { params: JobParams } }, async (request) => {
-    const report = await parts.rerating.report(request.params.id);
-    if (report !== null) return report;
-    throw new SpanledgerError('SL_RERATE_UNKNOWN', `There is no re-rating ${request.params.id}.`);
-  });
-  server.post('/api/whatif', { schema: { body: WhatIfBody } }, (request, reply) =>
-    parts.rerating.whatIf(request.body, () => !reply.raw.destroyed),
+  server.post(
+    '/api/rerate',
+    {
+      schema: {
+        summary: 'Rate usage of the past again',
+        tags: ['rating again'],
+        body: RerateBody,
+        response: { 202: RerateAcceptedSchema, '4xx': ErrorSchema },
+      },
+    },
+    async (request, reply) => reply.code(202).send({ id: await parts.rerating.start(request.body) }),
+  );
+  server.get(
+    '/api/rerate/:id',
+    {
+      schema: {
+        summary: 'How far a re-rating is, and what it changes',
+        tags: ['rating again'],
+        params: JobParams,
+        response: { 200: RerateReportSchema, '4xx': ErrorSchema },
+      },
+    },
+    async (request) => {
+      const report = await parts.rerating.report(request.params.id);
+      if (report !== null) return report;
+      throw new SpanledgerError('SL_RERATE_UNKNOWN', `There is no re-rating ${request.params.id}.`);
+    },
+  );
+  server.post(
+    '/api/whatif',
+    {
+      schema: {
+        summary: 'Run history under other prices or rules, without writing',
+        tags: ['rating again'],
+        body: WhatIfBody,
+        response: { 200: WhatIfReportSchema, '4xx': ErrorSchema },
+      },
+    },
+    (request, reply) => parts.rerating.whatIf(request.body, () => !reply.raw.destroyed),
   );
   creditRoutes(server, parts.credits);
   server.get(
@@ -134,15 +189,24 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     { schema: { summary: 'This document', tags: ['service'] } },
     () => description.document,
   );
-  server.get('/healthz', () => ({ status: 'ok' }));
-  server.get('/readyz', (_request, reply) => {
-    const { isReady, lagBytes, lastCommitAt } = parts.readiness();
-    return reply
-      .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ready' : 'not ready', lag_bytes: lagBytes, last_commit_at: lastCommitAt });
-  });
-  server.get('/metrics', async (_request, reply) =>
-    reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await parts.metrics()),
+  server.get('/healthz', { schema: { summary: 'The process answers', tags: ['service'] } }, () => ({
+    status: 'ok',
+  }));
+  server.get(
+    '/readyz',
+    { schema: { summary: 'The ledger keeps up', tags: ['service'] } },
+    (_request, reply) => {
+      const { isReady, lagBytes, lastCommitAt } = parts.readiness();
+      return reply
+        .code(isReady ? 200 : 503)
+        .send({ status: isReady ? 'ready' : 'not ready', lag_bytes: lagBytes, last_commit_at: lastCommitAt });
+    },
+  );
+  server.get(
+    '/metrics',
+    { schema: { summary: 'Metrics in the Prometheus text format', tags: ['service'] } },
+    async (_request, reply) =>
+      reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await parts.metrics()),
   );
   return server as unknown as FastifyInstance;
 }

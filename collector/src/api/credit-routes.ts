@@ -1,3 +1,4 @@
+import { SpanledgerError } from '../errors.ts';
 import { checkRoutes } from './check.ts';
 import { type CreditsParts, Customers } from './credits.ts';
 import { customerRoutes } from './customers.ts';
@@ -12,7 +13,12 @@ import { statementRoutes } from './statement.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 
 /** All routes about customers and their credits. What is asked while accounts are being loaded waits for them. */
-export function creditRoutes(server: ApiServer, parts: CreditsParts): void {
+export function creditRoutes(server: ApiServer, given: CreditsParts): void {
+  const parts: CreditsParts = {
+    ...given,
+    query: (sql, params) => given.query(sql, params).catch(ourMistake),
+    sums: (question) => given.sums(question).catch(ourMistake),
+  };
   server.register(async (scope: ApiServer) => {
     scope.addHook('onRequest', async () => {
       await parts.ledger.whenReady;
@@ -32,4 +38,10 @@ export function creditRoutes(server: ApiServer, parts: CreditsParts): void {
     explainRoutes(scope, parts);
     marginRoutes(scope, parts);
   });
+}
+
+/** Whoever asks these routes has written no SQL. */
+function ourMistake(error: unknown): never {
+  const isMistake = error instanceof SpanledgerError && error.code === 'SL_QUERY_FAILED';
+  throw isMistake ? new Error('a question of ours to the ledger has a mistake', { cause: error }) : error;
 }

@@ -24,7 +24,7 @@ export interface CreditsParts {
 
 /** The ledger as these routes see it. */
 export interface AccountLedger {
-  readonly accounts: Pick<Accounts, 'find' | 'plans'>;
+  readonly accounts: Pick<Accounts, 'find' | 'plans' | 'termsAt'>;
   readonly commands: Pick<Commands, 'run' | 'profileOf'>;
   readonly currentBook: RatingBook;
   /** Resolves when accounts can be asked and told something. */

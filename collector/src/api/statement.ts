@@ -168,7 +168,7 @@ export function statementRoutes(server: ApiServer, parts: CreditsParts, customer
     nowMicros: number,
   ): Promise<PeriodOpenedFact> {
     const period = account.periodAt(await instantIn(account, wanted, nowMicros));
-    if (period !== null) return period;
+    if (period !== null) return asLived(account, period);
     throw unknownPeriod(account.customer, wanted);
   }
 
@@ -271,7 +271,8 @@ export function statementRoutes(server: ApiServer, parts: CreditsParts, customer
       await customers.account(customer, parts.nowMillis() * 1000);
       await ledger.whenCommitted();
       const { rows } = await parts.query(
-        `SELECT period, period_start, period_end, is_trial, plan, plan_terms, used_credits, overage_credits,
+        `SELECT period, period_start,
+           least(period_end, lead(period_start) OVER (ORDER BY period_start)), is_trial, plan, plan_terms, used_credits, overage_credits,
            overrun_credits, overdraft_credits, expired_credits, closed_at, hash
          FROM billing_periods WHERE customer = $1 ORDER BY period_start DESC`,
         [customer],
@@ -322,6 +323,18 @@ export function statementRoutes(server: ApiServer, parts: CreditsParts, customer
       };
     },
   );
+}
+
+/** A subscription that begins within a period without a plan ends it: from then on, another one is that of the time. */
+function asLived(account: Pick<CustomerAccount, 'periodAt'>, period: PeriodOpenedFact): PeriodOpenedFact {
+  const { startMicros } = period.bounds;
+  let { endMicros } = period.bounds;
+  while (endMicros > startMicros) {
+    const last = account.periodAt(endMicros - 1);
+    if (last === null || last.period === period.period) break;
+    endMicros = last.bounds.startMicros;
+  }
+  return { ...period, bounds: { startMicros, endMicros } };
 }
 
 /** Some of each period: years of them. */

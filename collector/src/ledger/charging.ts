@@ -54,7 +54,7 @@ export function chargeAction(
 export const NO_CHARGES: ReadonlyMap<SpanKey, StoredCharge> = new Map();
 
 /** Of the call that comes first; calls of one action that were charged by several sets are as old as those sets. */
-function pinnedRules(
+export function pinnedRules(
   leaves: readonly Leaf[],
   rulesOf: (version: string) => CreditRules | null,
 ): CreditRules | null {

@@ -92,7 +92,7 @@ export class CreditsApi {
       nowMillis: () => this.nowMillis,
       onCommit: ({ position }) => this.#onCommit(position.offset),
       onRerated: () => {},
-      onAlert: () => {},
+      onAlerts: () => {},
       onTrouble: ({ detail }) => {
         throw new Error(detail);
       },
@@ -172,7 +172,7 @@ export class CreditsApi {
 
   #spanOf(chat: AChat, nowMillis: number): RequestSpan {
     const number = ++this.#span;
-    const { customer = 'cus_acme', model = 'gpt-4o', agoMs = 1 } = chat;
+    const { customer = 'cus_acme', model = 'gpt-4o', agoMs = 0 } = chat;
     const end = Math.floor(nowMillis - agoMs);
     return aRequestSpan({
       traceId: chat.trace ?? number.toString(16).padStart(32, '0'),

@@ -1,0 +1,44 @@
+import { NO_PLANS } from '@spanledger/metering';
+import { type ApiParts, buildApi } from './api.ts';
+
+/** An API that is asked for nothing but what it is: for its description, and for tests about something else. */
+export const NEVER_ASKED: ApiParts = {
+  query: notAskedHere,
+  trace: notAskedHere,
+  rerating: { start: notAskedHere, report: notAskedHere, whatIf: notAskedHere },
+  credits: {
+    ledger: {
+      accounts: { find: () => null, termsAt: () => null, plans: NO_PLANS },
+      commands: { run: notAskedHere, profileOf: () => null },
+      get currentBook(): never {
+        throw new Error('not asked here');
+      },
+      whenReady: Promise.resolve(),
+      whenCommitted: notAskedHere,
+    },
+    query: notAskedHere,
+    sums: notAskedHere,
+    openReader: notAskedHere,
+    nowMillis: () => 0,
+  },
+  readiness: () => ({ isReady: false, lagBytes: 0, lastCommitAt: null }),
+  metrics: notAskedHere,
+  onSurprise(error) {
+    throw error;
+  },
+};
+
+function notAskedHere(): Promise<never> {
+  return Promise.reject(new Error('not asked here'));
+}
+
+/** What `GET /api/openapi.json` serves, as it is committed in `collector/openapi.json`. */
+export async function openApiJson(): Promise<string> {
+  const server = buildApi(NEVER_ASKED);
+  try {
+    const answer = await server.inject({ method: 'GET', url: '/api/openapi.json' });
+    return `${JSON.stringify(answer.json(), null, 2)}\n`;
+  } finally {
+    await server.close();
+  }
+}
