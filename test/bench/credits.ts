@@ -201,7 +201,7 @@ function randomHex(bytes: number): string {
 async function check(service: RunningService): Promise<{ readonly remaining: string }> {
   const { status, body } = await post(service, '/api/customers/cus_probe/check', { credits: '1' });
   if (status !== 200) throw new Error(`check was answered ${status}: ${body}`);
-  const { remaining_credits: remaining } = JSON.parse(body) as { remaining_credits: string };
+  const { remaining } = JSON.parse(body) as { remaining: string };
   return { remaining };
 }
 

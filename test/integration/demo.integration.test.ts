@@ -24,8 +24,19 @@ it('the demo ends with a ledger that equals what was served, in a directory of a
   expect(exitCode, stdout + stderr).toBe(0);
   const [, calls] = /The ledger equals what the provider served: (\d+) calls/.exec(stdout) ?? [];
   expect(Number(calls)).toBeGreaterThan(0);
+  const statement = (customer: string) =>
+    new RegExp(`^ *${customer} .*$`, 'm').exec(
+      stdout.slice(stdout.indexOf("Each customer's statement")),
+    )?.[0];
+  // One is in overage, one has run out, one has plenty, and the staff burns nothing.
+  expect(statement('cus_acme')).toMatch(/ pro +30 +4\d(\.\d+)? +0 +1\d/);
+  expect(statement('cus_globex')).toMatch(/ starter +20 +2\d(\.\d+)? +0 /);
+  expect(statement('cus_initech')).toMatch(/ business +20000 /);
+  expect(stdout).toMatch(/The staff .* made \d+ calls for 0\.\d+ USD/);
   expect(stdout, 'no terminal, no escape codes').not.toContain('\u001b');
   expect((await readdir(join(directory, '.spanledger', 'demo'))).sort()).toEqual([
+    'commands',
+    'exports',
     'journal',
     'spanledger.duckdb',
     'spanledger.json',

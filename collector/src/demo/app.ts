@@ -14,6 +14,8 @@ interface Visit {
   readonly user: string;
   readonly feature: 'support-chat' | 'ticket-summary' | 'semantic-search';
   readonly text: string;
+  /** The shop's own people cost money, too, but burn nobody's credits. */
+  readonly usageClass?: 'internal';
 }
 
 const features: { readonly [Feature in Visit['feature']]: (visit: Visit) => Promise<void> } = {
@@ -50,6 +52,7 @@ const customers = [
   { customer: 'cus_acme', user: 'u_1001' },
   { customer: 'cus_globex', user: 'u_2002' },
   { customer: 'cus_initech', user: 'u_3003' },
+  { customer: 'bicycle-shop', user: 'u_staff', usageClass: 'internal' },
 ] as const;
 
 const questions = [

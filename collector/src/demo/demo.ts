@@ -17,11 +17,13 @@ const SOURCES = '--conditions=@spanledger/source';
 /** Fresh at every run; kept afterwards, so that it can be looked at. */
 const DATA_DIR = join('.spanledger', 'demo');
 const APPEARS_WITHIN_MS = 20_000;
+/** Who buys what; the staff has no plan. */
+const PLANS = { cus_acme: 'pro', cus_globex: 'starter', cus_initech: 'business' } as const;
 
 const HELP = `npm run demo -- [--real] [--rounds N]
 
-Runs a small app with three customers and three features through the whole pipeline, prints cost and credits for
-each, and checks them against what the provider served.
+Runs a small app with three customers, the staff and three features through the whole pipeline, prints cost and
+credits for each and everyone's statement, and checks them against what the provider served.
 
   --real      call the real OpenAI API (costs a fraction of a cent; needs OPENAI_API_KEY)
   --rounds N  rounds of traffic (default 12)
@@ -76,13 +78,15 @@ async function demo(options: Options): Promise<boolean> {
   const service = await startService();
   say.step(`Spanledger takes spans at ${service.otlpUrl}`);
   try {
+    await signUp(service);
     say.step(
-      'A small app runs: 3 customers, 3 features, the real OpenAI SDK, node --import @spanledger/instrumentation/register',
+      'A small app runs: 3 customers and the staff, 3 features, the real OpenAI SDK, node --import @spanledger/instrumentation/register',
     );
     await runApp(provider?.url ?? null, service.otlpUrl, options.rounds);
     const served = (provider?.served() ?? []).filter((call) => call.usage !== undefined);
     const isThere = await untilPosted(service, provider === null ? null : served.length);
     await showLedger(service);
+    await showStatements(service);
     const isRight = provider === null ? isThere : await checkAgainst(served, service);
     return isRight;
   } finally {
@@ -92,8 +96,17 @@ async function demo(options: Options): Promise<boolean> {
   }
 }
 
+async function signUp(service: RunningService): Promise<void> {
+  for (const [customer, plan] of Object.entries(PLANS)) {
+    await service.call('POST', '/api/customers', { id: customer });
+    await service.call('POST', `/api/customers/${customer}/subscription`, { plan });
+  }
+  say.step('Three customers have subscribed, each to another plan');
+}
+
 interface RunningService {
   readonly otlpUrl: string;
+  call(method: 'GET' | 'POST', path: string, body?: object): Promise<Readonly<Record<string, unknown>>>;
   query(sql: string): Promise<Record<string, string | null>[]>;
   stop(): Promise<void>;
 }
@@ -119,6 +132,16 @@ async function startService(): Promise<RunningService> {
   const apiUrl = /API +(http:\S+)/.exec(greeting)?.[1] ?? '';
   return {
     otlpUrl,
+    async call(method, path, body) {
+      const response = await fetch(new URL(path, apiUrl), {
+        method,
+        ...(body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      });
+      if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as Record<string, unknown>;
+    },
     async query(sql) {
       const response = await fetch(apiUrl, {
         method: 'POST',
@@ -201,6 +224,41 @@ async function showLedger(service: RunningService): Promise<void> {
   );
 }
 
+/** What each customer sees, and what the shop's own use cost. */
+async function showStatements(service: RunningService): Promise<void> {
+  say.title("Each customer's statement: what was given, what is left, what happens at zero");
+  const rows: Record<string, string | null>[] = [];
+  for (const customer of Object.keys(PLANS)) {
+    const statement = await service.call('GET', `/api/customers/${customer}/statement`);
+    const text = (name: string) => String(statement[name] ?? '');
+    rows.push({
+      customer,
+      plan: text('plan'),
+      allowance: text('allowance'),
+      used: text('used'),
+      remaining: text('remaining'),
+      overage: text('overage'),
+      overage_usd: text('overage_charge_usd_rounded'),
+      refused_but_used: text('overrun'),
+      next_reset: text('next_reset').slice(0, 10),
+      at_zero: (statement.at_zero as { readonly code: string }).code,
+    });
+  }
+  sayTable(rows);
+  const [staff] = await service.query(
+    `SELECT count(*) AS calls, sum(cost_usd) AS cost_usd, sum(credits) AS credits
+     FROM usage WHERE billing_role = 'billed' AND usage_class = 'internal'`,
+  );
+  say.plain(
+    `  The staff (usage class internal) made ${staff?.calls} calls for ${trimmed(staff?.cost_usd)} USD: cost, but nobody's credits.`,
+  );
+}
+
+/** A decimal without the zeros at its end. */
+function trimmed(decimal: string | null | undefined): string {
+  return (decimal ?? '0').replace(/\.?0+$/, '');
+}
+
 /** The provider's own log is the truth: calls and tokens of every customer and model must be the same. */
 async function checkAgainst(served: readonly ServedCall[], service: RunningService): Promise<boolean> {
   const truth = new Map<string, number[]>();
@@ -239,6 +297,7 @@ function sayWhatNext(): void {
       `  SPANLEDGER_DATA_DIR=${DATA_DIR} npm start    runs the service on what the demo left behind; then, beside it:`,
       '  npm run spanledger -- query "SELECT customer, sum(cost_usd) AS cost_usd, sum(credits) AS credits FROM usage GROUP BY 1"',
       '  npm run spanledger -- query "SELECT * FROM credit_ledger LIMIT 10"',
+      '  curl http://127.0.0.1:4319/api/customers/cus_acme/statement',
       '',
       '  http://127.0.0.1:4318/v1/traces   where your own app or OpenTelemetry Collector sends its spans',
       '  http://127.0.0.1:4319/api/query   the same queries over HTTP; /readyz and /metrics beside it',
