@@ -11,7 +11,7 @@ import type {
 import { withKeys } from './key-table.ts';
 import { actionLayout, COST_ONLY } from './layout.ts';
 import { RATING_COLUMNS, RatingReaders } from './rating-columns.ts';
-import { HexReader, IntegerReader, TextReader, WordReader } from './read-columns.ts';
+import { BigIntReader, HexReader, IntegerReader, TextReader, WordReader } from './read-columns.ts';
 import type { Words } from './words.ts';
 
 /** Names that recur: fetched once for all rows of a page that share all of them. */
@@ -204,7 +204,8 @@ type Names = Pick<RatableUsage, 'customer' | 'feature' | 'provider' | 'requestMo
 
 /** The columns of a page, chunk by chunk. */
 class RecordColumns {
-  private readonly group = new IntegerReader();
+  /** Rows of an open transaction have numbers beyond 2⁵⁵: as floats, those of neighbours would be the same. */
+  private readonly group = new BigIntReader();
   private readonly row = new IntegerReader();
   private readonly traceId = new HexReader(16);
   private readonly spanId = new HexReader(8);
@@ -232,7 +233,7 @@ class RecordColumns {
     ];
     for (const [index, column] of columns.entries()) column.load(chunk, index);
     this.rating.load(chunk, columns.length);
-    let group = Number.NaN;
+    let group: bigint | null = null;
     let names: Names | null = null;
     // Asking for the number of rows is a call out of JavaScript.
     const { rowCount } = chunk;

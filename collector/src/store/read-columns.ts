@@ -53,6 +53,20 @@ export class IntegerReader extends ReadColumn<number> {
   }
 }
 
+/** BIGINT of any size. */
+export class BigIntReader extends ReadColumn<bigint> {
+  protected readonly width = 8;
+  private units: BigInt64Array = new BigInt64Array(0);
+
+  at(row: number): bigint {
+    return this.units[row] ?? 0n;
+  }
+
+  protected take({ buffer, byteOffset }: Uint8Array, rows: number): void {
+    this.units = new BigInt64Array(buffer, byteOffset, rows);
+  }
+}
+
 /** DECIMAL of up to 18 digits, as a count of its smallest unit. */
 export class Decimal64Reader extends ReadColumn<bigint> {
   protected readonly width = 8;

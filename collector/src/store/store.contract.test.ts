@@ -405,6 +405,21 @@ for (const [name, open] of [
       expect((await held(store)).records).toEqual(inBatch.records);
     });
 
+    it('knows of each record of the open batch whose it is', async () => {
+      const store = await open();
+      const customers = Array.from({ length: 40 }, (_, n) => (n % 5 === 0 ? null : `cus_${n % 7}`));
+      for (const [n, customer] of customers.entries()) {
+        store.post(aPosting({ spanId: spanId(n + 1), customer, feature: `feature-${n % 3}` }));
+      }
+      const { records } = await held(store);
+      const found = new Map(records.map(({ spanId: id, leaf }) => [id, leaf?.action ?? null]));
+      expect(customers.map((_customer, n) => found.get(spanId(n + 1)))).toMatchObject(
+        customers.map((customer, n) =>
+          customer === null ? null : { customer, feature: `feature-${n % 3}` },
+        ),
+      );
+    });
+
     it('tells the newest record of a span last, also where it takes the place of one of the same batch', async () => {
       const store = await open();
       const first = aPosting();
