@@ -161,30 +161,30 @@ export class Commands {
     nowMicros: number,
   ): Promise<CommandOutcome> {
     const finish = () => this.#finish(command, account, facts, profile, nowMicros);
-    const { record, status, body } = this.#apply(command, account, facts, nowMicros)
+    const { status, body, durable } = this.#apply(command, account, facts, nowMicros)
       ? finish()
       : await this.#alone(command, async () => {
           await this.#rebuild(command, account, facts, nowMicros);
           return finish();
         });
-    const { tenant, answer } = record;
-    const recordedAtMillis = Math.floor(nowMicros / 1000);
-    const durable = this.#parts.journal.append(this.#textOf(record), recordedAtMillis);
-    if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis }, durable);
     await durable;
     return { kind: 'answered', status, body, isRepeated: false };
   }
 
-  /** Numbers the command in the same turn in which its facts were booked, so that they are committed together. */
+  /**
+   * Numbers the command and notes its answer in the same turn in which its facts were booked: they are committed
+   * together, and whoever says it again finds it said.
+   */
   #finish(
     command: Command,
     account: CustomerAccount,
     facts: readonly AccountFact[],
     profile: CustomerProfile | null,
     nowMicros: number,
-  ): CommandAnswer & { readonly record: CommandRecord } {
+  ): CommandAnswer & { readonly durable: Promise<void> } {
     const { tenant, customer, key, fingerprint, actor } = command;
     const { status, body } = command.answer(account, facts, nowMicros);
+    const answer = key === null ? null : { key, fingerprint, status, answer: JSON.stringify(body) };
     const record: CommandRecord = {
       tenant,
       customer,
@@ -193,11 +193,14 @@ export class Commands {
       facts,
       profile,
       actor,
-      answer: key === null ? null : { key, fingerprint, status, answer: JSON.stringify(body) },
+      answer,
     };
     this.#note(record);
     this.#parts.onChange();
-    return { status, body, record };
+    const recordedAtMillis = Math.floor(nowMicros / 1000);
+    const durable = this.#parts.journal.append(this.#textOf(record), recordedAtMillis);
+    if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis }, durable);
+    return { status, body, durable };
   }
 
   /** False: nothing has happened, because the account must be counted anew. */
