@@ -31,13 +31,15 @@ const BOOK: Book = {
       return { kind: 'found', card: GPT_4O, matchKind: 'exact', region: null };
     },
   },
-  rules: rules(),
+  rules: rules('0.0001'),
 };
+/** Under these a credit is worth half as much: twice as many are burned. */
+const LATER_BOOK: Book = { ...BOOK, rules: rules('0.00005') };
 const CREDITS = 70_000_000n;
 
-function rules() {
+function rules(creditValueUsd: string) {
   const parsed = creditRules({
-    default: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.0001' } },
+    default: { cost_plus: { target_margin: '0.5', credit_value_usd: creditValueUsd } },
   });
   if (parsed.kind === 'problems') throw new Error('the rules of the tests are wrong');
   return parsed.rules;
@@ -114,6 +116,7 @@ class Bench<Store extends LedgerStore> {
   readonly store: Store;
   readonly troubles: { readonly spanId: string; readonly cause: unknown }[] = [];
   attribution: AttributionSettings = NO_ATTRIBUTION_SETTINGS;
+  book = BOOK;
   #commits = 0;
 
   constructor(store: Store, openSpans: number) {
@@ -141,9 +144,9 @@ class Bench<Store extends LedgerStore> {
       actions,
       accounts,
       store,
-      book: BOOK,
+      book: this.book,
       bookVersion: 'book-1',
-      rulesOf: (version) => (version === BOOK.rules.version ? BOOK.rules : null),
+      rulesOf: (version) => [BOOK.rules, LATER_BOOK.rules].find((known) => known.version === version) ?? null,
       attribution: this.attribution,
       deadline: { nowMicros: nowMillis * 1000, graceMicros: GRACE_MICROS },
       onAssertion: ({ spanId }, cause) => this.troubles.push({ spanId, cause }),
@@ -379,6 +382,70 @@ describe.each([
         .map((role) => role.split(' ')[0])
         .sort(),
     ).toEqual(['billed', 'billed', 'duplicate', 'duplicate']);
+  });
+});
+
+describe.each([
+  ['stays in memory', EVERYTHING],
+  ['leaves the memory at once', 0],
+])('an action that %s', (_how, openSpans) => {
+  const named = { attributes: { 'spanledger.action.id': 'act_1' } };
+
+  it.each([
+    ['in one trace', 1, {}],
+    ['under one name in two traces', 2, named],
+  ])('stays with the rules it began with: %s', async (_where, trace, given) => {
+    const bench = aBench(openSpans);
+    const customer = 'cus_acme';
+    await bench.receive(aChat({ span: 1, customer, ...given, endMicros: NOON_MICROS - 9 * SECOND_MICROS }));
+    bench.book = LATER_BOOK;
+    await bench.receive(aChat({ trace, span: 2, customer, ...given }));
+    expect(used(bench.store)).toEqual({ cus_acme: 2n * CREDITS });
+    const [first, second] = bench.store.current.map(({ rating }) => rating.rulesVersion);
+    expect(second).toBe(first);
+    await bench.receive(aChat({ trace: 3, span: 3, customer: 'cus_globex' }));
+    expect(used(bench.store), 'another one begins with the new ones').toMatchObject({
+      cus_globex: 2n * CREDITS,
+    });
+  });
+
+  it('gives everything back when its agent turns out to have failed', async () => {
+    const bench = aBench(openSpans);
+    const customer = 'cus_acme';
+    await bench.receive(aChat({ span: 2, parent: 1, customer }), aChat({ span: 3, parent: 1, customer }));
+    expect(used(bench.store)).toEqual({ cus_acme: 2n * CREDITS });
+    await bench.receive({ ...anAgent({ span: 1, customer, endMicros: NOON_MICROS }), status: 'error' });
+    expect(used(bench.store)).toEqual({ cus_acme: 0n });
+    const calls = bench.store.current.filter(({ usage }) => usage.billingRole === 'billed');
+    expect(calls.map(({ rating: { cost, creditStatus } }) => [cost, creditStatus])).toEqual([
+      [3_500_000_000_000n, 'not_charged:failed'],
+      [3_500_000_000_000n, 'not_charged:failed'],
+    ]);
+  });
+
+  it.each(['internal', 'test', 'demo', 'admin'])(
+    'I17: has its cost and touches no account where its usage is of class %s',
+    async (usageClass) => {
+      const bench = aBench(openSpans);
+      const attributes = { 'spanledger.usage.class': usageClass };
+      await bench.receive(aChat({ span: 1, customer: 'cus_acme', attributes }));
+      expect(bench.store.postings).toMatchObject([
+        {
+          rating: { cost: 3_500_000_000_000n, credits: 0n, creditStatus: 'not_charged:internal' },
+          bookings: [],
+        },
+      ]);
+      expect(bench.accounts.size).toBe(0);
+    },
+  );
+
+  it('has its cost and burns nothing where only its cost was imported', async () => {
+    const bench = aBench(openSpans);
+    const attributes = { 'spanledger.import.mode': 'cost_only' };
+    await bench.receive(aChat({ span: 1, customer: 'cus_acme', attributes }));
+    expect(bench.store.postings).toMatchObject([
+      { rating: { cost: 3_500_000_000_000n, creditStatus: 'not_charged:cost_only' }, bookings: [] },
+    ]);
   });
 });
 
