@@ -58,9 +58,9 @@ describe('POST /api/query', () => {
     ['no statement', {}, /sql/],
     ['an empty statement', { sql: '' }, /sql.*1/],
     ['a statement that is no text', { sql: 5 }, /sql.*string/],
-    ['a field that it does not know', { sql: 'SELECT 1', limit: 5 }, /additional/],
+    ['a field that it does not know', { sql: 'SELECT 1', limit: 5 }, /limit: expected nothing/],
     ['parameters that are no list', { sql: 'SELECT 1', params: 'a' }, /params.*array/],
-    ['a parameter that is an object', { sql: 'SELECT 1', params: [{}] }, /params\/0/],
+    ['a parameter that is an object', { sql: 'SELECT 1', params: [{}] }, /params\.0/],
     [
       'too many parameters',
       { sql: 'SELECT 1', params: Array.from({ length: 1001 }, () => 1) },

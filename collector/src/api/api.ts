@@ -9,7 +9,7 @@ import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { creditRoutes } from './credit-routes.ts';
 import type { CreditsParts } from './credits.ts';
 import { ApiDescription } from './openapi.ts';
-import { InvalidRequest, type Problem, problemsOf } from './problems.ts';
+import { InvalidRequest, type Problem, problemsOf, sentenceOf } from './problems.ts';
 import {
   RerateAcceptedSchema,
   RerateBody,
@@ -254,9 +254,9 @@ function failureOf(error: unknown, request: FastifyRequest): Failure {
   }
   if (isClientError(error)) {
     const failure = { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
-    return isValidationError(error)
-      ? { ...failure, problems: problemsOf(error.validation, error.validationContext, request) }
-      : failure;
+    if (!isValidationError(error)) return failure;
+    const problems = problemsOf(error.validation, error.validationContext, request);
+    return { ...failure, message: sentenceOf(problems), problems };
   }
   return { status: 500, code: 'SL_INTERNAL', message: 'A mistake of ours; the log has the details.' };
 }

@@ -7,6 +7,7 @@ import {
   type PlanTerms,
   preflight,
   price,
+  providerOfModel,
   type RuleTerms,
   type TokenClasses,
   type UsdFemto,
@@ -227,7 +228,7 @@ function costOf(
   const rating = price(
     {
       billingRole: 'billed',
-      provider: body.provider === undefined ? null : canonicalProvider(body.provider),
+      provider: body.provider === undefined ? providerOfModel(model) : canonicalProvider(body.provider),
       requestModel: null,
       responseModel: model,
       eventTimeMicros: nowMicros,

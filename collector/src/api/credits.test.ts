@@ -6,6 +6,8 @@ import {
   statementOf,
 } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
+import { SpanledgerError } from '../errors.ts';
+import { MemoryCommandJournal } from '../ledger/testing/command-journal.ts';
 import { readOne } from '../store/testing/stores.ts';
 import { aCreditsApi, type CreditsApi } from './testing/credits.ts';
 
@@ -188,6 +190,16 @@ describe('an Idempotency-Key', () => {
     expect([other.status, other.body.error.code]).toEqual([409, 'IDEMPOTENCY_KEY_REUSED']);
     expect((await api.get('/api/customers/cus_acme')).body.available).toBe('105');
   });
+});
+
+it('a write that the journal of commands cannot take is answered with 503 and when to try again', async () => {
+  const journal = new MemoryCommandJournal();
+  const api = await aCreditsApi({ commands: journal });
+  await api.post('/api/customers', { id: 'cus_acme' });
+  journal.append = () => Promise.reject(new SpanledgerError('SL_JOURNAL_FULL', 'No room. Retry later.'));
+  const answer = await api.post('/api/customers/cus_acme/top-ups', { credits: '5' });
+  expect([answer.status, answer.body.error.code]).toEqual([503, 'SL_JOURNAL_FULL']);
+  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
 });
 
 describe('a statement', () => {

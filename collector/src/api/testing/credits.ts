@@ -13,6 +13,7 @@ import {
 } from '@spanledger/metering';
 import type { FastifyInstance } from 'fastify';
 import { onTestFinished } from 'vitest';
+import type { CommandJournal } from '../../ledger/commands.ts';
 import { LEDGER_LIMITS, Ledger } from '../../ledger/ledger.ts';
 import { MemoryCommandJournal } from '../../ledger/testing/command-journal.ts';
 import { MemoryJournal } from '../../ledger/testing/journal.ts';
@@ -65,12 +66,7 @@ export class CreditsApi {
   #aheadMs = 0;
   #span = 0;
 
-  constructor(
-    store: DuckDbStore,
-    rules: CreditRules,
-    planned: PlansConfiguration,
-    commands = new MemoryCommandJournal(),
-  ) {
+  constructor(store: DuckDbStore, rules: CreditRules, planned: PlansConfiguration, commands: CommandJournal) {
     this.store = store;
     const parsed = plans(planned);
     if (parsed.kind === 'problems')
@@ -198,14 +194,16 @@ export class CreditsApi {
 export async function aCreditsApi({
   rules = {},
   plans: planned = {},
+  commands = new MemoryCommandJournal(),
 }: {
   rules?: RulesConfiguration;
   plans?: PlansConfiguration;
+  commands?: CommandJournal;
 } = {}): Promise<CreditsApi> {
   const parsed = creditRules(rules);
   if (parsed.kind === 'problems') throw new Error('the rules of the test are wrong');
   const { store } = await aStore();
-  const api = new CreditsApi(store, parsed.rules, planned);
+  const api = new CreditsApi(store, parsed.rules, planned, commands);
   const running = api.ledger.run();
   onTestFinished(async () => {
     await api.server.close();
