@@ -72,7 +72,7 @@ class Bench {
     { plans: known = NO_PLANS, nowMillis = NOON } = {},
   ): Promise<Bench> {
     const bench = new Bench(store, journal, known, nowMillis);
-    await bench.accounts.load();
+    await bench.accounts.load(() => {});
     await bench.commands.load();
     return bench;
   }
