@@ -68,7 +68,10 @@ const Units = Type.Object(
     request: credits('For each request; a call that does not say how many it was is one.'),
     web_search: credits('For each web search.'),
   },
-  { additionalProperties: false, description: 'Credits by the piece.' },
+  {
+    additionalProperties: Decimal,
+    description: 'Credits by the piece; a unit of your own (document) by its name, to the thousandth.',
+  },
 );
 
 const Step = Type.Object(

@@ -314,6 +314,7 @@ credits:
         degraded: { model: gpt-5-mini, fixed: { credits: 5 } }
     chat: { tokens: { per: 1000, uncached_input: 1, cache_read: 0.1, cache_write: 1.25, output: 4, reasoning: 4 } }
     draw: { units: { image: 5, minute: 2, second: 0.05, page: 0.5, request: 1, web_search: 1 } }
+    parse: { units: { document: 0.001 } }
 `;
     const { rules } = readConfig(text, {});
     const fromMicros = Date.UTC(2026, 11, 1) * 1000;
@@ -331,6 +332,8 @@ credits:
       chargesFailed: true,
       degraded: { model: 'gpt-5-mini', terms: { charging: { kind: 'fixed', credits: 5_000_000n } } },
     });
+    const parsing = rules.ruleAt('parse', 0)?.charging;
+    expect(parsing?.kind === 'usage' && parsing.units?.custom).toEqual(new Map([['document', 1_000n]]));
     expect(rules.ruleAt('chat', 0)?.charging).toEqual({
       kind: 'usage',
       tokens: {

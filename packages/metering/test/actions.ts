@@ -31,6 +31,16 @@ export function aKey(number: number): ActionLeaf['key'] {
   return `${hex.padStart(32, '0')}/${hex.padStart(16, '0')}`;
 }
 
+/** Nothing counted beside tokens. */
+export const NO_UNITS = {
+  requests: null,
+  webSearches: null,
+  images: null,
+  milliseconds: null,
+  pages: null,
+  custom: null,
+};
+
 /** The calls of one action, a second apart, all of which succeeded where nothing else is said. */
 export function anAction(...calls: readonly Partial<ActionLeaf>[]): readonly ActionLeaf[] {
   return calls.map((call, index) =>
@@ -101,6 +111,7 @@ const aUnitRule: fc.Arbitrary<TermsConfiguration> = fc
     page: aCredit,
     request: aCredit,
     web_search: aCredit,
+    document: fc.option(aCredit, { nil: undefined }),
   })
   .map((units) => ({ units }));
 
@@ -172,7 +183,12 @@ const someUnits = fc.record({
   images: maybe(fc.integer({ min: 0, max: 5 })),
   milliseconds: maybe(fc.integer({ min: 0, max: 300_000 })),
   pages: maybe(fc.integer({ min: 0, max: 50 })),
-  custom: fc.constant(null),
+  custom: maybe(
+    fc.record({
+      unit: fc.constantFrom('document', 'letter'),
+      thousandths: fc.integer({ min: 0, max: 50_000 }),
+    }),
+  ),
 });
 
 const aStatus = fc.constantFrom<'ok' | 'error'>('ok', 'ok', 'error');

@@ -9,6 +9,7 @@ import {
   aRule,
   aTokenRule,
   credits,
+  NO_UNITS,
   ruleFor,
   rulesOf,
   someLeaves,
@@ -26,15 +27,6 @@ function sharesOf({ shares }: ActionCharge<ActionLeaf>): (string | bigint)[] {
     charge.kind === 'charged' ? charge.credits : charge.kind === 'pending' ? 'pending' : charge.reason,
   );
 }
-
-const NO_UNITS = {
-  requests: null,
-  webSearches: null,
-  images: null,
-  milliseconds: null,
-  pages: null,
-  custom: null,
-};
 
 describe('an action', () => {
   it('of a fixed rule burns its credits once, however many calls it takes (worked example 1)', () => {
@@ -155,6 +147,22 @@ describe('an action', () => {
       credits('6.01'),
     );
     expect(creditsOf({ ...NO_UNITS, pages: 3, webSearches: 1 })).toBe(credits('3.5'));
+  });
+
+  it("charges units of the app's own to the thousandth, by their own names", () => {
+    const rules = ruleFor({ units: { document: '2', 'e-mail': '0.007' }, increment: '0.000001' });
+    const creditsOf = (unit: string, ...thousandths: readonly number[]) => {
+      const calls = thousandths.map((each) => ({
+        tokens: null,
+        units: { ...NO_UNITS, custom: { unit, thousandths: each } },
+      }));
+      return rateAction(anAction(...calls), rules, null).credits;
+    };
+    expect(creditsOf('document', 2500)).toBe(credits('5'));
+    expect(creditsOf('document', 1, 1)).toBe(credits('0.004'));
+    expect(creditsOf('e-mail', 1)).toBe(credits('0.000007'));
+    expect(creditsOf('letter', 1000)).toBe(0n);
+    expect(creditsOf('constructor', 1000)).toBe(0n);
   });
 
   it('takes the credit value of the plan where the rule has none, and burns nothing where nobody has one', () => {

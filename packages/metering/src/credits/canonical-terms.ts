@@ -2,7 +2,7 @@ import { CREDIT_SCALE, formatDecimal, type MicroCredits, USD_SCALE } from '../am
 import { TOKEN_CLASSES } from '../usage.ts';
 import { defaultIncrement } from './parse-terms.ts';
 import { formatRatio } from './ratio.ts';
-import { type Charging, PLAIN_TERMS, type RuleTerms, UNITS } from './terms.ts';
+import { type Charging, PIECES, PLAIN_TERMS, type RuleTerms, type UnitRates } from './terms.ts';
 
 /** Terms as plain lists of texts, the same for equal terms: what versions are made of. Defaults are not in it. */
 export function canonicalTerms(terms: RuleTerms): readonly unknown[] {
@@ -40,10 +40,18 @@ function canonicalCharging(charging: Charging): readonly unknown[] {
       return [
         'usage',
         tokens && [String(tokens.per), ...TOKEN_CLASSES.map((name) => formatCredits(tokens.credits[name]))],
-        units && UNITS.map((name) => formatCredits(units[name])),
+        units && canonicalUnits(units),
       ];
     }
   }
+}
+
+/** Units of the app's own stand behind the others, so that rules without any kept their names. */
+function canonicalUnits(units: UnitRates): readonly unknown[] {
+  const pieces = PIECES.map((name) => formatCredits(units[name]));
+  if (units.custom.size === 0) return pieces;
+  const custom = [...units.custom].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [...pieces, custom.map(([unit, rate]) => [unit, formatCredits(rate)])];
 }
 
 function formatCredits(credits: MicroCredits): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anAction, aPlan, aRule, credits, ruleFor, someTokens, usd } from '../../test/actions.ts';
+import { anAction, aPlan, aRule, credits, NO_UNITS, ruleFor, someTokens, usd } from '../../test/actions.ts';
 import { NO_TOKENS } from '../../test/builders.ts';
 import { rateAction } from './action.ts';
 import { estimateCredits } from './estimate.ts';
@@ -36,6 +36,14 @@ describe('an estimate', () => {
     const terms = termsOf({ units: { request: '2' }, complexity: [{ calls: '3', factor: '1.5' }] });
     expect(estimateCredits(terms, {}, null)).toEqual({ kind: 'credits', credits: credits('2') });
     expect(estimateCredits(terms, { calls: 3 }, null)).toEqual({ kind: 'credits', credits: credits('9') });
+  });
+
+  it("counts units of the app's own", () => {
+    const units = { ...NO_UNITS, custom: { unit: 'document', thousandths: 1500 } };
+    expect(estimateCredits(termsOf({ units: { document: '2' } }), { units }, null)).toEqual({
+      kind: 'credits',
+      credits: credits('3'),
+    });
   });
 
   it('is not made of nothing: it says what it needs to know', () => {

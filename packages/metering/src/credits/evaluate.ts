@@ -9,7 +9,7 @@ import {
 import { TOKEN_CLASSES } from '../usage.ts';
 import type { ExplainedCharging, ExplainedLeaf, ExplainedUse, Explanation } from './explanation.ts';
 import { isAbove, parseRatio, product, quotient, sum, ZERO } from './ratio.ts';
-import { UNITS } from './terms.ts';
+import { PIECES } from './terms.ts';
 
 /** The credits that the explanation leads to, by nothing but what stands in it; 0 while nothing is known. */
 export function evaluate({ calculation, leaves }: Explanation): MicroCredits {
@@ -55,7 +55,12 @@ export function rawOfUse(charging: ExplainedCharging, used: ExplainedUse): Ratio
     }
   }
   if (units !== null && used.units !== null) {
-    for (const name of UNITS) parts.push(product(parseRatio(used.units[name]), decimal(units[name])));
+    for (const name of PIECES) parts.push(product(parseRatio(used.units[name]), decimal(units[name])));
+    const { custom } = used.units;
+    const rate = units.custom.find(({ unit }) => unit === custom?.unit);
+    if (custom !== null && rate !== undefined) {
+      parts.push(product(parseRatio(custom.count), decimal(rate.credits)));
+    }
   }
   return parts.reduce((one, other) => sum(one, other), ZERO);
 }

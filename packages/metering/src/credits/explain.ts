@@ -21,11 +21,13 @@ import type {
   Calculation,
   ExplainedCharging,
   ExplainedLeaf,
+  ExplainedUnitRates,
+  ExplainedUnits,
   ExplainedUse,
   Explanation,
 } from './explanation.ts';
 import { type ActionTerms, complexityFactor, startedMinutes } from './measure.ts';
-import { formatRatio, isAbove, ONE, product, type RatioText, ZERO } from './ratio.ts';
+import { formatRatio, isAbove, ONE, product, ZERO } from './ratio.ts';
 import type { CreditRules } from './rule.ts';
 import type { Charging, CostPlusCharging, TokenRates, UnitRates } from './terms.ts';
 
@@ -120,7 +122,8 @@ function usedBy(leaf: ActionLeaf, charging: ExplainedCharging): ExplainedUse | n
 
 const PER_MILLE: Ratio = { numerator: 1n, denominator: 1000n };
 
-function countedUnits(units: ConsumedUnits | null): { readonly [Unit in keyof UnitRates]: RatioText } {
+function countedUnits(units: ConsumedUnits | null): ExplainedUnits {
+  const custom = units?.custom ?? null;
   return {
     image: formatRatio(whole(units?.images ?? 0)),
     minute: formatRatio(whole(startedMinutes(units))),
@@ -128,6 +131,10 @@ function countedUnits(units: ConsumedUnits | null): { readonly [Unit in keyof Un
     page: formatRatio(whole(units?.pages ?? 0)),
     request: formatRatio(whole(units?.requests ?? 1)),
     webSearch: formatRatio(whole(units?.webSearches ?? 0)),
+    custom: custom && {
+      unit: custom.unit,
+      count: formatRatio(product(whole(custom.thousandths), PER_MILLE)),
+    },
   };
 }
 
@@ -168,7 +175,7 @@ function tokenTexts({ credits }: TokenRates): { readonly [Class in TokenClass]: 
   };
 }
 
-function unitTexts(units: UnitRates): { readonly [Unit in keyof UnitRates]: string } {
+function unitTexts(units: UnitRates): ExplainedUnitRates {
   return {
     image: formatCredits(units.image),
     minute: formatCredits(units.minute),
@@ -176,6 +183,7 @@ function unitTexts(units: UnitRates): { readonly [Unit in keyof UnitRates]: stri
     page: formatCredits(units.page),
     request: formatCredits(units.request),
     webSearch: formatCredits(units.webSearch),
+    custom: [...units.custom].map(([unit, rate]) => ({ unit, credits: formatCredits(rate) })),
   };
 }
 

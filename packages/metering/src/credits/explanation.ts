@@ -1,7 +1,7 @@
 import type { SpanKey, TokenClass, TokenClasses } from '../usage.ts';
 import type { NotChargedReason } from './rate.ts';
 import type { RatioText } from './ratio.ts';
-import type { UnitRates } from './terms.ts';
+import type { PieceRates } from './terms.ts';
 
 /**
  * Why an action burned what it burned: plain data, to be stored or sent as JSON. Amounts are decimal texts, exact
@@ -40,9 +40,14 @@ export type ExplainedUse =
   | {
       readonly kind: 'usage';
       readonly tokens: TokenClasses | null;
-      /** How many of each; seconds as a quotient. */
-      readonly units: { readonly [Unit in keyof UnitRates]: RatioText } | null;
+      readonly units: ExplainedUnits | null;
     };
+
+/** How many of each; seconds as a quotient. */
+export interface ExplainedUnits extends Readonly<Record<keyof PieceRates, RatioText>> {
+  /** A unit that only the app knows; null: none was counted. */
+  readonly custom: { readonly unit: string; readonly count: RatioText } | null;
+}
 
 /** The steps from what the calls used to credits, in their order (convention C4). */
 export interface Calculation {
@@ -74,5 +79,10 @@ export type ExplainedCharging =
         readonly per: string;
         readonly credits: { readonly [Class in TokenClass]: string };
       } | null;
-      readonly units: { readonly [Unit in keyof UnitRates]: string } | null;
+      readonly units: ExplainedUnitRates | null;
     };
+
+export interface ExplainedUnitRates extends Readonly<Record<keyof PieceRates, string>> {
+  /** By unit; those that are not in it are free. */
+  readonly custom: readonly { readonly unit: string; readonly credits: string }[];
+}

@@ -1,10 +1,10 @@
 import { divideCeil, type MicroCredits, type Ratio, type UsdFemto } from '../amount.ts';
-import type { ConsumedUnits, TokenClasses } from '../usage.ts';
+import type { ConsumedUnits, CustomUnits, TokenClasses } from '../usage.ts';
 import { ONE } from './ratio.ts';
 import {
   type ComplexityStep,
-  MILLIS_PER_SECOND,
   type RuleTerms,
+  THOUSANDTHS,
   type TokenRates,
   type UnitRates,
   type UsageCharging,
@@ -50,7 +50,7 @@ function usedQuantity({ tokens, units }: UsageCharging, usage: MeasuredUsage): b
   if (tokens !== null && usage.tokens === null && usage.units === null) return null;
   let quantity = 0n;
   if (tokens !== null && usage.tokens !== null) {
-    quantity += tokenQuantity(tokens, usage.tokens) * MILLIS_PER_SECOND;
+    quantity += tokenQuantity(tokens, usage.tokens) * THOUSANDTHS;
   }
   if (units !== null) quantity += unitQuantity(units, usage.units) * (tokens?.per ?? 1n);
   return quantity;
@@ -74,7 +74,15 @@ function unitQuantity(rates: UnitRates, units: ConsumedUnits | null): bigint {
     BigInt(units?.images ?? 0) * rates.image +
     BigInt(units?.pages ?? 0) * rates.page +
     BigInt(startedMinutes(units)) * rates.minute;
-  return pieces * MILLIS_PER_SECOND + BigInt(units?.milliseconds ?? 0) * rates.second;
+  return (
+    pieces * THOUSANDTHS +
+    BigInt(units?.milliseconds ?? 0) * rates.second +
+    customQuantity(rates, units?.custom ?? null)
+  );
+}
+
+function customQuantity({ custom: rates }: UnitRates, counted: CustomUnits | null): bigint {
+  return counted === null ? 0n : BigInt(counted.thousandths) * (rates.get(counted.unit) ?? 0n);
 }
 
 const MILLIS_PER_MINUTE = 60_000;

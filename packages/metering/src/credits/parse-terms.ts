@@ -1,4 +1,5 @@
 import { CREDIT_SCALE, type MicroCredits, type Ratio, reduced, USD_SCALE } from '../amount.ts';
+import { isCustomUnit } from '../catalogue.ts';
 import type {
   ComplexityConfiguration,
   CostPlusConfiguration,
@@ -179,9 +180,18 @@ function parseUnits(units: UnitsConfiguration, path: string, problems: RuleProbl
     page = 0n,
     request = 0n,
     web_search: webSearch = 0n,
+    ...others
   } = parseRates(units, path, problems);
-  return { image, minute, second, page, request, webSearch };
+  const custom = new Map<string, MicroCredits>();
+  for (const [unit, rate = 0n] of Object.entries(others)) {
+    if (isCustomUnit(unit)) custom.set(unit, rate);
+    else problems.push({ path: `${path}.${unit}`, expected: CUSTOM_UNIT_EXPECTED, value: unit });
+  }
+  return { image, minute, second, page, request, webSearch, custom };
 }
+
+const CUSTOM_UNIT_EXPECTED =
+  'image, minute, second, page, request, web_search, or a unit of your own: lower case, and no other word for one of these';
 
 /** Credits by name, of those that are given and right. */
 function parseRates<Name extends string>(

@@ -66,7 +66,7 @@ export interface TokensConfiguration {
   readonly reasoning?: string | undefined;
 }
 
-/** Credits for one of each. */
+/** Credits for one of each; any other name is a unit that only the app knows (`isCustomUnit`). */
 export interface UnitsConfiguration {
   readonly image?: string | undefined;
   /** Each started minute of each call. */
@@ -75,6 +75,7 @@ export interface UnitsConfiguration {
   readonly page?: string | undefined;
   readonly request?: string | undefined;
   readonly web_search?: string | undefined;
+  readonly [customUnit: string]: string | undefined;
 }
 
 export interface ComplexityConfiguration {

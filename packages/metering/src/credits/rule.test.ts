@@ -99,6 +99,8 @@ describe('credit rules', () => {
       { ...plain, charge: 'always' },
       { ...plain, degraded: plain },
       { ...plain, degraded: { ...plain, model: 'small' } },
+      { units: { document: '5' } },
+      { units: { document: '5', letter: '5' } },
     ];
     const rules = others.map((rule) => rulesOf({ features: { a: rule } }));
     expect(new Set(rules.map(({ version }) => version)).size).toBe(others.length);
@@ -202,6 +204,7 @@ describe('credit rules', () => {
         },
         k: { cost_plus: { markup: '0', increment: '1' }, increment: '1' },
         l: { fixed: { credits: '1' }, degraded: { model: 'small' } },
+        m: { units: { Document: '1', hour: '1', document: 'x' } },
       },
     });
     const problems = parsed.kind === 'problems' ? parsed.problems : [];
@@ -230,6 +233,9 @@ describe('credit rules', () => {
       'features.j.complexity.2.calls: more than that of the step before, found 2',
       'features.k.increment: given once, beside cost_plus or in it, found 1',
       'features.l.degraded: exactly one of fixed, cost_plus, and tokens or units or both of these, found none',
+      'features.m.units.document: a decimal of 0 or more, with at most 6 decimal places, found x',
+      'features.m.units.Document: image, minute, second, page, request, web_search, or a unit of your own: lower case, and no other word for one of these, found Document',
+      'features.m.units.hour: image, minute, second, page, request, web_search, or a unit of your own: lower case, and no other word for one of these, found hour',
     ]);
   });
 

@@ -40,7 +40,12 @@ export interface TokenRates {
 }
 
 /** Credits for one of each; 0 where the rule does not name it. */
-export interface UnitRates {
+export interface UnitRates extends PieceRates {
+  /** By the names of units that only the app knows; those that are not in it are free. */
+  readonly custom: ReadonlyMap<string, MicroCredits>;
+}
+
+export interface PieceRates {
   readonly image: MicroCredits;
   /** Each started minute of each call. */
   readonly minute: MicroCredits;
@@ -50,7 +55,7 @@ export interface UnitRates {
   readonly webSearch: MicroCredits;
 }
 
-export const UNITS: readonly (keyof UnitRates)[] = [
+export const PIECES: readonly (keyof PieceRates)[] = [
   'image',
   'minute',
   'second',
@@ -113,8 +118,8 @@ export function ruleTerms(parts: TermParts): RuleTerms {
   };
 }
 
-/** Seconds are counted in milliseconds, so a quantity of usage is a thousandth of a rate ÷ `per`. */
-export const MILLIS_PER_SECOND = 1000n;
+/** Seconds and units of the app's own are counted in thousandths, so a quantity of usage is one of a rate ÷ `per`. */
+export const THOUSANDTHS = 1000n;
 
 /** What one unit of `quantityOf` is in raw micro-credits; under cost-plus without a value, times the plan's credit value. */
 function microCreditsPerQuantity(charging: Charging): Ratio {
@@ -127,6 +132,6 @@ function microCreditsPerQuantity(charging: Charging): Ratio {
         denominator: charging.factor.denominator * (charging.creditValue ?? 1n),
       };
     case 'usage':
-      return { numerator: 1n, denominator: (charging.tokens?.per ?? 1n) * MILLIS_PER_SECOND };
+      return { numerator: 1n, denominator: (charging.tokens?.per ?? 1n) * THOUSANDTHS };
   }
 }
