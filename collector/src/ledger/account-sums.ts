@@ -56,6 +56,8 @@ export function committedBalance(
     period,
     available: lots.reduce((sum, { available }) => sum + available, 0n),
     held: lots.reduce((sum, { held }) => sum + held, 0n),
+    // Nothing is booked for it: only the holds themselves tell.
+    promised: account.balance(atMicros).promised,
     lots,
     periodUsage,
     total,

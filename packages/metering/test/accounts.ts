@@ -15,6 +15,7 @@ export type StatedAccount = Pick<
 export interface AccountStatement {
   readonly available?: bigint;
   readonly held?: bigint;
+  readonly promised?: bigint;
   readonly lots?: readonly LotBalance[];
   readonly usage?: Partial<UsageTotals>;
   readonly period?: PeriodOpenedFact | null;
@@ -38,6 +39,7 @@ export function anAccount(stated: AccountStatement): StatedAccount {
       period,
       available,
       held,
+      promised: stated.promised ?? 0n,
       lots,
       periodUsage: usage,
       total: { ...usage, granted: available + held + usage.used, expired: 0n },

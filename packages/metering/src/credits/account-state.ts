@@ -284,5 +284,6 @@ export function mergeSteps(state: AccountState, count: number): void {
   for (const number of state.standing.periods.keys()) {
     if (number !== null && closed.has(number)) state.standing.periods.delete(number);
   }
-  state.holds.forgetEndedBefore(state.steps[0]?.startMicros ?? Number.NEGATIVE_INFINITY);
+  const keptMicros = state.steps[0]?.startMicros ?? Number.NEGATIVE_INFINITY;
+  for (const hold of state.holds.forgetEndedBefore(keptMicros)) state.standing.usedByHold.delete(hold);
 }

@@ -94,6 +94,11 @@ export interface Balance {
   readonly period: PeriodOpenedFact | null;
   readonly available: MicroCredits;
   readonly held: MicroCredits;
+  /**
+   * What open holds may still take beyond what is held: they were authorised for more than there was (overage that is
+   * sold, overdraft that is lent), or late usage came before them. It comes from what is available, then from nothing.
+   */
+  readonly promised: MicroCredits;
   readonly lots: readonly LotBalance[];
   /** Of the running period; what lots covered and what they did not. */
   readonly periodUsage: UsageTotals;

@@ -1,7 +1,8 @@
+import type { MicroCredits } from '../amount.ts';
 import type { Balance, LotBalance, UsageTotals } from './account.ts';
 import type { AccountState } from './account-state.ts';
-import type { PeriodOpenedFact } from './fact.ts';
-import { type LotStanding, move, moveBack, type Standing, type Totals } from './standing.ts';
+import type { HoldFact, PeriodOpenedFact } from './fact.ts';
+import { heldBy, type LotStanding, move, moveBack, type Standing, type Totals } from './standing.ts';
 import { stepIndexAt } from './step.ts';
 
 /**
@@ -14,12 +15,16 @@ export function balanceAt(state: AccountState, atMicros: number, period: PeriodO
   const flows = later.flatMap((step) => [...step.boundaryFlows, ...step.usageFlows]);
   // There and back again: every flow is undone exactly, and nobody else looks in between.
   for (const flow of flows.toReversed()) moveBack(standing, flow);
-  const balance = balanceOf(standing, atMicros, period);
+  const balance = balanceOf(state, atMicros, period);
   for (const flow of flows) move(standing, flow);
   return balance;
 }
 
-function balanceOf(standing: Standing, atMicros: number, period: PeriodOpenedFact | null): Balance {
+function balanceOf(
+  { standing, holds }: AccountState,
+  atMicros: number,
+  period: PeriodOpenedFact | null,
+): Balance {
   const lots = standing.burnOrder.filter(({ received }) => received !== 0n).map(lotBalance);
   const ofPeriod = period === null ? undefined : standing.periods.get(period.period);
   const { granted, expired } = standing.total;
@@ -28,10 +33,17 @@ function balanceOf(standing: Standing, atMicros: number, period: PeriodOpenedFac
     period,
     available: lots.reduce((sum, { available }) => sum + available, 0n),
     held: lots.reduce((sum, { held }) => sum + held, 0n),
+    promised: holds.openAt(atMicros).reduce((sum, hold) => sum + promisedTo(standing, hold), 0n),
     lots,
     periodUsage: ofPeriod === undefined ? NOTHING_USED : usageTotals(ofPeriod),
     total: { ...usageTotals(standing.total), granted, expired },
   };
+}
+
+/** What a hold was authorised for, less what it holds and what its action has used already. */
+function promisedTo(standing: Standing, { hold, amount }: HoldFact): MicroCredits {
+  const rest = amount - heldBy(standing, hold) - (standing.usedByHold.get(hold) ?? 0n);
+  return rest > 0n ? rest : 0n;
 }
 
 const NOTHING_USED: UsageTotals = { used: 0n, overage: 0n, overrun: 0n, overdraft: 0n };

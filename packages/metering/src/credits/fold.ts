@@ -4,7 +4,7 @@ import { cross } from './boundary.ts';
 import { aCourse, type Course, drawsAmid, levelFor, reach } from './course.ts';
 import { cover, type Purse } from './cover.ts';
 import { type Flow, flowsBetween, merge } from './flow.ts';
-import { heldOf, moveBack, type Standing } from './standing.ts';
+import { heldBy, heldOf, moveBack, type Standing } from './standing.ts';
 import type { Step, UsageOfStep } from './step.ts';
 import { openingAt, periodOf, type Timeline, termsOf } from './timeline.ts';
 
@@ -106,7 +106,7 @@ export function goOn(
   effectiveMicros: number,
 ): readonly Movement[] | null {
   if (amount < 0n || usage.amount < 0n) return null;
-  if (usage.hold !== null && heldSum(standing, usage.hold) < amount) {
+  if (usage.hold !== null && heldBy(standing, usage.hold) < amount) {
     if (step.drawing !== 'none' && step.drawing !== usage) return null;
     step.drawing = usage;
   } else if (usage.hold === null) {
@@ -121,12 +121,6 @@ export function goOn(
     merge(step.usageFlows, flow);
     return movementOf(step.startMicros, flow, instantOf(standing, step, flow, effectiveMicros), false);
   });
-}
-
-function heldSum(standing: Standing, hold: string): MicroCredits {
-  let sum = 0n;
-  for (const amount of standing.held.get(hold)?.values() ?? []) sum += amount;
-  return sum;
 }
 
 /** Its own instant, unless a lot was emptied by what came later in the step: then with the latest usage. */

@@ -59,6 +59,21 @@ export class Holds {
     return null;
   }
 
+  /** What was open at an instant, as far as it is known. */
+  openAt(atMicros: number): readonly HoldFact[] {
+    const open: HoldFact[] = [];
+    for (const id of this.#openIds) {
+      const fact = this.#byId.get(id)?.fact;
+      if (fact !== undefined && fact.atMicros <= atMicros) open.push(fact);
+    }
+    for (const id of this.#endedIds.toReversed()) {
+      const record = this.#byId.get(id);
+      if (record?.endedMicros == null || record.endedMicros <= atMicros) break;
+      if (record.fact.atMicros <= atMicros) open.push(record.fact);
+    }
+    return open;
+  }
+
   /** Open holds whose time is over. */
   expiredAt(atMicros: number): readonly HoldState[] {
     const expired: HoldState[] = [];
@@ -69,8 +84,11 @@ export class Holds {
     return expired;
   }
 
-  /** Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. */
-  forgetEndedBefore(atMicros: number): void {
+  /**
+   * Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. Returns what was
+   * forgotten.
+   */
+  forgetEndedBefore(atMicros: number): readonly string[] {
     const isOver = (id: string) => (this.#byId.get(id)?.endedMicros ?? Number.NEGATIVE_INFINITY) < atMicros;
     // Ends come in order but for late ones, which wait for those before them.
     const kept = this.#endedIds.findIndex((id) => !isOver(id));
@@ -83,5 +101,6 @@ export class Holds {
       if (others.length === 0) this.#idsByAction.delete(action);
       else this.#idsByAction.set(action, others);
     }
+    return over;
   }
 }

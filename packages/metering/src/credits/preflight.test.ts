@@ -38,6 +38,7 @@ describe('a check before an action', () => {
       uncovered: 0n,
       available: credits('100'),
       held: credits('20'),
+      promised: 0n,
       remaining: credits('120'),
     });
   });
@@ -52,6 +53,7 @@ describe('a check before an action', () => {
       uncovered: 1n,
       available: credits('100'),
       held: credits('20'),
+      promised: 0n,
       remaining: credits('120'),
     });
   });
@@ -65,6 +67,32 @@ describe('a check before an action', () => {
     });
     expect(check(overage, '120.1')).toMatchObject({ answer: 'deny', reason: 'OVERAGE_LIMIT' });
     expect(check({ policy: 'charge', price_usd: '1' }, '9999')).toMatchObject({ answer: 'allow' });
+  });
+
+  it('counts what open holds were promised beyond what they hold: against what is available, then the limit', () => {
+    const promised = (available: string, overage: PlanConfiguration['overage'], estimate: string) =>
+      preflight(
+        { estimate: credits(estimate), degradedEstimate: null },
+        anAccount({
+          available: credits(available),
+          promised: credits('30'),
+          period: aPeriod(NOVEMBER, terms({ overage })),
+        }),
+        NOW,
+      );
+    const charge = { policy: 'charge', price_usd: '1', limit: '50' } as const;
+    expect(promised('0', charge, '20')).toMatchObject({ answer: 'allow', reason: 'OVERAGE' });
+    expect(promised('0', charge, '20.1')).toMatchObject({ answer: 'deny', reason: 'OVERAGE_LIMIT' });
+    expect(promised('100', charge, '70')).toMatchObject({ reason: 'COVERED', uncovered: 0n });
+    expect(promised('100', charge, '71')).toMatchObject({ reason: 'OVERAGE', uncovered: credits('1') });
+    expect(promised('100', { policy: 'block' }, '70')).toMatchObject({ answer: 'allow' });
+    expect(promised('100', { policy: 'block' }, '71')).toMatchObject({
+      answer: 'deny',
+      message: expect.stringMatching(
+        /^100 credits are available but for 30 credits that open holds were promised, not the 71 credits/,
+      ),
+    });
+    expect(promised('10', { policy: 'block' }, '0')).toMatchObject({ answer: 'allow', reason: 'COVERED' });
   });
 
   it('offers the degraded form while that fits, then denies', () => {

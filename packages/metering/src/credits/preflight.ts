@@ -30,10 +30,12 @@ export interface Preflight {
   readonly message: string;
   /** Of what is allowed: that of the degraded rule under `degrade`. Of what was asked for when denied. */
   readonly estimate: MicroCredits;
-  /** The part of it that the available credits do not cover. */
+  /** The part of it that the available credits do not cover, when holds have taken what they were promised. */
   readonly uncovered: MicroCredits;
   readonly available: MicroCredits;
   readonly held: MicroCredits;
+  /** What open holds may still take beyond what they hold: what is available covers that first. */
+  readonly promised: MicroCredits;
   /** Available and held. */
   readonly remaining: MicroCredits;
 }
@@ -49,20 +51,22 @@ export function preflight(
 ): Preflight {
   const balance = account.balance(nowMicros);
   const { estimate, degradedEstimate } = request;
+  const free = positive(freeOf(balance));
   const answer = (verdict: Verdict, of: MicroCredits = estimate): Preflight => ({
     ...verdict,
     estimate: of,
-    uncovered: positive(of - balance.available),
+    uncovered: positive(of - free),
     available: balance.available,
     held: balance.held,
+    promised: balance.promised,
     remaining: balance.available + balance.held,
   });
 
-  if (estimate <= balance.available) {
+  if (estimate <= free) {
     return answer({
       answer: 'allow',
       reason: 'COVERED',
-      message: `${credits(balance.available)} are available and cover the estimate of ${credits(estimate)}.`,
+      message: `${availability(balance)} and cover the estimate of ${credits(estimate)}.`,
     });
   }
   const terms = account.termsAt(nowMicros);
@@ -79,17 +83,17 @@ export function preflight(
       return answer({
         answer: 'allow',
         reason: 'OVERDRAFT',
-        message: `${credits(estimate - balance.available)} beyond what is available are lent.`,
+        message: `${credits(estimate - free)} beyond what is available are lent.`,
       });
     case 'charge':
       return answer(withinLimit(estimate, balance, terms));
     case 'degrade':
-      if (degradedEstimate !== null && degradedEstimate <= balance.available) {
+      if (degradedEstimate !== null && degradedEstimate <= free) {
         return answer(
           {
             answer: 'degrade',
             reason: 'DEGRADED',
-            message: `${credits(balance.available)} are available, not the estimate of ${credits(estimate)}; the degraded form takes ${credits(degradedEstimate)}.`,
+            message: `${availability(balance)}, not the estimate of ${credits(estimate)}; the degraded form takes ${credits(degradedEstimate)}.`,
           },
           degradedEstimate,
         );
@@ -104,8 +108,9 @@ type Verdict = Pick<Preflight, 'answer' | 'reason' | 'message'>;
 
 function withinLimit(estimate: MicroCredits, balance: Balance, terms: PlanTerms | null): Verdict {
   const limit = terms?.overage.limit ?? null;
-  const more = estimate - balance.available;
-  const overage = balance.periodUsage.overage + more;
+  const free = freeOf(balance);
+  // With what open holds were promised already, so that many at once cannot pass the limit together.
+  const overage = balance.periodUsage.overage + estimate - free;
   if (limit !== null && overage > limit) {
     return {
       answer: 'deny',
@@ -116,7 +121,7 @@ function withinLimit(estimate: MicroCredits, balance: Balance, terms: PlanTerms 
   return {
     answer: 'allow',
     reason: 'OVERAGE',
-    message: `${credits(more)} beyond what is available are charged as overage.`,
+    message: `${credits(estimate - positive(free))} beyond what is available are charged as overage.`,
   };
 }
 
@@ -124,8 +129,18 @@ function insufficient(estimate: MicroCredits, balance: Balance): Verdict {
   return {
     answer: 'deny',
     reason: 'INSUFFICIENT_CREDITS',
-    message: `${credits(balance.available)} are available, not the ${credits(estimate)} that are needed. Top up, change the plan, or wait for the next period.`,
+    message: `${availability(balance)}, not the ${credits(estimate)} that are needed. Top up, change the plan, or wait for the next period.`,
   };
+}
+
+/** What nobody was promised. Below zero where holds were promised more than there is. */
+function freeOf({ available, promised }: Balance): MicroCredits {
+  return available - promised;
+}
+
+function availability({ available, promised }: Balance): string {
+  const but = promised === 0n ? '' : ` but for ${credits(promised)} that open holds were promised`;
+  return `${credits(available)} are available${but}`;
 }
 
 function positive(amount: bigint): bigint {

@@ -9,6 +9,8 @@ export interface Standing {
   readonly burnOrder: LotStanding[];
   /** By hold and lot; holds that hold nothing are not in it. */
   readonly held: Map<string, Map<string, MicroCredits>>;
+  /** What usage of its action has taken so far, by hold: of what is held and beyond it. */
+  readonly usedByHold: Map<string, MicroCredits>;
   readonly total: Totals;
   /** By number; usage before the first period is under `null`. */
   readonly periods: Map<number | null, PeriodTotals>;
@@ -46,7 +48,14 @@ export interface PeriodTotals extends Totals {
 export type Uncovered = 'overage' | 'overrun' | 'overdraft';
 
 export function emptyStanding(): Standing {
-  return { lots: new Map(), burnOrder: [], held: new Map(), total: noTotals(), periods: new Map() };
+  return {
+    lots: new Map(),
+    burnOrder: [],
+    held: new Map(),
+    usedByHold: new Map(),
+    total: noTotals(),
+    periods: new Map(),
+  };
 }
 
 /** The lot is known from now on; it has nothing until something is granted. */
@@ -73,6 +82,13 @@ export function addLot(standing: Standing, lot: Lot, isMade: boolean): LotStandi
 /** The lots that may burn at that instant, in order. */
 export function lotsValidAt(standing: Standing, atMicros: number): LotStanding[] {
   return standing.burnOrder.filter(({ lot, received }) => received > 0n && isValidAt(lot, atMicros));
+}
+
+/** In all lots. */
+export function heldBy(standing: Standing, hold: string): MicroCredits {
+  let sum = 0n;
+  for (const amount of standing.held.get(hold)?.values() ?? []) sum += amount;
+  return sum;
 }
 
 export function heldOf(standing: Standing, hold: string, lot: string): MicroCredits {
@@ -123,6 +139,8 @@ function moveAmount(standing: Standing, flow: Flow, amount: MicroCredits): void 
     case 'usage':
     case 'capture':
     case 'settlement':
+      // A settlement ends its hold, so there is nothing left to count for it.
+      if (flow.hold !== null && flow.kind !== 'settlement') add(standing.usedByHold, flow.hold, amount);
       total.used += amount;
       period.used += amount;
       if (flow.fromLot !== null) lotOf(standing, flow.fromLot).consumed += amount;
