@@ -62,6 +62,8 @@ export interface AccountStore {
   loadAccounts(): Promise<readonly HeldAccount[]>;
   /** Of one account, the open batch included, in the order in which they were booked. */
   loadFacts(account: AccountKey): Promise<readonly AccountFact[]>;
+  /** Those of one hold. */
+  loadHold(account: AccountKey, hold: string): Promise<readonly AccountFact[]>;
   /** All credits that the customer has used, the open batch included, by the instant at which they were booked. */
   loadUsage(account: AccountKey): Promise<readonly UsageSum[]>;
   loadProfiles(): Promise<readonly (AccountKey & { readonly profile: CustomerProfile })[]>;

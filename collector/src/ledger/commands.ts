@@ -131,6 +131,26 @@ export class Commands {
       await busy;
       return await this.run(command);
     }
+    const outcome = await this.#decide(command);
+    return outcome.kind === 'refused' && outcome.unknownHold !== undefined
+      ? await this.#recall(command, outcome, outcome.unknownHold)
+      : outcome;
+  }
+
+  /** The account forgets a hold that ended long ago; the ledger does not, and it is answered as it was. */
+  async #recall(command: Command, refusal: Refused, hold: string): Promise<CommandOutcome> {
+    const { store, exclusively } = this.#parts;
+    for (let busy = this.#busy.get(lockOf(command)); busy !== undefined; ) {
+      await busy;
+      busy = this.#busy.get(lockOf(command));
+    }
+    return await this.#locked(command, async () => {
+      const facts = await exclusively(() => store.loadHold(command, hold));
+      return facts.length === 0 ? refusal : await this.#decide(command, { hold, facts });
+    });
+  }
+
+  async #decide(command: Command, recalled: RecalledHold | null = null): Promise<CommandOutcome> {
     const known = command.key === null ? undefined : this.#answers.get(keyOf(command.tenant, command.key));
     if (known !== undefined) return await this.#repeat(command, known);
 
@@ -138,6 +158,7 @@ export class Commands {
     const nowMicros = Math.max(nowMillis() * 1000, this.#lastMicros + 1);
     this.#lastMicros = nowMicros;
     const account = accounts.open(command, nowMicros);
+    if (recalled !== null && account.hold(recalled.hold) === null) account.recall(recalled.facts);
     const decided = command.decide(account, newId(), nowMicros);
     switch (decided.kind) {
       case 'refused':
@@ -242,12 +263,21 @@ export class Commands {
 
   /** While it runs, nothing is posted, and nobody else does anything to the account. */
   async #alone<Result>(key: AccountKey, work: () => Promise<Result>): Promise<Result> {
+    return await this.#locked(key, () => this.#parts.exclusively(work));
+  }
+
+  /** Nobody else does anything to the account meanwhile. */
+  async #locked<Result>(key: AccountKey, work: () => Promise<Result>): Promise<Result> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#busy.set(lockOf(key), promise);
+    const lock = lockOf(key);
+    const outer = this.#busy.get(lock);
+    this.#busy.set(lock, promise);
     try {
-      return await this.#parts.exclusively(work);
+      return await work();
     } finally {
-      this.#busy.delete(lockOf(key));
+      // Whoever holds the lock may come to need more of it, and then keeps what he had.
+      if (outer === undefined) this.#busy.delete(lock);
+      else this.#busy.set(lock, outer);
       resolve();
     }
   }
@@ -311,6 +341,12 @@ export class Commands {
       throw new SpanledgerError('SL_JOURNAL_MISMATCH', 'A command in the journal cannot be read.', { cause });
     }
   }
+}
+
+/** What the ledger has of a hold that its account knows nothing of. */
+interface RecalledHold {
+  readonly hold: string;
+  readonly facts: readonly AccountFact[];
 }
 
 interface KnownAnswer {

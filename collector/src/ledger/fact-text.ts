@@ -5,10 +5,23 @@ import type { AccountFact } from '@spanledger/metering';
  * that looks like one is marked, so that everything comes back as it was.
  */
 export function factText(fact: AccountFact): string {
-  return JSON.stringify(fact, (_name, value: unknown) => {
+  return written(fact);
+}
+
+/** How a member of a fact stands in its text. */
+export function memberText(name: string, value: string): string {
+  return written({ [name]: value }).slice(1, -1);
+}
+
+function written(content: object): string {
+  return JSON.stringify(content, (_name, value: unknown) => {
     if (typeof value === 'bigint') return `${value}n`;
     return typeof value === 'string' && LOOKS_LIKE_AMOUNT.test(value) ? `${MARK}${value}` : value;
   });
+}
+
+export function isOfHold(fact: AccountFact, hold: string): boolean {
+  return 'hold' in fact && fact.hold === hold;
 }
 
 /** What `factText` was given. */

@@ -7,7 +7,7 @@ import type {
   HeldAccount,
   ProfilePosting,
 } from '../ledger/account-store.ts';
-import { factOf } from '../ledger/fact-text.ts';
+import { factOf, isOfHold, memberText } from '../ledger/fact-text.ts';
 import type { Words } from './words.ts';
 
 /** Everything that accounts are opened from. */
@@ -107,6 +107,25 @@ export async function loadFactsOf(
     [words.codeOf(tenant), customer],
   );
   return rows.getRows().map(([content]) => factOf(String(content)));
+}
+
+/** The facts of one hold. Its name is looked for as a text first, because reading every fact takes far longer. */
+export async function loadHoldOf(
+  connection: DuckDBConnection,
+  words: Words,
+  { tenant, customer }: AccountKey,
+  hold: string,
+): Promise<readonly AccountFact[]> {
+  const rows = await connection.runAndReadAll(
+    `SELECT content FROM ledger.account_fact
+     WHERE kind IN ('hold', 'heartbeat', 'hold_ended') AND tenant = $1 AND customer = $2 AND contains(content, $3)
+     ORDER BY rowid`,
+    [words.codeOf(tenant), customer, memberText('hold', hold)],
+  );
+  return rows
+    .getRows()
+    .map(([content]) => factOf(String(content)))
+    .filter((fact) => isOfHold(fact, hold));
 }
 
 export async function writeProfiles(

@@ -9,6 +9,7 @@ import type {
   ProfilePosting,
 } from '../ledger/account-store.ts';
 import { actionLink, actionOf, actionText, leafOf } from '../ledger/action.ts';
+import { isOfHold } from '../ledger/fact-text.ts';
 import type { RatedUsage, RatedUsageReader, UsageSelection } from '../ledger/rated-usage.ts';
 import type { RerateJob, RerateStep, RerateTally } from '../ledger/rerate-store.ts';
 import {
@@ -110,6 +111,10 @@ export class MemoryStore implements LedgerStore {
     return this.#accounts
       .filter((posting) => posting.tenant === tenant && posting.customer === customer)
       .flatMap(({ facts }) => facts);
+  }
+
+  async loadHold(account: AccountKey, hold: string): Promise<readonly AccountFact[]> {
+    return (await this.loadFacts(account)).filter((fact) => isOfHold(fact, hold));
   }
 
   async loadAccounts(): Promise<readonly HeldAccount[]> {

@@ -37,6 +37,7 @@ import {
   loadCommandNumber,
   loadCommands,
   loadFactsOf,
+  loadHoldOf,
   loadProfiles,
   loadUsageOf,
   writeCommands,
@@ -261,6 +262,12 @@ export class DuckDbStore implements LedgerStore {
     await this.committing;
     this.flush();
     return await loadFactsOf(this.writer, this.words, account);
+  }
+
+  async loadHold(account: AccountKey, hold: string): Promise<readonly AccountFact[]> {
+    await this.committing;
+    this.flush();
+    return await loadHoldOf(this.writer, this.words, account, hold);
   }
 
   async loadUsage(account: AccountKey): Promise<readonly UsageSum[]> {

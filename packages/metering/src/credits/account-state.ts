@@ -113,21 +113,8 @@ export function boundariesOf(timeline: Timeline, fact: AccountFact, nowMicros: n
 /** Takes a fact in, all but its step. */
 export function learn(state: AccountState, fact: AccountFact): void {
   state.timeline = timelineWith(state.timeline, fact);
-  switch (fact.kind) {
-    case 'hold':
-      state.holds.begin(fact);
-      state.agenda.add(fact.expiresMicros, false);
-      break;
-    case 'heartbeat':
-      state.holds.moveEnd(fact);
-      state.agenda.add(fact.expiresMicros, false);
-      break;
-    case 'hold_ended':
-      state.holds.end(fact);
-      break;
-    default:
-      break;
-  }
+  state.holds.learn(fact);
+  if (fact.kind === 'hold' || fact.kind === 'heartbeat') state.agenda.add(fact.expiresMicros, false);
 }
 
 /** When the next period is to open, and when those that are over are to close. */

@@ -150,6 +150,8 @@ export interface CustomerAccount {
   periodAt(atMicros: number): PeriodOpenedFact | null;
   /** A hold by the caller's id; null: there is none, or it ended so long ago that it was forgotten. */
   hold(hold: string): HoldState | null;
+  /** All that was ever told of a hold which the account has forgotten: it can answer for it again. Nothing moves. */
+  recall(facts: readonly AccountFact[]): void;
   /** All subscriptions, plan changes and cancellations, in the order in which they were told (see `subscription.ts`). */
   readonly planFacts: readonly PlanFact[];
   /** Nothing before it may change any more: the end of the last closed period (I20). Null: none is closed. */

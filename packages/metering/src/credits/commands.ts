@@ -31,6 +31,8 @@ export interface Refused {
   readonly code: RefusalCode;
   /** What was expected, what came, what to do. */
   readonly message: string;
+  /** Under HOLD_UNKNOWN, which: whoever has all facts can see whether the account has only forgotten it. */
+  readonly unknownHold?: string;
 }
 
 export type RefusalCode =

@@ -164,10 +164,8 @@ function wrongExpiry(expiresMicros: number, nowMicros: number): Refused | null {
 }
 
 function unknown(hold: string): Refused {
-  return refused(
-    'HOLD_UNKNOWN',
-    `Expected the id of a hold of this customer, got ${hold}. Authorise it first.`,
-  );
+  const message = `Expected the id of a hold of this customer, got ${hold}. Authorise it first.`;
+  return { ...refused('HOLD_UNKNOWN', message), unknownHold: hold };
 }
 
 function ended(end: 'settled' | 'released' | 'expired', hold: string): Refused {

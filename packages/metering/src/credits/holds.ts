@@ -1,5 +1,5 @@
 import type { HoldState } from './account.ts';
-import type { HeartbeatFact, HoldEndedFact, HoldFact } from './fact.ts';
+import type { AccountFact, HeartbeatFact, HoldEndedFact, HoldFact } from './fact.ts';
 
 /** What is known of a hold; what it holds is in the standing of the account. */
 interface HoldRecord extends HoldState {
@@ -14,6 +14,7 @@ export class Holds {
   readonly #idsByAction = new Map<string, string[]>();
   /** In the order of their end. */
   readonly #endedIds: string[] = [];
+  #lastEndMicros = Number.NEGATIVE_INFINITY;
 
   get(hold: string): HoldState | null {
     const record = this.#byId.get(hold);
@@ -22,7 +23,23 @@ export class Holds {
     return { fact, expiresMicros, ended };
   }
 
-  begin(fact: HoldFact): void {
+  learn(fact: AccountFact): void {
+    switch (fact.kind) {
+      case 'hold':
+        this.#begin(fact);
+        break;
+      case 'heartbeat':
+        this.#moveEnd(fact);
+        break;
+      case 'hold_ended':
+        this.#end(fact);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #begin(fact: HoldFact): void {
     this.#byId.set(fact.hold, { fact, expiresMicros: fact.expiresMicros, ended: null, endedMicros: null });
     this.#openIds.add(fact.hold);
     if (fact.actionId === null) return;
@@ -31,13 +48,13 @@ export class Holds {
     else ids.push(fact.hold);
   }
 
-  moveEnd(fact: HeartbeatFact): void {
+  #moveEnd(fact: HeartbeatFact): void {
     const record = this.#byId.get(fact.hold);
     if (record !== undefined) this.#byId.set(fact.hold, { ...record, expiresMicros: fact.expiresMicros });
   }
 
   /** A late settlement takes the place of the expiry as the answer, but the hold has ended when it expired. */
-  end(fact: HoldEndedFact): void {
+  #end(fact: HoldEndedFact): void {
     const record = this.#byId.get(fact.hold);
     if (record === undefined) return;
     if (record.endedMicros === null) this.#endedIds.push(fact.hold);
@@ -47,6 +64,7 @@ export class Holds {
       endedMicros: record.endedMicros ?? fact.atMicros,
     });
     this.#openIds.delete(fact.hold);
+    this.#lastEndMicros = Math.max(this.#lastEndMicros, fact.atMicros);
   }
 
   /** The hold that is there for an action at that instant; null: none. */
@@ -66,9 +84,10 @@ export class Holds {
       const fact = this.#byId.get(id)?.fact;
       if (fact !== undefined && fact.atMicros <= atMicros) open.push(fact);
     }
-    for (const id of this.#endedIds.toReversed()) {
+    if (atMicros >= this.#lastEndMicros) return open;
+    for (const id of this.#endedIds) {
       const record = this.#byId.get(id);
-      if (record?.endedMicros == null || record.endedMicros <= atMicros) break;
+      if (record === undefined || (record.endedMicros ?? atMicros) <= atMicros) continue;
       if (record.fact.atMicros <= atMicros) open.push(record.fact);
     }
     return open;
@@ -85,11 +104,12 @@ export class Holds {
   }
 
   /**
-   * Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. Returns what was
-   * forgotten.
+   * Of what ended before, nothing can be corrected any more: a busy customer has 100,000 holds a day. One that was
+   * settled late is kept from then on, so that it answers for that. Returns what was forgotten.
    */
   forgetEndedBefore(atMicros: number): readonly string[] {
-    const isOver = (id: string) => (this.#byId.get(id)?.endedMicros ?? Number.NEGATIVE_INFINITY) < atMicros;
+    const isOver = (id: string) =>
+      (this.#byId.get(id)?.ended?.atMicros ?? Number.NEGATIVE_INFINITY) < atMicros;
     // Ends come in order but for late ones, which wait for those before them.
     const kept = this.#endedIds.findIndex((id) => !isOver(id));
     const over = this.#endedIds.splice(0, kept === -1 ? this.#endedIds.length : kept);

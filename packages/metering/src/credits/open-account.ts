@@ -185,6 +185,10 @@ class Account implements CustomerAccount {
     return this.#state.holds.get(hold);
   }
 
+  recall(facts: readonly AccountFact[]): void {
+    for (const fact of facts) this.#state.holds.learn(fact);
+  }
+
   get planFacts(): readonly PlanFact[] {
     return this.#state.timeline.planFacts;
   }
