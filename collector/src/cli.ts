@@ -6,7 +6,7 @@ import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.t
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
 import { FEED_FORMATS, importPrices, renderPriceFile } from './catalogue/import/index.ts';
 import type { PriceCatalogue } from './catalogue/index.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, readConfig, readServiceConfig } from './config.ts';
 import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
 import { type ErrorCode, isErrorCode, SpanledgerError } from './errors.ts';
@@ -101,7 +101,8 @@ function commands(around: Surroundings, onFailure: () => void): Command {
       'begin an empty ledger although the ledger file of this data directory is missing',
     )
     .action(async (options: { newLedger?: boolean }) => {
-      const { config, text } = await loadConfig(around, program.opts());
+      const text = await configText(around, program.opts());
+      const config = readServiceConfig(text, around.environment);
       const log = createLogger(config.log_level, 'receiver');
       // Before anything is started: a signal that comes meanwhile must not cut the start in half.
       const stopSignal = new Promise<string>((resolve) => around.onStopSignal(resolve));
@@ -188,7 +189,7 @@ Example:
   spanledger doctor --corpus test/corpus --encoding both --order all`,
     )
     .action(async (options: DoctorOptions) => {
-      const { config } = await loadConfig(around, program.opts());
+      const config = await loadConfig(around, program.opts());
       const settings = { observing: observeSettings(config.labels), attribution: config.attribution };
       const arrangements = arrangementsOf(options);
       const reports: CaseReport[] = [];
@@ -339,7 +340,7 @@ function addFileCommands(program: Command, around: Surroundings, onFailure: () =
     stderr: around.stderr,
     paint: painter(around.stdout, around.environment),
     service: async () => {
-      const { labels, attribution, listen } = (await loadConfig(around, program.opts())).config;
+      const { labels, attribution, listen } = await loadConfig(around, program.opts());
       return {
         observing: observeSettings(labels),
         attribution,
@@ -373,7 +374,7 @@ async function configuredCatalogue(
   around: Surroundings,
   options: { config?: string },
 ): Promise<PriceCatalogue> {
-  const { prices } = (await loadConfig(around, options)).config;
+  const { prices } = await loadConfig(around, options);
   // Only here: the service's main process runs this file too, and needs no price lists.
   const { catalogueWith, overlay } = await import('./catalogue/index.ts');
   return catalogueWith([overlay(), prices.layer], prices.similarModels);
@@ -387,7 +388,9 @@ async function reload(
   log: ReturnType<typeof createLogger>,
 ): Promise<void> {
   try {
-    const { text } = await loadConfig(around, options);
+    const text = await configText(around, options);
+    // Here, so that a mistake is told at once and the ledger process hears only of what is right.
+    readConfig(text, around.environment);
     service.reload(text);
   } catch (error) {
     log.error({ err: error }, 'the changed configuration is not taken over; the last good one holds on');
@@ -416,25 +419,26 @@ function showProgress(out: Output, done: number, total: number): void {
 
 const DEFAULT_CONFIG_FILE = 'spanledger.yaml';
 
-async function loadConfig(
-  around: Surroundings,
-  options: { config?: string },
-): Promise<{ config: Config; text: string | null }> {
+async function loadConfig(around: Surroundings, options: { config?: string }): Promise<Config> {
+  return readConfig(await configText(around, options), around.environment);
+}
+
+/** Null: there is no file, and nobody named one. */
+async function configText(around: Surroundings, options: { config?: string }): Promise<string | null> {
   const path = options.config ?? DEFAULT_CONFIG_FILE;
-  let text: string | null = null;
   try {
-    text = await around.readFile(path);
+    return await around.readFile(path);
   } catch (cause) {
     const isAbsent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    if (!isAbsent || options.config !== undefined) {
-      throw new SpanledgerError(
-        'SL_CONFIG_INVALID',
-        `The configuration file ${path} cannot be read: ${cause}`,
-        { cause },
-      );
-    }
+    if (isAbsent && options.config === undefined) return null;
+    throw new SpanledgerError(
+      'SL_CONFIG_INVALID',
+      `The configuration file ${path} cannot be read: ${cause}`,
+      {
+        cause,
+      },
+    );
   }
-  return { config: readConfig(text, around.environment), text };
 }
 
 function sayWhereItIs({ stdout }: Surroundings, config: Config, { otlpPort, apiPort }: Service): void {
@@ -455,7 +459,7 @@ async function apiUrl(
   options: { config?: string },
   given: string | undefined,
 ): Promise<string> {
-  const { config } = await loadConfig(around, options);
+  const config = await loadConfig(around, options);
   return given ?? `http://${config.listen.host}:${config.listen.api_port}`;
 }
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Config, readConfig } from './config.ts';
+import { readConfig, readServiceConfig, type ServiceConfig } from './config.ts';
 import { SpanledgerError } from './errors.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const OTHER = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 const ENVIRONMENT = { HOOK_SECRET: SECRET, TWO_SECRETS: `${OTHER} ${SECRET}`, NO_SECRET: 'hunter2' };
 
-function configured(webhooks: string): Config['webhooks'] {
-  return readConfig(`webhooks:\n${webhooks}`, ENVIRONMENT).webhooks;
+function configured(webhooks: string): ServiceConfig['webhooks'] {
+  return readServiceConfig(`webhooks:\n${webhooks}`, ENVIRONMENT).webhooks;
 }
 
 function problemsOf(webhooks: string): string {
@@ -22,7 +22,7 @@ function problemsOf(webhooks: string): string {
 
 describe('webhooks in the configuration', () => {
   it('are none by default', () => {
-    expect(readConfig(null, {}).webhooks).toEqual([]);
+    expect(readServiceConfig(null, {}).webhooks).toEqual([]);
   });
 
   it('have an address, the secret that the environment holds, and all events or some', () => {
@@ -64,6 +64,14 @@ describe('webhooks in the configuration', () => {
     expect(message).toContain('webhooks.1.secret_env');
     expect(message).toContain('webhooks.3.url: must be there once');
     expect(message).not.toContain('hunter2');
+  });
+
+  it('need their secrets where the service runs, and nowhere else', () => {
+    const text = "webhooks: [{url: 'https://one.example/', secret_env: NOT_SET}]";
+    expect(readConfig(text, {}).log_level).toBe('info');
+    expect(() => readServiceConfig(text, {})).toThrow('found NOT_SET with nothing');
+    const wrong = "webhooks: [{url: 'http://one.example/', secret_env: NOT_SET}]";
+    expect(() => readConfig(wrong, {})).toThrow('webhooks.0.url: must be an https address');
   });
 
   it('take no secret in the file, and no event that does not exist', () => {

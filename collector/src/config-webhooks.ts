@@ -34,37 +34,59 @@ export const WebhooksSchema = Type.Array(
   },
 );
 
-/** The endpoints, with their secrets from the environment. Secrets are in no message. */
+/** A webhook as it is written, its address read. */
+export interface ConfiguredWebhook {
+  /** Of the setting, for problems: `webhooks.0`. */
+  readonly path: string;
+  readonly url: URL;
+  readonly secretVariable: string;
+  readonly events: WebhookEndpoint['events'];
+}
+
+/** The webhooks whose address may be one; the problems of the others are noted. */
 export function readWebhooks(
   settings: Static<typeof WebhooksSchema>,
+  problems: SettingProblem[],
+): readonly ConfiguredWebhook[] {
+  const webhooks = new Map<string, ConfiguredWebhook>();
+  for (const [index, { url: address, secret_env: secretVariable, events }] of settings.entries()) {
+    const path = `webhooks.${index}`;
+    const problem = (expected: string) =>
+      problems.push({ path: `${path}.url`, expected, value: shown(address) });
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url === null || !isAllowed(url)) {
+      problem('must be an https address, or http on a loopback address');
+      continue;
+    }
+    if (webhooks.has(url.href)) problem('must be there once');
+    webhooks.set(url.href, {
+      path,
+      url,
+      secretVariable,
+      events: events === undefined ? null : new Set(events),
+    });
+  }
+  return [...webhooks.values()];
+}
+
+/** The endpoints, with their secrets from the environment. Secrets are in no message. */
+export function withSecrets(
+  webhooks: readonly ConfiguredWebhook[],
   environment: Readonly<Record<string, string | undefined>>,
   problems: SettingProblem[],
 ): readonly WebhookEndpoint[] {
-  const endpoints = new Map<string, WebhookEndpoint>();
-  for (const [index, { url: address, secret_env: variable, events }] of settings.entries()) {
-    const problem = (key: string, expected: string, value: string) =>
-      problems.push({ path: `webhooks.${index}.${key}`, expected, value });
-    const url = URL.canParse(address) ? new URL(address) : null;
-    if (url === null || !isAllowed(url)) {
-      problem('url', 'must be an https address, or http on a loopback address', shown(address));
-      continue;
-    }
-    const secrets = environment[variable] ?? '';
+  return webhooks.flatMap(({ path, url, secretVariable, events }) => {
+    const secrets = environment[secretVariable] ?? '';
     const keys = secrets === '' ? null : signingKeys(secrets);
-    if (keys === null) {
-      const found = secrets === '' ? 'nothing' : 'something else (not shown)';
-      problem(
-        'secret_env',
-        `must name an environment variable with ${SECRET_SHAPE}`,
-        `${variable} with ${found}`,
-      );
-      continue;
-    }
-    const id = endpointId(url);
-    if (endpoints.has(id)) problem('url', 'must be there once', shown(address));
-    endpoints.set(id, { id, url, keys, events: events === undefined ? null : new Set(events) });
-  }
-  return [...endpoints.values()];
+    if (keys !== null) return [{ id: endpointId(url), url, keys, events }];
+    const found = secrets === '' ? 'nothing' : 'something else (not shown)';
+    problems.push({
+      path: `${path}.secret_env`,
+      expected: `must name an environment variable with ${SECRET_SHAPE}`,
+      value: `${secretVariable} with ${found}`,
+    });
+    return [];
+  });
 }
 
 function isAllowed({ protocol, hostname }: URL): boolean {

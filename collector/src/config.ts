@@ -16,7 +16,7 @@ import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
-import { readWebhooks, WebhooksSchema } from './config-webhooks.ts';
+import { type ConfiguredWebhook, readWebhooks, WebhooksSchema, withSecrets } from './config-webhooks.ts';
 import { SpanledgerError } from './errors.ts';
 import {
   collectProblems,
@@ -304,6 +304,10 @@ export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices
   };
   readonly labels: LabelSettings;
   readonly attribution: AttributionSettings;
+}
+
+/** With the secrets that only the service needs. */
+export interface ServiceConfig extends Config {
   readonly webhooks: readonly WebhookEndpoint[];
 }
 
@@ -317,15 +321,35 @@ const ENVIRONMENT: Readonly<Record<string, readonly [section: keyof Settings, ke
   SPANLEDGER_API_PORT: ['listen', 'api_port'],
 };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * Reads the configuration from the text of `spanledger.yaml` (null: there is none) and the environment.
+ * Reads the configuration from the text of `spanledger.yaml` (null: there is none) and the environment. Secrets are not
+ * asked for: whoever only queries or imports need not have them.
  *
  * @throws {SpanledgerError} SL_CONFIG_INVALID with every problem in its message
  */
-export function readConfig(
+export function readConfig(text: string | null, environment: Environment): Config {
+  return read(text, environment, () => []);
+}
+
+/**
+ * The same for whoever runs the service, with the secrets from the environment.
+ *
+ * @throws {SpanledgerError} SL_CONFIG_INVALID with every problem in its message, secrets that are missing too
+ */
+export function readServiceConfig(text: string | null, environment: Environment): ServiceConfig {
+  return read(text, environment, (webhooks, problems) => withSecrets(webhooks, environment, problems));
+}
+
+function read(
   text: string | null,
-  environment: Readonly<Record<string, string | undefined>>,
-): Config {
+  environment: Environment,
+  endpointsOf: (
+    webhooks: readonly ConfiguredWebhook[],
+    problems: SettingProblem[],
+  ) => readonly WebhookEndpoint[],
+): ServiceConfig {
   const problems: SettingProblem[] = [];
   const tree = parseYaml(text, FILE, problems);
   for (const [name, [top, key]] of Object.entries(ENVIRONMENT)) {
@@ -348,7 +372,7 @@ export function readConfig(
       );
     }
     const overrides = readPriceFile(prices, 'override');
-    const webhooks = readWebhooks(settings.webhooks, environment, problems);
+    const webhooks = endpointsOf(readWebhooks(settings.webhooks, problems), problems);
     if (overrides.kind === 'problems') {
       problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
     }

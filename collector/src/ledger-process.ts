@@ -22,7 +22,7 @@ import {
   parsePriceFile,
 } from './catalogue/index.ts';
 import { CommandJournalFolder } from './command-journal.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, readConfig, readServiceConfig } from './config.ts';
 import {
   COMMANDS_FOLDER,
   EXPORT_FOLDER,
@@ -70,7 +70,7 @@ export async function runLedgerProcess(
   start: Extract<ToLedger, { type: 'start' }>,
   channel: Channel,
 ): Promise<void> {
-  const config = readConfig(start.configText, start.environment);
+  const config = readServiceConfig(start.configText, start.environment);
   const log = createLogger(config.log_level, 'ledger');
   const store = await openStore(config, start.create);
   const feed = new PriceFeed({
