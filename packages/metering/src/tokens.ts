@@ -173,12 +173,12 @@ function provedBeside(
   total: number | null,
 ): Proved {
   const rest = total === null ? 0 : total - input - generated;
-  // Equal parts leave open which of them the rest of the total is, so then the total proves nothing.
-  const totalDecides = rest > 0 && cached !== reasoning;
-  const both = rest === cached + reasoning;
+  const areBoth = rest > 0 && rest === cached + reasoning;
+  // Where only one of two equal parts is beside its whole, the total leaves open which.
+  const isOne = rest > 0 && cached !== reasoning;
   return {
-    cached: cached > input || (cached > 0 && totalDecides && (rest === cached || both)),
-    reasoning: reasoning > generated || (reasoning > 0 && totalDecides && (rest === reasoning || both)),
+    cached: cached > input || (cached > 0 && (areBoth || (isOne && rest === cached))),
+    reasoning: reasoning > generated || (reasoning > 0 && (areBoth || (isOne && rest === reasoning))),
   };
 }
 
