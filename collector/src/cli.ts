@@ -25,6 +25,7 @@ import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
 import { addRerateCommands } from './rerate-commands.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
+import { addSimulateCommand } from './simulate/simulate-command.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
 import { counted, type Output, painter, visible } from './terminal.ts';
@@ -72,6 +73,7 @@ const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'SL_PRICE_QUESTION',
   'SL_PRICES_UNREADABLE',
   'SL_RERATE_REQUEST',
+  'SL_SCENARIO_INVALID',
   'SL_WHATIF_REQUEST',
 ]);
 
@@ -204,6 +206,12 @@ Example:
 
   addPriceCommands(program, around, onFailure);
   addFileCommands(program, around, onFailure);
+  addSimulateCommand(program, {
+    stdout: around.stdout,
+    paint: painter(around.stdout, around.environment),
+    readFile: around.readFile,
+    onFailure,
+  });
   return program;
 }
 

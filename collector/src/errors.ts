@@ -52,6 +52,7 @@ export const ERRORS = {
   SL_EXPORT_BUSY: 'Another export is not finished.',
   SL_EXPORT_LIMIT: 'The export went past a limit and was ended.',
   SL_EXPORT_FAILED: 'The export could not be made or kept.',
+  SL_SCENARIO_INVALID: 'A scenario cannot be read, or has mistakes.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 

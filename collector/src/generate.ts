@@ -3,9 +3,11 @@ import { openApiJson } from './api/described.ts';
 import { JOINED_OVERLAY_FILE, joinedOverlay } from './catalogue/overlay.ts';
 import { configJsonSchema } from './config.ts';
 import { usageRowJsonSchema } from './import/usage-row.ts';
+import { scenarioJsonSchema } from './simulate/format.ts';
 
 /** `npm run generate`: writes what is derived from declarations and committed; a test checks that it is current. */
 await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());
+await writeFile(new URL('../scenario.schema.json', import.meta.url), scenarioJsonSchema());
 await writeFile(JOINED_OVERLAY_FILE, joinedOverlay());
 await writeFile(new URL('../import-row.schema.json', import.meta.url), usageRowJsonSchema());
 await writeFile(new URL('../openapi.json', import.meta.url), await openApiJson());

@@ -11,6 +11,11 @@ export function printRows(out: NodeJS.WritableStream, { columns, rows }: QueryAn
     out.write(objects.length === 0 ? '[]\n' : `[\n${objects.join(',\n')}\n]\n`);
     return;
   }
+  out.write(`${tableText({ columns, rows })}\n(${rows.length} ${rows.length === 1 ? 'row' : 'rows'})\n`);
+}
+
+/** The table alone, without a line break at its end. */
+export function tableText({ columns, rows }: Pick<QueryAnswer, 'columns' | 'rows'>): string {
   const table = new Table({
     head: columns.map(({ name }) => shown(name)),
     colAligns: columns.map(({ type }) => (isNumeric(type) ? 'right' : 'left')),
@@ -18,7 +23,7 @@ export function printRows(out: NodeJS.WritableStream, { columns, rows }: QueryAn
     chars: PLAIN,
   });
   for (const row of rows) table.push(row.map(shown));
-  out.write(`${table.toString()}\n(${rows.length} ${rows.length === 1 ? 'row' : 'rows'})\n`);
+  return table.toString();
 }
 
 /** Lines that every terminal and every mail program can show. */

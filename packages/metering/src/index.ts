@@ -63,6 +63,7 @@ export type {
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
 export { alertsDue } from './credits/alert.ts';
 export { type AtZero, atZero } from './credits/at-zero.ts';
+export { CLOSE_GRACE_MICROS } from './credits/closing.ts';
 export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';
 export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
 export { evaluate } from './credits/evaluate.ts';
