@@ -74,6 +74,10 @@ export interface BalanceReport {
   readonly overage: string;
   readonly overrun: string;
   readonly overdraft: string;
+  /** Of the running period, and not for the customer; null: not known. */
+  readonly period_cost_usd: string | null;
+  readonly period_revenue_usd: string | null;
+  readonly period_margin: string | null;
   /** Those that have something left, in the order in which they burn. */
   readonly lots: readonly {
     readonly id: string;
@@ -84,8 +88,15 @@ export interface BalanceReport {
   }[];
 }
 
-export function balanceReport(account: CustomerAccount, nowMicros: number): BalanceReport {
-  const { period, available, held, lots, periodUsage, total } = account.balance(nowMicros);
+export function balanceReport(
+  account: CustomerAccount,
+  store: MemoryStore,
+  nowMicros: number,
+): BalanceReport {
+  const balance = account.balance(nowMicros);
+  const { period, available, held, lots, periodUsage, total } = balance;
+  const cost = period === null ? NO_COST : costOf(store, account.customer, period);
+  const margin = marginJson(periodMargin(balance, account.planFacts, cost));
   return {
     period: period?.period ?? null,
     period_start: period === null ? null : instantText(period.bounds.startMicros),
@@ -102,6 +113,9 @@ export function balanceReport(account: CustomerAccount, nowMicros: number): Bala
     overage: creditsText(total.overage),
     overrun: creditsText(total.overrun),
     overdraft: creditsText(total.overdraft),
+    period_cost_usd: margin.cost_usd,
+    period_revenue_usd: margin.revenue_value_usd,
+    period_margin: margin.margin,
     lots: lots
       .filter((each) => each.available > 0n || each.held > 0n)
       .map((each) => ({
@@ -192,6 +206,8 @@ export function dueAlerts(
   if (period === null) return [];
   return alertsDue(account, costOf(store, account.customer, period), fired, nowMicros);
 }
+
+const NO_COST: KnownCost = { cost: null, unpricedCalls: 0 };
 
 /** What the usage of a customer cost that ended in the period, whether it burned credits or not. */
 function costOf(store: MemoryStore, customer: string, period: Period): KnownCost {

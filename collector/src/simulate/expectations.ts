@@ -69,6 +69,9 @@ const AMOUNTS = [
   'overrun',
   'overdraft',
   'period_used',
+  'period_cost_usd',
+  'period_revenue_usd',
+  'period_margin',
 ] as const;
 
 const NONE = 'none';

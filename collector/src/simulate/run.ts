@@ -126,12 +126,12 @@ class Run {
     const balances = Object.fromEntries(
       [...touched].sort().flatMap((customer) => {
         const account = ledger.account(customer);
-        return account === null ? [] : [[customer, balanceReport(account, ledger.nowMicros)]];
+        return account === null ? [] : [[customer, balanceReport(account, ledger.store, ledger.nowMicros)]];
       }),
     );
     const { expected, unmet } = unmetOf(step.expect, {
       actions: [...all.values()],
-      balanceOf: (customer) => balanceReport(ledger.openAccount(customer), ledger.nowMicros),
+      balanceOf: (customer) => balanceReport(ledger.openAccount(customer), ledger.store, ledger.nowMicros),
       alertsOf: (customer) => [...this.#firedFor(customer)],
       outcome,
       arrival,
