@@ -1,6 +1,5 @@
 import {
   type AccountFact,
-  alertsDue,
   type Balance,
   type Breakdown,
   type BreakdownRow,
@@ -95,7 +94,7 @@ export function balanceReport(
 ): BalanceReport {
   const balance = account.balance(nowMicros);
   const { period, available, held, lots, periodUsage, total } = balance;
-  const cost = period === null ? NO_COST : costOf(store, account.customer, period);
+  const cost = periodCost(account, store, nowMicros);
   const margin = marginJson(periodMargin(balance, account.planFacts, cost));
   return {
     period: period?.period ?? null,
@@ -167,8 +166,10 @@ function sentenceOf(fact: AccountFact): string {
       return `hold ${fact.hold} lives until ${instantText(fact.expiresMicros)}`;
     case 'hold_ended':
       return `hold ${fact.hold} ${fact.end}${fact.end === 'settled' ? ` with ${creditsText(fact.actual)} credits` : ''}${fact.isLate ? ', late' : ''}`;
-    case 'alert':
-      return fact.alert;
+    case 'alert': {
+      const details = Object.entries(fact.detail).map(([name, value]) => `${name} ${value}`);
+      return `alert ${fact.alert}: ${details.join(', ')}`;
+    }
   }
 }
 
@@ -195,19 +196,13 @@ export function statementReport(
   };
 }
 
-/** The alerts that are due, but for those that have fired in the running period. */
-export function dueAlerts(
-  account: CustomerAccount,
-  store: MemoryStore,
-  fired: ReadonlySet<string>,
-  nowMicros: number,
-) {
-  const period = account.periodAt(nowMicros);
-  if (period === null) return [];
-  return alertsDue(account, costOf(store, account.customer, period), fired, nowMicros);
-}
-
 const NO_COST: KnownCost = { cost: null, unpricedCalls: 0 };
+
+/** What the usage of the running period has cost so far. */
+export function periodCost(account: CustomerAccount, store: MemoryStore, nowMicros: number): KnownCost {
+  const period = account.periodAt(nowMicros);
+  return period === null ? NO_COST : costOf(store, account.customer, period);
+}
 
 /** What the usage of a customer cost that ended in the period, whether it burned credits or not. */
 function costOf(store: MemoryStore, customer: string, period: Period): KnownCost {

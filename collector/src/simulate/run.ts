@@ -10,9 +10,9 @@ import type { Posting } from '../ledger/store.ts';
 import { accountCommand } from './account-command.ts';
 import {
   balanceReport,
-  dueAlerts,
   factReport,
   movementReport,
+  periodCost,
   type StatementReport,
   statementReport,
 } from './account-reports.ts';
@@ -20,7 +20,7 @@ import { type ActionReport, actionsOf, groupOf, SpanNames } from './actions.ts';
 import { unmetOf } from './expectations.ts';
 import { atOf, instantText } from './moment.ts';
 import { checkOf } from './preflight-step.ts';
-import type { AlertReport, ArrivalReport, OutcomeReport, ScenarioReport, StepReport } from './report.ts';
+import type { ArrivalReport, OutcomeReport, ScenarioReport, StepReport } from './report.ts';
 import type { CorrectionDeed, Deed, Scenario, StatementDeed, Step } from './scenario.ts';
 import { SimulatedLedger } from './simulated-ledger.ts';
 import { requestBody, type SimulatedSpan } from './spans.ts';
@@ -56,6 +56,9 @@ interface Done {
 
 const DONE: Done = { outcome: null, statement: null };
 
+/** What takes no time; everything else takes a millisecond. */
+const TIMELESS: ReadonlySet<Deed['kind']> = new Set(['check', 'statement', 'advance', 'close']);
+
 class Run {
   readonly #scenario: Scenario;
   readonly #ledger: SimulatedLedger;
@@ -63,8 +66,6 @@ class Run {
   /** When spans ended, by their names: a copy ends when the first one did. */
   readonly #ends = new Map<string, number>();
   #layers: readonly PriceLayer[];
-  /** By customer and period. */
-  readonly #alerts = new Map<string, Set<string>>();
   /** How much of the store earlier steps have shown. */
   #shown = { postings: 0, accounts: 0, quarantined: 0 };
 
@@ -120,9 +121,10 @@ class Run {
   async step(step: Step, number: number): Promise<StepReport> {
     const { outcome, statement } = step.deed === null ? DONE : await this.#do(step.deed, step.name);
     const ledger = this.#ledger;
+    if (step.deed !== null && !TIMELESS.has(step.deed.kind)) ledger.tick();
+    await ledger.checkAlerts((account) => periodCost(account, ledger.store, ledger.nowMicros));
     const all = actionsOf(ledger, this.#names);
-    const { actions, movements, facts, touched, arrival } = this.#newlyShown(all);
-    const alerts = this.#newAlerts();
+    const { actions, movements, facts, alerts, touched, arrival } = this.#newlyShown(all);
     const balances = Object.fromEntries(
       [...touched].sort().flatMap((customer) => {
         const account = ledger.account(customer);
@@ -132,7 +134,7 @@ class Run {
     const { expected, unmet } = unmetOf(step.expect, {
       actions: [...all.values()],
       balanceOf: (customer) => balanceReport(ledger.openAccount(customer), ledger.store, ledger.nowMicros),
-      alertsOf: (customer) => [...this.#firedFor(customer)],
+      alertsOf: (customer) => this.#firedFor(customer),
       outcome,
       arrival,
     });
@@ -295,29 +297,27 @@ class Run {
     return {
       actions: [...all].filter(([key]) => changed.has(key)).map(([, action]) => action),
       movements: booked.map(({ customer, movement }) => movementReport(customer, movement)),
-      facts: accounts.flatMap(({ customer, facts }) => facts.map((fact) => factReport(customer, fact))),
+      facts: accounts.flatMap(({ customer, facts }) =>
+        facts.filter(({ kind }) => kind !== 'alert').map((fact) => factReport(customer, fact)),
+      ),
+      alerts: accounts.flatMap(({ customer, facts }) =>
+        facts.flatMap((fact) =>
+          fact.kind === 'alert' ? [{ customer, alert: fact.alert, detail: fact.detail }] : [],
+        ),
+      ),
       touched,
       arrival,
     };
   }
 
-  #newAlerts(): readonly AlertReport[] {
+  /** In the running period. */
+  #firedFor(customer: string): readonly string[] {
     const { nowMicros, store } = this.#ledger;
-    return this.#ledger.accounts().flatMap(([, account]) => {
-      const fired = this.#firedFor(account.customer);
-      const due = dueAlerts(account, store, fired, nowMicros);
-      for (const { alert } of due) fired.add(alert);
-      return due.map(({ alert, detail }) => ({ customer: account.customer, alert, detail }));
-    });
-  }
-
-  #firedFor(customer: string): Set<string> {
-    const { nowMicros } = this.#ledger;
     const period = this.#ledger.account(customer)?.periodAt(nowMicros)?.period;
-    const key = `${period} ${customer}`;
-    const fired = this.#alerts.get(key) ?? new Set<string>();
-    this.#alerts.set(key, fired);
-    return fired;
+    return store.accountPostings
+      .filter((posting) => posting.customer === customer)
+      .flatMap(({ facts }) => facts)
+      .flatMap((fact) => (fact.kind === 'alert' && fact.period === period ? [fact.alert] : []));
   }
 }
 

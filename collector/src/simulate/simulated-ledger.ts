@@ -4,6 +4,7 @@ import {
   type CreditRules,
   type CustomerAccount,
   DEFAULT_OBSERVE_SETTINGS,
+  type KnownCost,
   LOG_ATTRIBUTES_READ,
   NO_ATTRIBUTION_SETTINGS,
   type Plans,
@@ -29,6 +30,8 @@ export interface SimulatedLedgerParts {
   readonly plans: Plans;
 }
 
+/** The clock of a ledger counts milliseconds. */
+const TICK_MICROS = 1000;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -98,7 +101,15 @@ export class SimulatedLedger {
     return [...this.#ledger.accounts.advanceAll(this.#nowMicros)];
   }
 
-  /** Usage arrives; what the ledger made of it since the last time. */
+  /** Looks at all accounts for alerts that are due, with what their periods have cost so far. */
+  async checkAlerts(costOf: (account: CustomerAccount) => KnownCost): Promise<void> {
+    for (const [key, account] of this.accounts()) {
+      this.#ledger.alerts.check(key, this.#nowMicros, costOf(account));
+    }
+    await this.settle();
+  }
+
+  /** Usage arrives. */
   async deliver(body: Uint8Array, spans: number): Promise<void> {
     this.#feed.add(body, spans, this.#nowMicros / 1000);
     await this.settle();
@@ -114,6 +125,11 @@ export class SimulatedLedger {
       this.#command = null;
       await this.settle();
     }
+  }
+
+  /** What comes first in a story is first in time. */
+  tick(): void {
+    this.#nowMicros += TICK_MICROS;
   }
 
   /** Whatever comes due on the way happens at its time. */
@@ -253,6 +269,7 @@ export class SimulatedLedger {
         this.#jobRuns = true;
         this.#news.resolve();
       },
+      onAlerts: () => {},
       onTrouble: ({ detail, cause }) => {
         this.#broken ??= new Error(`the ledger is in trouble: ${detail}`, { cause });
         this.#news.resolve();
