@@ -1,4 +1,4 @@
-import { CLOSE_GRACE_MICROS } from '@spanledger/metering';
+import { CLOSE_GRACE_MICROS, type CustomerAccount, openAccount } from '@spanledger/metering';
 import {
   catalogueOf,
   catalogueWith,
@@ -93,11 +93,12 @@ class Run {
   }
 
   async end(steps: readonly StepReport[]): Promise<ScenarioReport> {
-    const statements = this.#ledger
-      .accounts()
-      .map(([, account]) => account.customer)
-      .sort()
-      .flatMap((customer) => this.#statement({ kind: 'statement', customer, period: 'current' }) ?? []);
+    const customers = this.#ledger.accounts().map(([, account]) => account.customer);
+    const statements: StatementReport[] = [];
+    for (const customer of customers.sort()) {
+      const statement = await this.#statement({ kind: 'statement', customer, period: 'current' });
+      if (statement !== null) statements.push(statement);
+    }
     await this.#ledger.end();
     const unmet = steps.reduce((sum, step) => sum + step.unmet.length, 0);
     return {
@@ -185,7 +186,7 @@ class Run {
       case 'close':
         return await this.#advance(this.#closesAt(deed.customer));
       case 'statement': {
-        const statement = this.#statement(deed);
+        const statement = await this.#statement(deed);
         if (statement !== null) return { ...DONE, statement };
         return refusal('NO_PERIOD', `${deed.customer} has had no such period.`);
       }
@@ -248,7 +249,7 @@ class Run {
     return catalogueOf({ lists: [], source: 'scenario', layers: this.#layers, similarModels: 'unpriced' });
   }
 
-  #statement({ customer, period }: StatementDeed): StatementReport | null {
+  async #statement({ customer, period }: StatementDeed): Promise<StatementReport | null> {
     const { nowMicros, store } = this.#ledger;
     const account = this.#ledger.account(customer);
     const running = account?.periodAt(nowMicros) ?? null;
@@ -258,9 +259,18 @@ class Run {
       .flatMap(({ facts }) => facts.filter((fact) => fact.kind === 'period_opened'));
     const number =
       period === 'current' ? running.period : period === 'previous' ? running.period - 1 : period;
-    const found =
-      opened.findLast((fact) => fact.period === number) ?? (number === running.period ? running : null);
-    return found === null ? null : statementReport(account, found, store, nowMicros);
+    const found = opened.findLast((fact) => fact.period === number);
+    if (number === running.period) return statementReport(account, found ?? running, store, nowMicros);
+    if (found === undefined) return null;
+    return statementReport(await this.#remembering(customer), found, store, nowMicros);
+  }
+
+  /** An account forgets the steps of what is closed; one that is opened as if nothing was has them all. */
+  async #remembering(customer: string): Promise<CustomerAccount> {
+    const held = (await this.#ledger.store.loadAccounts()).find((account) => account.customer === customer);
+    if (held === undefined) throw new Error(`the ledger holds no account of ${customer}`);
+    const facts = held.facts.filter(({ kind }) => kind !== 'period_closed');
+    return openAccount(customer, facts, held.usage, held.asOfMicros ?? undefined);
   }
 
   /** What the store has that no earlier step has shown. */
