@@ -11,12 +11,16 @@ const MAX_ROWS = 12;
 export function printSimulation(out: Output, report: ScenarioReport, paint: Paint): void {
   if (report.description !== null) out.write(`${paint('bold', visible(report.description))}\n`);
   for (const step of report.steps) printStep(out, step, paint);
-  for (const statement of report.statements) printStatement(out, statement, paint);
+  const last = JSON.stringify(report.steps.at(-1)?.statement);
+  for (const statement of report.statements) {
+    // A story that ends with a statement has shown it.
+    if (JSON.stringify(statement) !== last) printStatement(out, statement, paint);
+  }
   const { met, unmet } = report.expectations;
   if (unmet > 0) {
     out.write(`\n${paint('red', `${counted(unmet, 'expectation')} not met`)}, ${met} met.\n`);
     for (const step of report.steps.filter((each) => each.unmet.length > 0)) {
-      out.write(`  step ${step.number} ${visible(step.name)}\n`);
+      out.write(`  ${visible(step.name)}\n`);
       printUnmet(out, step, paint);
     }
   } else if (met > 0) out.write(`\n${paint('green', `All ${counted(met, 'expectation')} met.`)}\n`);
@@ -24,14 +28,14 @@ export function printSimulation(out: Output, report: ScenarioReport, paint: Pain
 
 function printStep(out: Output, step: StepReport, paint: Paint): void {
   const whom = step.customer === null ? '' : ` ${visible(step.customer)}`;
-  const title = `${step.number}. ${visible(step.name)}`;
+  const title = step.number === null ? visible(step.name) : `${step.number}. ${visible(step.name)}`;
   out.write(
     `\n${paint('bold', title)}  ${step.kind}${whom}  ${paint('dim', clock(step.at))}${arrivalText(step.arrival)}\n`,
   );
   if (step.note !== null) out.write(`${indented(paint('italic', visible(step.note)))}\n`);
   for (const line of outcomeLines(step.outcome, paint)) out.write(`${indented(line)}\n`);
   for (const { customer, at, text } of step.facts) {
-    out.write(`${indented(`${visible(customer)} ${clock(at)} ${visible(text)}`)}\n`);
+    out.write(`${indented(`${visible(customer)} ${clock(at)} ${visible(clocked(text))}`)}\n`);
   }
   if (step.actions.length > 0) out.write(`${indented(actionTable(step.actions))}\n`);
   if (step.movements.length > 0) out.write(`${indented(movementTable(step.movements))}\n`);
@@ -168,7 +172,7 @@ function balanceText(balance: BalanceReport): string {
 
 function alertText({ customer, alert, detail }: AlertReport): string {
   const details = Object.entries(detail).map(([name, value]) => `${name} ${value}`);
-  return `alert for ${visible(customer)}: ${alert} (${visible(details.join(', '))})`;
+  return `alert for ${visible(customer)}: ${alert} (${visible(clocked(details.join(', ')))})`;
 }
 
 function printStatement(out: Output, statement: StatementReport, paint: Paint): void {
@@ -189,7 +193,7 @@ function printStatement(out: Output, statement: StatementReport, paint: Paint): 
     ['exhausted', statement.exhausted_at === null ? null : `${clock(statement.exhausted_at)} at this pace`],
     ['at zero', statement.at_zero.sentence],
     ['cost', `${margin.cost_usd ?? 'unknown'} USD${unpricedText(margin.unpriced_calls)}`],
-    ['revenue', `${margin.revenue_value_usd ?? 'unknown'} USD`],
+    ['revenue', `${margin.revenue_value_usd ?? 'unknown'} USD, the value of the credits used`],
     ['margin', `${margin.margin ?? 'unknown'}, markup ${margin.markup ?? 'unknown'}`],
   ];
   for (const [name, text] of lines) {
@@ -247,12 +251,16 @@ function featureTable({ by_feature: rows }: StatementReport): string {
   );
 }
 
-/** `2026-11-02 09:00Z`: seconds only where there are any. */
+/** `2026-11-02 09:00Z`: seconds only where there are any; the milliseconds that steps take tell people nothing. */
 function clock(instant: string): string {
   return instant
     .replace('T', ' ')
-    .replace(/\.000Z$/, 'Z')
+    .replace(/\.\d+Z$/, 'Z')
     .replace(/:00Z$/, 'Z');
+}
+
+function clocked(text: string): string {
+  return text.replaceAll(/\d{4}-\d{2}-\d{2}T[\d:.]+Z/g, clock);
 }
 
 function indented(text: string): string {

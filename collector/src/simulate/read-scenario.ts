@@ -94,7 +94,7 @@ function plansAt(entry: NonNullable<ScenarioEntry['plans']>, path: string, readi
 function beginning({ id, plan, ...terms }: CustomerEntry, path: string, reading: Reading): readonly Step[] {
   if (plan === undefined) return [];
   const deed = subscription({ customer: id, plan, ...terms }, path, reading);
-  return [{ name: `customer ${id}`, note: null, deed, expect: null }];
+  return [{ number: null, name: `customer ${id}`, note: null, deed, expect: null }];
 }
 
 function stepOf(step: StepEntry, index: number, spans: SpanBook, reading: Reading): Step {
@@ -109,6 +109,7 @@ function stepOf(step: StepEntry, index: number, spans: SpanBook, reading: Readin
     );
   }
   return {
+    number: index + 1,
     name: nameOf(step, index),
     note,
     deed: deedOf(step, index, path, spans, reading),

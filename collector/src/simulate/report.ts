@@ -17,7 +17,8 @@ export interface ScenarioReport {
 }
 
 export interface StepReport {
-  readonly number: number;
+  /** In the file; null for the customers of the beginning. */
+  readonly number: number | null;
   readonly name: string;
   readonly note: string | null;
   readonly kind: string;

@@ -43,7 +43,7 @@ export async function runScenario(
   const steps: StepReport[] = [];
   for (const [index, step] of scenario.steps.entries()) {
     if (restartsBefore.has(index)) await run.restart();
-    steps.push(await run.step(step, index + 1));
+    steps.push(await run.step(step));
   }
   return await run.end(steps);
 }
@@ -119,7 +119,7 @@ class Run {
     };
   }
 
-  async step(step: Step, number: number): Promise<StepReport> {
+  async step(step: Step): Promise<StepReport> {
     const { outcome, statement } = step.deed === null ? DONE : await this.#do(step.deed, step.name);
     const ledger = this.#ledger;
     if (step.deed !== null && !TIMELESS.has(step.deed.kind)) ledger.tick();
@@ -140,7 +140,7 @@ class Run {
       arrival,
     });
     return {
-      number,
+      number: step.number,
       name: step.name,
       note: step.note,
       kind: step.deed?.kind ?? 'expect',

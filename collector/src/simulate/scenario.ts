@@ -22,6 +22,8 @@ export interface Scenario {
 }
 
 export interface Step {
+  /** In the file, from 1; null for the customers of the beginning. */
+  readonly number: number | null;
   readonly name: string;
   readonly note: string | null;
   /** Null: it only expects. */
