@@ -36,6 +36,7 @@ import { addExportRoute } from './export/route.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
 import { listen } from './listen.ts';
+import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { rerating } from './rerating.ts';
@@ -265,7 +266,17 @@ export async function runLedgerProcess(
   sayWhatIsOld(log, feed.ageDays());
   feed.start();
   webhooks.start();
+  const margins = setInterval(() => {
+    runningCosts((sql) => queries.query(sql))
+      .then((costs) => {
+        for (const { cost, ...account } of costs) ledger.alerts.check(account, Date.now() * 1000, cost);
+      })
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'margins could not be looked at; the next look is later'),
+      );
+  }, LOOK_AT_MARGINS_EVERY_MS);
   await ledger.run();
+  clearInterval(margins);
   await feed.stop();
   await api.close();
   await journal.close();

@@ -1,0 +1,108 @@
+import { decideSubscribe, type Plans, plans } from '@spanledger/metering';
+import { expect, it } from 'vitest';
+import { MemoryStore } from '../store/memory.ts';
+import { commitAt } from '../store/testing/stores.ts';
+import { Accounts } from './accounts.ts';
+import { Alerts } from './alerts.ts';
+import type { LedgerStore } from './store.ts';
+import { NOON } from './testing/journal.ts';
+
+const NOON_MICROS = NOON * 1000;
+const DAY_MICROS = 86_400_000_000;
+const CREDIT = 1_000_000n;
+const ACME = { tenant: 'default', customer: 'cus_acme' } as const;
+
+function plansOf(): Plans {
+  const parsed = plans({ pro: { fee_usd: '20', allowance: '1000', overage: { policy: 'block' } } });
+  if (parsed.kind === 'problems') throw new Error(JSON.stringify(parsed.problems));
+  return parsed.plans;
+}
+
+/** A process that has opened the accounts of a store. */
+async function aProcess(store: LedgerStore) {
+  const accounts = new Accounts({ store, plans: plansOf(), onBooked: () => {} });
+  const alerts = new Alerts({ accounts });
+  await accounts.load((key, facts) => alerts.remember(key, facts));
+  const remembered = alerts.takeBooked().map(({ alert }) => alert.alert);
+  return {
+    accounts,
+    remembered,
+    /** Uses credits and looks; says what has fired by it. */
+    use(credits: bigint, atMicros: number, cost?: bigint): readonly string[] {
+      const change = {
+        amount: credits * CREDIT,
+        eventMicros: atMicros,
+        recordedMicros: atMicros,
+        actionId: null,
+      };
+      const movements = accounts.use(ACME, change, atMicros).map(({ movement }) => movement);
+      // What comes with usage goes into the ledger with its record; here there is none.
+      store.book({ ...ACME, facts: [], movements, recordedAtMillis: atMicros / 1000 });
+      alerts.check(ACME, atMicros, cost === undefined ? undefined : { cost, unpricedCalls: 0 });
+      return alerts.takeBooked().map(({ alert }) => alert.alert);
+    },
+  };
+}
+
+async function aSubscriber(store: LedgerStore) {
+  const process = await aProcess(store);
+  const account = process.accounts.open(ACME, NOON_MICROS);
+  const decided = decideSubscribe(
+    account,
+    {
+      id: 'c1',
+      actor: null,
+      reason: null,
+      plan: 'pro',
+      startMicros: null,
+      zone: 'UTC',
+      anchorDay: null,
+      withTrial: false,
+    },
+    plansOf(),
+    NOON_MICROS,
+  );
+  if (decided.kind !== 'facts') throw new Error(JSON.stringify(decided));
+  for (const fact of decided.facts) {
+    const applied = account.apply(fact);
+    if (applied.needsUsage) throw new Error('nothing was used before');
+    process.accounts.book(ACME, decided.facts, applied.movements, NOON_MICROS);
+  }
+  return process;
+}
+
+it('I26: each level fires once, by whichever process, and again in the next period', async () => {
+  const store = new MemoryStore();
+  const first = await aSubscriber(store);
+  expect(first.use(499n, NOON_MICROS + 1)).toEqual([]);
+  expect(first.use(1n, NOON_MICROS + 2)).toEqual(['threshold:50']);
+  expect(first.use(100n, NOON_MICROS + 3)).toEqual([]);
+  expect(first.use(400n, NOON_MICROS + 4)).toEqual(['threshold:80', 'threshold:100']);
+  await commitAt(store, 1);
+
+  const second = await aProcess(store);
+  expect(second.remembered, 'whoever is told of alerts may have missed them').toEqual([
+    'threshold:50',
+    'threshold:80',
+    'threshold:100',
+  ]);
+  expect(second.use(50n, NOON_MICROS + 5)).toEqual([]);
+  expect(second.use(900n, NOON_MICROS + 35 * DAY_MICROS)).toEqual(
+    expect.arrayContaining(['threshold:50', 'threshold:80']),
+  );
+});
+
+it('a margin below zero fires once its cost is known', async () => {
+  const process = await aSubscriber(new MemoryStore());
+  // A credit is worth 2 cents: 10 credits are worth 20 cents.
+  const cents = (count: bigint) => count * 10n ** 13n;
+  expect(process.use(10n, NOON_MICROS + 1)).toEqual([]);
+  expect(process.use(1n, NOON_MICROS + 2, cents(21n))).toEqual([]);
+  expect(process.use(1n, NOON_MICROS + 3, cents(25n))).toEqual(['negative_margin']);
+  expect(process.use(1n, NOON_MICROS + 4, cents(99n))).toEqual([]);
+});
+
+it('nothing fires for whoever has no plan', async () => {
+  const process = await aProcess(new MemoryStore());
+  expect(process.use(1_000_000n, NOON_MICROS, 10n ** 18n)).toEqual([]);
+});
