@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { chat, observed, recordsOf, tree } from '../../packages/metering/test/traces.ts';
 import { buildApi } from './api/api.ts';
-import { NEVER_ASKED } from './api/described.ts';
+import { NEVER_ASKED } from './api/never-asked.ts';
 import { NO_RERATING } from './api/testing/rerating.ts';
 import { aRow } from './api/testing/rows.ts';
 import { traceReport } from './api/trace.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { openApiJson } from './api/described.ts';
 import { JOINED_OVERLAY_FILE, joinedOverlay } from './catalogue/overlay.ts';
 import { configJsonSchema } from './config.ts';
+import { openApiJson } from './describe-api.ts';
 import { usageRowJsonSchema } from './import/usage-row.ts';
 import { scenarioJsonSchema } from './simulate/format.ts';
 

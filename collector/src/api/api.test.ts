@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ErrorCode, SpanledgerError } from '../errors.ts';
 import { type ApiParts, buildApi } from './api.ts';
-import { NEVER_ASKED } from './described.ts';
+import { NEVER_ASKED } from './never-asked.ts';
 import { NO_RERATING } from './testing/rerating.ts';
 import type { TraceReport } from './trace.ts';
 

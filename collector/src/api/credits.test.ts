@@ -103,6 +103,9 @@ describe('a subscription', () => {
     const { body } = await api.get('/api/customers/cus_acme/statement');
     expect(body).toMatchObject({ used: '10', available: '90', plan: 'starter' });
     expect(body.by_feature).toMatchObject([{ name: 'chat', credits: '10' }]);
+    const before = await api.get('/api/customers/cus_acme/statement?period=previous');
+    expect(before.body).toMatchObject({ used: '10', plan: null, period: { end: body.period.start } });
+    expect(before.body.by_feature).toMatchObject([{ name: 'chat', credits: '10', calls: 1 }]);
   });
 });
 
@@ -260,8 +263,6 @@ describe('a statement', () => {
     expect(periods.body.items).toMatchObject([
       { used: '20', end: next.period.end.replace('.000', '') },
       { used: '10', plan: 'starter' },
-      // Before the plan, up to where it began.
-      { used: '0', plan: null, end: running.period.start },
     ]);
   });
 

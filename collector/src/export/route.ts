@@ -26,7 +26,14 @@ export function addExportRoute(
 ): void {
   server.get<{ Params: Static<typeof ExportParams>; Querystring: Static<typeof ExportQuery> }>(
     '/api/export/:what',
-    { schema: { params: ExportParams, querystring: ExportQuery } },
+    {
+      schema: {
+        summary: 'Usage, ledger, statements or FOCUS rows as a file',
+        tags: ['export'],
+        params: ExportParams,
+        querystring: ExportQuery,
+      },
+    },
     async (request, reply) => {
       const asked = exportRequest(request.params, request.query);
       const { file, sizeBytes, rows, release } = await make(asked);

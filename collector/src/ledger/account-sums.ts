@@ -14,7 +14,7 @@ import type { AccountKey } from './account-store.ts';
 export interface SumsQuestion extends AccountKey {
   /** The period whose usage is asked for. */
   readonly period: PeriodOpenedFact;
-  /** Without what takes effect then or later; null: all that is booked. */
+  /** Without what belongs to steps of the account that begin then or later; null: all that is booked. */
   readonly untilMicros: number | null;
 }
 

@@ -163,6 +163,9 @@ function amountOf(text: unknown, scale: number): bigint {
  *
  * `feature`, `user`, `model`: credits as they were booked in the period for each call and each settled hold; calls and
  * their cost by the time of their events. Movements that only change which lot has paid for a call cancel each other out.
+ *
+ * What an account had at an instant is the sum of its steps up to then, as in memory: a movement that corrects the sum of
+ * a step has the time of the last usage in it, which need not be that of the usage it is about.
  */
 const SUMS = `
 WITH
@@ -198,7 +201,7 @@ WITH
       END AS in_period
     FROM ledger.credit_transfer, words, bounds
     WHERE customer = $2 AND tenant = (SELECT code FROM tenant)
-      AND ($6::BIGINT IS NULL OR effective_at < make_timestamptz($6::BIGINT))
+      AND ($6::BIGINT IS NULL OR step_at < make_timestamptz($6::BIGINT))
   ),
   balances AS (
     SELECT account, lot, kind, is_in, in_period, sum(credits) AS credits

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { openApiJson } from './described.ts';
+import { openApiJson } from './describe-api.ts';
 
-const committed = () => readFile(new URL('../../openapi.json', import.meta.url), 'utf8');
+const committed = () => readFile(new URL('../openapi.json', import.meta.url), 'utf8');
 
 it('the committed description of the API is current (npm run generate)', async () => {
   expect(await committed()).toBe(await openApiJson());

@@ -1,5 +1,5 @@
 import { NO_PLANS } from '@spanledger/metering';
-import { type ApiParts, buildApi } from './api.ts';
+import type { ApiParts } from './api.ts';
 
 /** An API that is asked for nothing but what it is: for its description, and for tests about something else. */
 export const NEVER_ASKED: ApiParts = {
@@ -30,15 +30,4 @@ export const NEVER_ASKED: ApiParts = {
 
 function notAskedHere(): Promise<never> {
   return Promise.reject(new Error('not asked here'));
-}
-
-/** What `GET /api/openapi.json` serves, as it is committed in `collector/openapi.json`. */
-export async function openApiJson(): Promise<string> {
-  const server = buildApi(NEVER_ASKED);
-  try {
-    const answer = await server.inject({ method: 'GET', url: '/api/openapi.json' });
-    return `${JSON.stringify(answer.json(), null, 2)}\n`;
-  } finally {
-    await server.close();
-  }
 }

@@ -1,0 +1,15 @@
+import { buildApi } from './api/api.ts';
+import { NEVER_ASKED } from './api/never-asked.ts';
+import { addExportRoute } from './export/route.ts';
+
+/** What `GET /api/openapi.json` serves, as it is committed in `collector/openapi.json`. */
+export async function openApiJson(): Promise<string> {
+  const server = buildApi(NEVER_ASKED);
+  addExportRoute(server, () => Promise.reject(new Error('not asked here')));
+  try {
+    const answer = await server.inject({ method: 'GET', url: '/api/openapi.json' });
+    return `${JSON.stringify(answer.json(), null, 2)}\n`;
+  } finally {
+    await server.close();
+  }
+}
