@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CREDIT_SCALE, parseDecimal } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readScenario } from '../../collector/src/simulate/read-scenario.ts';
 import type { ScenarioReport } from '../../collector/src/simulate/report.ts';
 import { runScenario } from '../../collector/src/simulate/run.ts';
 import type { Scenario } from '../../collector/src/simulate/scenario.ts';
+import { credits, unbalanced } from './balances.ts';
 import { type Draw, drawnFrom, rearranged } from './rearranged.ts';
 
 /**
@@ -37,13 +37,6 @@ async function reportOf(name: string): Promise<ScenarioReport> {
   return report;
 }
 
-/** Micro-credits. */
-function credits(text: string): bigint {
-  const parsed = parseDecimal(text, CREDIT_SCALE);
-  if (parsed.kind === 'rejected') throw new Error(`no amount of credits: ${text}`);
-  return parsed.value;
-}
-
 function sum(amounts: readonly bigint[]): bigint {
   return amounts.reduce((total, amount) => total + amount, 0n);
 }
@@ -60,35 +53,10 @@ describe.each(NAMES)('%s', (name) => {
     await expect(`${JSON.stringify(report, null, 2)}\n`).toMatchFileSnapshot(`${FOLDER}${name}.out.json`);
   });
 
-  it('I2: what accounts have available and held is the sum of all movements so far', async () => {
-    const { steps } = await reportOf(name);
-    const available = new Map<string, bigint>();
-    const held = new Map<string, bigint>();
-    for (const { movements, balances } of steps) {
-      for (const { customer, from, to, credits: amount } of movements) {
-        for (const [account, moved] of [
-          [from, -credits(amount)],
-          [to, credits(amount)],
-        ] as const) {
-          const amounts = account === 'available' ? available : account === 'held' ? held : null;
-          amounts?.set(customer, (amounts.get(customer) ?? 0n) + moved);
-        }
-      }
-      for (const [customer, balance] of Object.entries(balances)) {
-        expect(credits(balance.available), customer).toBe(available.get(customer) ?? 0n);
-        expect(credits(balance.held), customer).toBe(held.get(customer) ?? 0n);
-      }
-    }
-  });
-
-  it('I4: granted less used from lots and expired is what is available or held, after every step', async () => {
-    const { steps } = await reportOf(name);
-    const balances = steps.flatMap((step) => Object.values(step.balances));
-    for (const balance of balances) {
-      const uncovered = credits(balance.overage) + credits(balance.overrun) + credits(balance.overdraft);
-      const left = credits(balance.granted) - (credits(balance.used) - uncovered) - credits(balance.expired);
-      expect(left).toBe(credits(balance.available) + credits(balance.held));
-    }
+  it('I2, I4: accounts add up after every step', async () => {
+    const report = await reportOf(name);
+    expect(report.steps.flatMap(({ balances }) => Object.keys(balances))).not.toEqual([]);
+    expect(unbalanced(report)).toEqual([]);
   });
 
   it('I5: what is used is the sum over features, over users and over models', async () => {
