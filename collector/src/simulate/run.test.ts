@@ -113,7 +113,10 @@ describe('a run', () => {
         'story.yaml',
       ),
     );
-    expect(steps[0]?.actions[0]).toMatchObject({ cost_usd: '0.0035', price_cards: [expect.stringContaining('openai/gpt-4o')] });
+    expect(steps[0]?.actions[0]).toMatchObject({
+      cost_usd: '0.0035',
+      price_cards: [expect.stringContaining('openai/gpt-4o')],
+    });
   });
 
   it('never goes back in time', async () => {
