@@ -26,7 +26,7 @@ export function rowsOf(request: ExportRequest): ExportRows {
         orderBy: 'period_start, customer',
       };
     case 'focus':
-      return focusRows(within('event_time', request), request.issuer);
+      return focusRows((column) => within(column, request), request.issuer);
   }
 }
 

@@ -209,6 +209,13 @@ CREATE OR REPLACE MACRO ledger.credits_of(text) AS
 CREATE OR REPLACE MACRO ledger.usd_of(text) AS
   (rtrim(text, 'n')::DECIMAL(23, 0) * 0.000000000000001::DECIMAL(15, 15))::DECIMAL(38, 15);
 
+-- What the terms in a fact say a credit is worth, which may be a quotient without an end.
+CREATE OR REPLACE MACRO ledger.credit_value_of(content) AS
+  ledger.usd_of((
+    rtrim(content ->> '$.terms.creditValue.numerator', 'n')::HUGEINT
+    // rtrim(content ->> '$.terms.creditValue.denominator', 'n')::HUGEINT
+  )::VARCHAR);
+
 -- Every parcel of credits and what has become of it:
 -- granted = consumed + expired + rolled over + withdrawn + repaid + held + available.
 CREATE OR REPLACE VIEW public.credit_lots AS
@@ -271,10 +278,7 @@ WITH
       content ->> '$.terms.version' AS plan_terms,
       ledger.usd_of(content ->> '$.terms.fee') AS fee_usd,
       ledger.credits_of(content ->> '$.terms.allowance') AS allowance_credits,
-      ledger.usd_of((
-        rtrim(content ->> '$.terms.creditValue.numerator', 'n')::HUGEINT
-        // rtrim(content ->> '$.terms.creditValue.denominator', 'n')::HUGEINT
-      )::VARCHAR) AS credit_value_usd,
+      ledger.credit_value_of(content) AS credit_value_usd,
       content ->> '$.terms.overage.policy' AS overage_policy,
       ledger.usd_of(content ->> '$.terms.overage.price') AS overage_price_usd,
       ledger.credits_of(content ->> '$.terms.overage.limit') AS overage_limit_credits
@@ -282,6 +286,22 @@ WITH
     WHERE kind = 'period_opened'
     -- A subscription that began within a period cut it short: the last word holds.
     QUALIFY row_number() OVER (PARTITION BY tenant, customer, period_start ORDER BY account_fact.rowid DESC) = 1
+  ),
+  -- All overage of a period has the price, and all credits have the value, of the last terms in it: those of an upgrade.
+  upgraded AS (
+    SELECT
+      opened.tenant,
+      opened.customer,
+      opened.period,
+      max_by(ledger.usd_of(content ->> '$.terms.overage.price'), fact.effective_at)
+        FILTER ((content ->> '$.terms.overage.price') IS NOT NULL) AS overage_price_usd,
+      max_by(content, fact.effective_at) AS content
+    FROM opened
+    JOIN ledger.account_fact fact
+      ON fact.customer = opened.customer AND fact.tenant = opened.tenant
+      AND fact.effective_at >= opened.period_start AND fact.effective_at < opened.period_end
+    WHERE fact.kind = 'plan_changed' AND (content ->> '$.terms.plan') IS NOT NULL
+    GROUP BY ALL
   ),
   booked AS (
     SELECT
@@ -312,9 +332,9 @@ SELECT
   opened.plan_terms,
   opened.fee_usd,
   opened.allowance_credits,
-  opened.credit_value_usd,
+  CASE WHEN upgraded.content IS NULL THEN opened.credit_value_usd ELSE ledger.credit_value_of(upgraded.content) END AS credit_value_usd,
   opened.overage_policy,
-  opened.overage_price_usd,
+  coalesce(upgraded.overage_price_usd, opened.overage_price_usd) AS overage_price_usd,
   opened.overage_limit_credits,
   coalesce(booked.used_credits, 0) AS used_credits,
   coalesce(booked.overage_credits, 0) AS overage_credits,
@@ -328,6 +348,8 @@ FROM opened
 CROSS JOIN words
 LEFT JOIN booked
   ON booked.customer = opened.customer AND booked.period = opened.period AND booked.tenant = word[opened.tenant]
+LEFT JOIN upgraded
+  ON upgraded.customer = opened.customer AND upgraded.period = opened.period AND upgraded.tenant = opened.tenant
 LEFT JOIN closed
   ON closed.customer = opened.customer AND closed.period = opened.period AND closed.tenant = opened.tenant;
 
