@@ -52,7 +52,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'packages/metering/src',
     'packages/semconv/src',
     'collector/src/otlp',
-    'collector/src/catalogue/instant.ts',
     'collector/src/errors.ts',
     'collector/src/table.ts',
     'collector/src/terminal.ts',
@@ -61,7 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   'collector/src/export': [
-    'collector/src/catalogue/instant.ts',
+    'packages/metering/src',
     'collector/src/errors.ts',
     'collector/src/terminal.ts',
     '@duckdb/node-api',

@@ -86,6 +86,7 @@ describe('spanledger explain', () => {
       trace: async (traceId) => traceReport(observed(spans), rows, traceId),
       rerating: NO_RERATING,
       credits: NEVER_ASKED.credits,
+      redeliver: async () => 0,
       readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
       metrics: async () => '',
       onSurprise: () => {},

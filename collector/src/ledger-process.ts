@@ -193,6 +193,7 @@ export async function runLedgerProcess(
       openReader: () => store.openReader(),
       nowMillis: Date.now,
     },
+    redeliver: (deliveries) => webhooks.redeliver(deliveries),
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
       lagBytes: receiver?.journalLagBytes ?? 0,

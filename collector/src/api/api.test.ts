@@ -23,6 +23,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
     trace: async () => null,
     rerating: NO_RERATING,
     credits: NEVER_ASKED.credits,
+    redeliver: async () => 0,
     readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),

@@ -20,6 +20,7 @@ import {
 } from './rerate.ts';
 import { ErrorSchema } from './schemas.ts';
 import { type TraceReport, TraceReportSchema } from './trace.ts';
+import { type Redeliver, webhookRoutes } from './webhooks.ts';
 
 export interface ApiParts {
   readonly query: (sql: string, params: readonly QueryParam[]) => Promise<QueryAnswer>;
@@ -27,6 +28,7 @@ export interface ApiParts {
   readonly trace: (traceId: string) => Promise<TraceReport | null>;
   readonly rerating: Rerating;
   readonly credits: CreditsParts;
+  readonly redeliver: Redeliver;
   readonly readiness: () => Readiness;
   /** Metrics in the Prometheus text format. */
   readonly metrics: () => Promise<string>;
@@ -184,6 +186,7 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     (request, reply) => parts.rerating.whatIf(request.body, () => !reply.raw.destroyed),
   );
   creditRoutes(server, parts.credits);
+  webhookRoutes(server, parts.redeliver);
   server.get(
     '/api/openapi.json',
     { schema: { summary: 'This document', tags: ['service'] } },

@@ -21,6 +21,7 @@ export const NEVER_ASKED: ApiParts = {
     openReader: notAskedHere,
     nowMillis: () => 0,
   },
+  redeliver: async () => 0,
   readiness: () => ({ isReady: false, lagBytes: 0, lastCommitAt: null }),
   metrics: notAskedHere,
   onSurprise(error) {

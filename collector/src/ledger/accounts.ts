@@ -24,6 +24,7 @@ export class Accounts {
   #plans: Plans;
 
   readonly #onBooked: () => void;
+  readonly #still = new Set<string>();
   #used = new Map<string, AccountKey>();
 
   constructor({ store, plans, onBooked }: AccountsParts) {
@@ -120,7 +121,17 @@ export class Accounts {
     }
   }
 
+  /** For the account no time passes until it is let go. */
+  hold(key: AccountKey): void {
+    this.#still.add(textOf(key));
+  }
+
+  letGo(key: AccountKey): void {
+    this.#still.delete(textOf(key));
+  }
+
   #advance({ key, account }: Held, nowMicros: number, firstMicros: number | null): void {
+    if (this.#still.size > 0 && this.#still.has(textOf(key))) return;
     const { facts, movements } = account.advance(nowMicros, this.#plans, firstMicros);
     this.book(key, facts, movements, nowMicros);
   }

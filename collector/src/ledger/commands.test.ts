@@ -60,6 +60,7 @@ class Bench {
       newId: () => `c${++ids}`,
       factText,
       factOf,
+      whenCommitted: async () => {},
       exclusively: (work) => work(),
       onChange: () => {},
       onTrouble: (detail) => this.troubles.push(detail),

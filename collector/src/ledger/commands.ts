@@ -68,6 +68,8 @@ export interface CommandsParts {
   /** A fact as text, and back. */
   readonly factText: (fact: AccountFact) => string;
   readonly factOf: (text: string) => AccountFact;
+  /** Resolves when everything that was done so far is in the ledger's file. */
+  readonly whenCommitted: () => Promise<void>;
   /** Runs when nothing else is being posted, and nothing is posted meanwhile. */
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** There is something to commit. */
@@ -219,7 +221,10 @@ export class Commands {
     this.#note(record);
     this.#parts.onChange();
     const recordedAtMillis = Math.floor(nowMicros / 1000);
-    const durable = this.#parts.journal.append(this.#textOf(record), recordedAtMillis);
+    // What is done is done. Where the journal takes nothing (a full disk), it is safe with the next commit.
+    const durable = this.#parts.journal
+      .append(this.#textOf(record), recordedAtMillis)
+      .catch(() => this.#parts.whenCommitted());
     if (answer !== null) this.#remember({ ...answer, tenant, recordedAtMillis }, durable);
     return { status, body, durable };
   }
@@ -255,9 +260,15 @@ export class Commands {
     nowMicros: number,
   ): Promise<void> {
     const { accounts, store } = this.#parts;
-    const usage = await store.loadUsage(key);
-    const before = await store.loadFacts(key);
-    accounts.book(key, facts, account.rebuild([...before, ...facts], usage), nowMicros);
+    // What time makes of the account meanwhile would not be among what was read.
+    accounts.hold(key);
+    try {
+      const usage = await store.loadUsage(key);
+      const before = await store.loadFacts(key);
+      accounts.book(key, facts, account.rebuild([...before, ...facts], usage), nowMicros);
+    } finally {
+      accounts.letGo(key);
+    }
     accounts.find(key, nowMicros);
   }
 

@@ -40,6 +40,7 @@ class Bench {
       newId: () => `c${++this.#ids}`,
       factText,
       factOf,
+      whenCommitted: async () => {},
       exclusively: (work) => work(),
       onChange: () => {},
       onTrouble: () => {},

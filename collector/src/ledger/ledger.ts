@@ -206,6 +206,7 @@ export class Ledger {
       newId: parts.newId,
       factText,
       factOf,
+      whenCommitted: () => this.whenCommitted(),
       exclusively: (work) => this.exclusively(work),
       onChange,
       onTrouble: (detail) => parts.onTrouble({ kind: 'journal_damage', detail }),

@@ -106,6 +106,7 @@ export class CreditsApi {
         openReader: () => store.openReader(),
         nowMillis: () => this.nowMillis,
       },
+      redeliver: async () => 0,
       readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
       metrics: async () => '',
       onSurprise: (error) => {
