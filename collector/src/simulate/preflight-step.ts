@@ -75,7 +75,8 @@ function estimateOf(
   ledger: SimulatedLedger,
 ) {
   if (deed.credits !== null) return { kind: 'credits', credits: deed.credits } as const;
-  if (rule === null) return { kind: 'unknown', reason: 'no_rule' } as const;
+  // What no rule charges takes nothing.
+  if (rule === null) return { kind: 'credits', credits: 0n } as const;
   return estimateCredits(rule, expectedOf(deed, ledger), terms);
 }
 
