@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { aCreditsApi, type CreditsApi } from '../api/testing/credits.ts';
-import { read, readOne } from '../store/testing/stores.ts';
-import { exportRequest } from './request.ts';
-import { rowsOf } from './rows.ts';
+import { aCreditsApi, type CreditsApi } from '../collector/src/api/testing/credits.ts';
+import { exportRequest } from '../collector/src/export/request.ts';
+import { rowsOf } from '../collector/src/export/rows.ts';
+import { read, readOne } from '../collector/src/store/testing/stores.ts';
 
 const DAY_MS = 86_400_000;
 
