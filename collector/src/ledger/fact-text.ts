@@ -24,13 +24,31 @@ export function isOfHold(fact: AccountFact, hold: string): boolean {
   return 'hold' in fact && fact.hold === hold;
 }
 
-/** What `factText` was given. */
+/** What `factText` was given. Millions of them are read at a start. */
 export function factOf(text: string): AccountFact {
+  const fact: unknown = JSON.parse(text);
+  if (isContainer(fact)) readAmounts(fact);
   // Our own writing: only `factText` makes these texts.
-  return JSON.parse(text, (_name, value: unknown) => {
-    if (typeof value !== 'string' || !LOOKS_LIKE_AMOUNT.test(value)) return value;
-    return value.startsWith(MARK) ? value.slice(MARK.length) : BigInt(value.slice(0, -1));
-  }) as AccountFact;
+  return fact as AccountFact;
+}
+
+/** In place, and not by a function that JSON.parse calls for every value, which takes several times as long. */
+function readAmounts(content: Record<string, unknown>): void {
+  for (const name in content) {
+    const value = content[name];
+    if (isContainer(value)) readAmounts(value);
+    // Only members that are there are set, so that no name can mean what every object inherits.
+    else if (typeof value === 'string' && value.endsWith('n')) content[name] = textRead(value);
+  }
+}
+
+function isContainer(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function textRead(text: string): string | bigint {
+  if (!LOOKS_LIKE_AMOUNT.test(text)) return text;
+  return text.startsWith(MARK) ? text.slice(MARK.length) : BigInt(text.slice(0, -1));
 }
 
 const MARK = '~';

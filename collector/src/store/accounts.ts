@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { AccountFact, UsageSum } from '@spanledger/metering';
+import type { AccountFact, PlanTerms, UsageSum } from '@spanledger/metering';
 import type {
   AccountKey,
   AnsweredCommand,
@@ -38,8 +38,9 @@ export async function loadAccounts(
   const facts = await connection.runAndReadAll(
     'SELECT tenant, customer, content FROM ledger.account_fact ORDER BY rowid',
   );
+  const termsOfVersions = new Map<string, PlanTerms>();
   for (const [tenant, customer, content] of facts.getRows()) {
-    accountOf(tenant, customer).facts.push(factOf(String(content)));
+    accountOf(tenant, customer).facts.push(withSharedTerms(factOf(String(content)), termsOfVersions));
   }
   const usage = await connection.runAndReadAll(
     `SELECT tenant, customer, epoch_us(max(effective_at)), ${USED}::BIGINT, hold, belongs_to_period, epoch_us(step_at)
@@ -57,6 +58,17 @@ export async function loadAccounts(
     accountOf(tenant, customer).asOfMicros = Number(step);
   }
   return [...accounts.values()];
+}
+
+/** Every period has the terms in it that it was opened under: all customers of a plan share them in memory. */
+function withSharedTerms(fact: AccountFact, known: Map<string, PlanTerms>): AccountFact {
+  if ((fact.kind !== 'period_opened' && fact.kind !== 'plan_changed') || fact.terms === null) return fact;
+  // The version is a fingerprint of the terms, but not of their name.
+  const key = `${fact.terms.plan} ${fact.terms.version}`;
+  const terms = known.get(key);
+  if (terms !== undefined) return { ...fact, terms };
+  known.set(key, fact.terms);
+  return fact;
 }
 
 /** What a customer has used, an instant at a time. */
