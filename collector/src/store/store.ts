@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { type AccountFact, MAX_TRACES_OF_A_LINK, type UsageSum } from '@spanledger/metering';
@@ -260,19 +261,19 @@ export class DuckDbStore implements LedgerStore {
 
   async loadFacts(account: AccountKey): Promise<readonly AccountFact[]> {
     await this.committing;
-    this.flush();
+    await this.flush();
     return await loadFactsOf(this.writer, this.words, account);
   }
 
   async loadHold(account: AccountKey, hold: string): Promise<readonly AccountFact[]> {
     await this.committing;
-    this.flush();
+    await this.flush();
     return await loadHoldOf(this.writer, this.words, account, hold);
   }
 
   async loadUsage(account: AccountKey): Promise<readonly UsageSum[]> {
     await this.committing;
-    this.flush();
+    await this.flush();
     return await loadUsageOf(this.writer, this.words, account);
   }
 
@@ -329,7 +330,7 @@ export class DuckDbStore implements LedgerStore {
     const late: (() => void)[] = [];
     this.late = late;
     try {
-      this.flush();
+      await this.flush();
       await this.moveReplaced(nowMillis);
       await this.writeDue();
       await this.writeDamages(nowMillis);
@@ -378,7 +379,7 @@ export class DuckDbStore implements LedgerStore {
 
   async loadActions(actions: readonly NamedAction[]): Promise<readonly HeldAction[]> {
     await this.committing;
-    this.flush();
+    await this.flush();
     return (await this.records.ofActions(actions)).flatMap(({ traceId, spanId, usage, rating, tenant }) => {
       const leaf = heldLeafOf(usage, rating.cost, tenant);
       return leaf === null ? [] : [{ traceId, spanId, leaf, rating }];
@@ -387,7 +388,7 @@ export class DuckDbStore implements LedgerStore {
 
   async loadTraces(traces: readonly TraceKey[]): Promise<readonly HeldTrace[]> {
     await this.committing;
-    this.flush();
+    await this.flush();
     const keys = traces.map(({ tenant, traceId }) => ({ tenant, traceId, dueAtMicros: null }));
     return await withKeys(this.writer, traceLayout(this.words), keys, () => readHeldTraces(this.records));
   }
@@ -395,7 +396,7 @@ export class DuckDbStore implements LedgerStore {
   async findLinked(queries: readonly LinkQuery[]): Promise<readonly LinkedTrace[]> {
     if (queries.length === 0) return [];
     await this.committing;
-    this.flush();
+    await this.flush();
     return await withKeys(this.writer, linkLayout(this.words), queries, async () => {
       const from = earliest(queries.map(({ startTimeMicros }) => startTimeMicros));
       const to = latest(queries.map(({ endTimeMicros }) => endTimeMicros));
@@ -504,9 +505,12 @@ export class DuckDbStore implements LedgerStore {
   }
 
   /** Hands everything added so far to the transaction, where this connection sees it. */
-  private flush(): void {
+  private async flush(): Promise<void> {
     for (const shape of this.shapes.takeNew()) this.tables.shapes.append(shape);
-    for (const table of Object.values(this.tables)) table.flush();
+    for (const table of Object.values(this.tables)) {
+      // Handing over a wide table takes milliseconds, however few its rows: whoever waits comes in between.
+      if (table.flush()) await nextTurn();
+    }
   }
 
   /**
