@@ -236,12 +236,14 @@ export const ConfigSchema = Type.Object(
           default: '2GB',
           description: "DuckDB's memory limit; mostly cache.",
         }),
-        threads: Type.Integer({
-          minimum: 1,
-          maximum: 256,
-          default: 2,
-          description: 'Threads DuckDB may use.',
-        }),
+        threads: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: 256,
+            description:
+              'Threads DuckDB may use. Without it all cores but one, which is for posting spans and answering.',
+          }),
+        ),
         checkpoint_at_wal: Type.String({
           pattern: '^[0-9]+ ?(MB|GB|MiB|GiB)$',
           default: '256MB',

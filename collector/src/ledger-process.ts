@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -349,7 +350,7 @@ async function openStore(config: Config, create: boolean): Promise<DuckDbStore> 
         exportFolder: join(config.data_dir, EXPORT_FOLDER),
         create,
         memoryLimit: config.store.memory_limit,
-        threads: config.store.threads,
+        threads: config.store.threads ?? Math.max(1, availableParallelism() - 1),
         checkpointAtWal: config.store.checkpoint_at_wal,
         maxIdentities: config.store.max_identities,
       });
