@@ -32,7 +32,7 @@ describe('the configuration', () => {
         log_level: 'info',
         listen: { host: '127.0.0.1', otlp_http_port: 4318, api_port: 4319 },
         receiver: { max_body_bytes: 64 * 2 ** 20, request_timeout_ms: 30_000 },
-        store: { memory_limit: '2GB', threads: 2 },
+        store: { memory_limit: '2GB' },
         query: { max_rows: 100_000, timeout_ms: 30_000, max_concurrent: 4 },
       });
       expect(rules.ruleAt('anything', 0)).toBeNull();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { buildCli } from './cli.ts';
 import { SpanledgerError } from './errors.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
 
@@ -10,10 +10,14 @@ import type { FromLedger, ToLedger } from './messages.ts';
  */
 const LEDGER_ROLE = 'ledger-process';
 
+// Before anything else is loaded: reading the sources takes most of the time of a command, the first time.
+enableCompileCache();
+
 if (process.argv[2] === LEDGER_ROLE && process.send !== undefined) await beLedgerProcess();
 else await beCommand();
 
 async function beCommand(): Promise<void> {
+  const { buildCli } = await import('./cli.ts');
   const cli = buildCli({
     environment: process.env,
     stdin: process.stdin,

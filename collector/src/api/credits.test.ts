@@ -195,14 +195,20 @@ describe('an Idempotency-Key', () => {
   });
 });
 
-it('a write that the journal of commands cannot take is answered with 503 and when to try again', async () => {
+it('a write that the journal of commands cannot take is answered when the ledger file has it', async () => {
   const journal = new MemoryCommandJournal();
   const api = await aCreditsApi({ commands: journal });
   await api.post('/api/customers', { id: 'cus_acme' });
+  const before = journal.texts.length;
   journal.append = () => Promise.reject(new SpanledgerError('SL_JOURNAL_FULL', 'No room. Retry later.'));
-  const answer = await api.post('/api/customers/cus_acme/top-ups', { credits: '5' });
-  expect([answer.status, answer.body.error.code]).toEqual([503, 'SL_JOURNAL_FULL']);
-  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  const { status, body } = await api.post('/api/customers/cus_acme/top-ups', { credits: '5' });
+  expect([status, body.available]).toEqual([201, '5']);
+  expect(journal.texts).toHaveLength(before);
+  await api.ledger.whenCommitted();
+  const { body: lots } = await api.post('/api/query', {
+    sql: "SELECT customer, granted_credits FROM credit_lots WHERE kind = 'purchased'",
+  });
+  expect(lots.rows).toEqual([['cus_acme', '5.000000']]);
 });
 
 describe('a statement', () => {
