@@ -28,11 +28,11 @@ describe('webhooks in the configuration', () => {
   it('have an address, the secret that the environment holds, and all events or some', () => {
     const [all, some, ...more] = configured(`
       - {url: https://hooks.example/in, secret_env: HOOK_SECRET}
-      - {url: 'http://127.0.0.1:9/x', secret_env: TWO_SECRETS, events: [threshold, balance_exhausted]}`);
+      - {url: 'http://127.0.0.1:9/x', secret_env: TWO_SECRETS, events: [threshold, negative_margin]}`);
     expect(more).toEqual([]);
     expect(all).toMatchObject({ events: null, keys: [Buffer.alloc(32, 7)] });
     expect(all?.url.href).toBe('https://hooks.example/in');
-    expect(some?.events).toEqual(new Set(['threshold', 'balance_exhausted']));
+    expect(some?.events).toEqual(new Set(['threshold', 'negative_margin']));
     expect(some?.keys).toHaveLength(2);
     expect(all?.id).not.toBe(some?.id);
   });

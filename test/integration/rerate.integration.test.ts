@@ -82,7 +82,7 @@ async function startRerating(service: RunningService): Promise<{ status: number;
   return { status: response.status, id: answer.id ?? '', code: answer.error?.code ?? '' };
 }
 
-it('rates the past again by corrected prices, survives kill -9 in the middle, and adds nothing twice', {
+it('I9, I25: rates the past again by corrected prices, survives kill -9 in the middle, adds nothing twice, and differs from itself by nothing', {
   timeout: 120_000,
 }, async () => {
   const dataDir = await aDataDirectory();

@@ -291,6 +291,24 @@ describe.each(stores)('commands, with the ledger in %s', (_name, open) => {
     expect(new Set(facts.map(({ id }) => id)).size).toBe(facts.length);
   });
 
+  it('I8: are done once, too, when a re-rating was committed in between', async () => {
+    const { store, crash } = await open();
+    const journal = new MemoryCommandJournal();
+    store.post(aPosting({ customer: 'cus_globex' }));
+    await commitAt(store, 1);
+    const bench = await Bench.open(store, journal, { plans: PRO });
+    await bench.commands.run(aTopUp(7n, { key: 'k1' }));
+    const all = { fromMicros: 0, toMicros: Number.MAX_SAFE_INTEGER, model: null, scope: 'all' } as const;
+    const { usages } = await store.ratedUsage.page(all, 10);
+    const reratings = usages.map((rated) => ({ rated, rating: rated.rating, leaf: null, bookings: [] }));
+    expect(reratings).toHaveLength(1);
+    await store.rerate({ jobs: [], reratings, tally: null, nowMillis: NOON });
+    const before = bench.balance();
+    const second = await Bench.open(await crash(), journal, { plans: PRO });
+    expect(second.balance()).toEqual(before);
+    expect(second.balance().available).toBe(7n * CREDIT);
+  });
+
   it('tell of those that the journal has lost, and do the others', async () => {
     const { store } = await open();
     const journal = new MemoryCommandJournal();

@@ -287,7 +287,7 @@ describe.each(stores)('rating again, with the ledger in %s', (_name, aNewStore) 
     expect(booked.slice(5)).toEqual(Array(5).fill({ customer: 'cus_acme', kind: 'usage', amount: '0.7' }));
   });
 
-  it('adds nothing the second time', async () => {
+  it('I9: adds nothing the second time', async () => {
     const store = await aNewStore();
     const { ledger, post, rerate, stop } = run(store, BOOK_1);
     await post(...[1, 2, 3, 4, 5].map((number) => aChat(number)));
@@ -300,7 +300,7 @@ describe.each(stores)('rating again, with the ledger in %s', (_name, aNewStore) 
     expect({ said: await said(store), bookings: await bookings(store) }).toEqual(before);
   });
 
-  it('restores all totals when the old prices come back, if neutral', async () => {
+  it('I9: restores all totals when the old prices come back, if neutral', async () => {
     const store = await aNewStore();
     const { ledger, post, rerate, stop } = run(store, BOOK_1);
     await post(...[1, 2, 3, 4, 5].map((number) => aChat(number, { customer: `cus_${number % 2}` })));

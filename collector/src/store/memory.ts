@@ -349,6 +349,8 @@ export class MemoryStore implements LedgerStore {
         replaces: { revision: rated.revision, eventTimeMicros: posting.usage.eventTimeMicros },
       });
     }
+    for (const add of this.#batch) add();
+    this.#batch = [];
     this.#committed = {
       ...this.#committed,
       postings: this.#postings.length,

@@ -334,11 +334,7 @@ export class DuckDbStore implements LedgerStore {
       await this.moveReplaced(nowMillis);
       await this.writeDue();
       await this.writeDamages(nowMillis);
-      await writeProfiles(this.writer, this.words, this.profiles);
-      await writeCommands(this.writer, this.words, this.commands);
-      if (this.lastCommand !== this.committedCommand) {
-        await this.writer.run('UPDATE ledger.command_position SET command = $1::BIGINT', [this.lastCommand]);
-      }
+      await this.writeCommandsDone();
       if (position !== null) await this.writePosition(position);
       await this.writeCounts(counts, nowMillis);
       // Last: the statements before may have made some.
@@ -351,9 +347,7 @@ export class DuckDbStore implements LedgerStore {
       this.replaced = [];
       this.due = new Map();
       this.damages = [];
-      this.profiles = [];
-      this.commands = [];
-      this.committedCommand = this.lastCommand;
+      this.forgetCommandsDone();
       this.late = null;
       for (const add of late) add();
     } catch (error) {
@@ -468,9 +462,13 @@ export class DuckDbStore implements LedgerStore {
         table.flush();
         table.close();
       }
+      // What was done to accounts since the last commit is committed with it.
+      await this.flush();
+      await this.writeCommandsDone();
       await this.writeNewWords();
       await this.writer.run('COMMIT');
       await this.writer.run('BEGIN TRANSACTION');
+      this.forgetCommandsDone();
       this.late = null;
       for (const add of late) add();
     } catch (error) {
@@ -492,8 +490,21 @@ export class DuckDbStore implements LedgerStore {
       const { rulesVersion } = rating;
       this.bookUsage(tenant, bookings, nowMillis, { traceId, spanId, revision: revision + 1, rulesVersion });
     }
-    this.tables.transfers.flush();
-    this.tables.facts.flush();
+  }
+
+  /** What commands have done besides facts and movements: it is committed with those, or they would be done again. */
+  private async writeCommandsDone(): Promise<void> {
+    await writeProfiles(this.writer, this.words, this.profiles);
+    await writeCommands(this.writer, this.words, this.commands);
+    if (this.lastCommand !== this.committedCommand) {
+      await this.writer.run('UPDATE ledger.command_position SET command = $1::BIGINT', [this.lastCommand]);
+    }
+  }
+
+  private forgetCommandsDone(): void {
+    this.profiles = [];
+    this.commands = [];
+    this.committedCommand = this.lastCommand;
   }
 
   /** Folds the write-ahead log into the file and closes it. */

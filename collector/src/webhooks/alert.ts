@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** What there is to hear of; the words are API. An alert's name may have a level behind a colon: `threshold:80`. */
-export const ALERT_EVENTS = [
-  'threshold',
-  'exhaustion_forecast',
-  'negative_margin',
-  'balance_exhausted',
-] as const;
+export const ALERT_EVENTS = ['threshold', 'exhaustion_forecast', 'negative_margin'] as const;
 export type AlertEvent = (typeof ALERT_EVENTS)[number];
 
 /** An alert of a customer's account (`AlertFact` of metering), with whose it is. */

@@ -93,7 +93,7 @@ describe('a message', () => {
 
   it('goes to each endpoint that wants it, once', () => {
     const all = anEndpoint('https://all.example/');
-    const some = anEndpoint('https://some.example/', ['threshold', 'balance_exhausted']);
+    const some = anEndpoint('https://some.example/', ['threshold', 'negative_margin']);
     const none = anEndpoint('https://none.example/', ['negative_margin']);
     const wanted = deliveriesOf([messageOf(anAlert())], [all, some, none], NOON);
     expect(wanted.map(({ urlHost }) => urlHost)).toEqual(['all.example', 'some.example']);

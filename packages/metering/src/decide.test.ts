@@ -219,7 +219,7 @@ describe('a container', () => {
     expect(billed(spans)).toEqual({ root: [90, 9] });
   });
 
-  it('changes nothing by its usage, wherever it is put (I14)', () => {
+  it('I14: changes nothing by its usage, wherever it is put', () => {
     const leaves: TreeSpan[] = [
       { id: 'x', attributes: chat(100, 10) },
       { id: 'y', attributes: chat(200, 20) },

@@ -126,7 +126,7 @@ describe('token classes', () => {
     expect(resolveTokens(counts, true, () => UNKNOWN_CONVENTIONS).tokens?.visibleOutput).toBe(0);
   });
 
-  it('are never negative and add up to what was reported, or say which part stood beside its whole', () => {
+  it('I13: are never negative and add up to what was reported, or say which part stood beside its whole', () => {
     const maybe = fc.option(fc.integer({ min: 0, max: 2000 }), { nil: null });
     const counts = fc.record({
       input: fc.integer({ min: 0, max: 2000 }),
