@@ -47,6 +47,8 @@ export interface LedgerLimits {
   readonly readBytes: number;
   /** Under load, what belongs together is decided after so many spans: later ones wait as objects meanwhile. */
   readonly settleSpans: number;
+  /** And not later than this after the last time: a check knows only of what is decided. */
+  readonly settleEveryMs: number;
   /** Spans of open traces that are kept in memory; older traces are read back from the store when they grow. */
   readonly openSpans: number;
   /** Calls rated again between two batches. */
@@ -62,6 +64,7 @@ export const LEDGER_LIMITS = {
   idleCommitMaxMs: 600,
   readBytes: 8 * 1024 * 1024,
   settleSpans: 8192,
+  settleEveryMs: 200,
   openSpans: 300_000,
   rerateRows: RERATE_SLICE_ROWS,
   graceMs: 60_000,
@@ -177,6 +180,7 @@ export class Ledger {
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
   private lastSweepMillis = 0;
+  private lastSettleMillis = 0;
   private lastCommitStartMillis = 0;
   private lastCommitMillis = 0;
   private lastCommitDurationMs = 0;
@@ -509,13 +513,17 @@ export class Ledger {
 
   /** Often enough that what waits stays small. */
   private isSettlingDue(): boolean {
-    return this.batch.arrivals >= this.parts.limits.settleSpans;
+    const { settleSpans, settleEveryMs } = this.parts.limits;
+    const { arrivals } = this.batch;
+    if (arrivals >= settleSpans) return true;
+    return arrivals > 0 && this.parts.nowMillis() - this.lastSettleMillis >= settleEveryMs;
   }
 
   /** Decides what belongs together, and hands everything that was read to the store. */
   private async settleArrivals(): Promise<void> {
     const { store, attribution, limits, nowMillis } = this.parts;
     const { batch, counts, book } = this;
+    this.lastSettleMillis = nowMillis();
     this.batch = emptyBatch();
     this.waitsForCommit = true;
     for (const rejection of batch.rejections) store.reject(rejection);
