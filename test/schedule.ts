@@ -13,9 +13,14 @@ import {
   type UsageRecord,
 } from '@spanledger/metering';
 import { defaultCatalogue } from '../collector/src/catalogue/index.ts';
-import { LEDGER_LIMITS, Ledger } from '../collector/src/ledger/ledger.ts';
+import {
+  LEDGER_LIMITS,
+  Ledger,
+  type LedgerLimits,
+  type LedgerParts,
+} from '../collector/src/ledger/ledger.ts';
+import { MemoryCommandJournal } from '../collector/src/ledger/memory-command-journal.ts';
 import type { LedgerStore } from '../collector/src/ledger/store.ts';
-import { MemoryCommandJournal } from '../collector/src/ledger/testing/command-journal.ts';
 import { ITEM_BYTES, MemoryJournal } from '../collector/src/ledger/testing/journal.ts';
 import { readTraces, SCAN_LIMITS, WantedAttributes } from '../collector/src/otlp/index.ts';
 import { encodeTraces, type TracesRequest, toJsonBody } from '../collector/src/otlp/testing/bodies.ts';
@@ -101,11 +106,36 @@ export async function follow(
 ): Promise<void> {
   const item = journal.items[upTo];
   const nowMillis = item?.kind === 'record' ? item.receivedAtMillis : LAST_END_MS + 1000 * HOUR_MS;
-  const ledger = new Ledger({
+  const ledger = aLedgerOver(
+    { journal, store, nowMillis, commitRows, settleSpans, openSpans },
+    {
+      book: BOOK,
+      bookVersion: catalogue.version,
+    },
+  );
+  ledger.advance(upTo < journal.items.length ? journal.endOf(upTo) : journal.end);
+  ledger.drain();
+  await ledger.run();
+}
+
+/** A ledger as one process has it, at one moment; it must not be troubled. */
+export function aLedgerOver(
+  {
     journal,
     store,
-    book: BOOK,
-    bookVersion: catalogue.version,
+    nowMillis,
+    ...limits
+  }: Pick<LedgerLimits, 'commitRows' | 'settleSpans' | 'openSpans'> & {
+    readonly journal: MemoryJournal;
+    readonly store: LedgerStore;
+    readonly nowMillis: number;
+  },
+  book: Pick<LedgerParts, 'book' | 'bookVersion'>,
+): Ledger {
+  return new Ledger({
+    ...book,
+    journal,
+    store,
     pastRules: new Map(),
     plans: NO_PLANS,
     commands: new MemoryCommandJournal(),
@@ -119,9 +149,7 @@ export async function follow(
       ...LEDGER_LIMITS,
       maxInflatedBytes: 2 ** 20,
       scan: SCAN_LIMITS,
-      commitRows,
-      settleSpans,
-      openSpans,
+      ...limits,
       readBytes: ITEM_BYTES,
     },
     nowMillis: () => nowMillis,
@@ -131,9 +159,6 @@ export async function follow(
       throw new Error(detail, { cause });
     },
   });
-  ledger.advance(upTo < journal.items.length ? journal.endOf(upTo) : journal.end);
-  ledger.drain();
-  await ledger.run();
 }
 
 /** What the ledger must say in the end: everything decided together, long after. */

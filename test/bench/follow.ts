@@ -13,7 +13,7 @@ import {
 import { defaultCatalogue } from '../../collector/src/catalogue/index.ts';
 import { JOURNAL_DEFAULTS, JournalReader, JournalWriter } from '../../collector/src/journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from '../../collector/src/ledger/ledger.ts';
-import { MemoryCommandJournal } from '../../collector/src/ledger/testing/command-journal.ts';
+import { MemoryCommandJournal } from '../../collector/src/ledger/memory-command-journal.ts';
 import { SCAN_LIMITS, WantedAttributes } from '../../collector/src/otlp/index.ts';
 import { encodeTraces, manySpans } from '../../collector/src/otlp/testing/bodies.ts';
 import { STORE_DEFAULTS } from '../../collector/src/store/open.ts';

@@ -1,13 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import {
   ATTRIBUTES_READ,
   type Book,
   creditRules,
-  DEFAULT_OBSERVE_SETTINGS,
   decide,
-  LOG_ATTRIBUTES_READ,
   linkedGroups,
-  NO_ATTRIBUTION_SETTINGS,
   NO_PLANS,
   observe,
   type UsageRecord,
@@ -16,10 +12,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccountKey } from '../../collector/src/ledger/account-store.ts';
 import { Accounts } from '../../collector/src/ledger/accounts.ts';
-import { LEDGER_LIMITS, Ledger } from '../../collector/src/ledger/ledger.ts';
+import type { Ledger } from '../../collector/src/ledger/ledger.ts';
 import type { LedgerStore } from '../../collector/src/ledger/store.ts';
-import { MemoryCommandJournal } from '../../collector/src/ledger/testing/command-journal.ts';
-import { ITEM_BYTES, MemoryJournal, NOON } from '../../collector/src/ledger/testing/journal.ts';
+import { MemoryJournal, NOON } from '../../collector/src/ledger/testing/journal.ts';
 import { GPT_4O } from '../../collector/src/ledger/testing/rate-card.ts';
 import { readTraces, SCAN_LIMITS, WantedAttributes } from '../../collector/src/otlp/index.ts';
 import {
@@ -32,6 +27,7 @@ import {
 import { MemoryStore } from '../../collector/src/store/memory.ts';
 import { afterCrash, aStore, type OpenStore, read } from '../../collector/src/store/testing/stores.ts';
 import { creditsOf, type ExpectedCharge, expectedCharges, expectedUse } from '../expected-charges.ts';
+import { aLedgerOver } from '../schedule.ts';
 
 /**
  * Actions of every kind: of one trace and of several, under a name and without, with failures, with calls whose trace
@@ -240,36 +236,10 @@ async function follow(
   nowMillis: number,
 ): Promise<Ledger> {
   const { commitRows, settleSpans, openSpans } = given;
-  const ledger = new Ledger({
-    journal,
-    store,
-    book: BOOK,
-    bookVersion: 'book-1',
-    pastRules: new Map(),
-    plans: NO_PLANS,
-    commands: new MemoryCommandJournal(),
-    newId: randomUUID,
-    onRerated: () => {},
-    wanted,
-    wantedOfLogs: new WantedAttributes(LOG_ATTRIBUTES_READ),
-    observing: DEFAULT_OBSERVE_SETTINGS,
-    attribution: NO_ATTRIBUTION_SETTINGS,
-    limits: {
-      ...LEDGER_LIMITS,
-      maxInflatedBytes: 2 ** 20,
-      scan: SCAN_LIMITS,
-      commitRows,
-      settleSpans,
-      openSpans,
-      readBytes: ITEM_BYTES,
-    },
-    nowMillis: () => nowMillis,
-    onCommit: () => {},
-    onAlerts: () => {},
-    onTrouble({ detail, cause }) {
-      throw new Error(detail, { cause });
-    },
-  });
+  const ledger = aLedgerOver(
+    { journal, store, nowMillis, commitRows, settleSpans, openSpans },
+    { book: BOOK, bookVersion: 'book-1' },
+  );
   ledger.advance(journal.endOf(Math.min(upTo, journal.items.length - 1)));
   ledger.drain();
   await ledger.run();

@@ -1,16 +1,13 @@
 import {
   type CustomerAccount,
-  canonicalProvider,
   type DatedRule,
   type ExpectedUse,
   estimateCredits,
+  expectedCost,
   type PlanTerms,
   preflight,
-  price,
-  providerOfModel,
   type RuleTerms,
   type TokenClasses,
-  type UsdFemto,
 } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
 import { SpanledgerError } from '../errors.ts';
@@ -205,7 +202,9 @@ function useOf(asked: Asked, model: string | null): ExpectedUse {
   const { calls = 1, expected_tokens: expected } = asked.body;
   if (expected === undefined) return { calls };
   const tokens = tokensOf(expected);
-  const cost = model === null ? null : costOf(tokens, model, asked);
+  const { body, book, customer, nowMicros } = asked;
+  const call = { tokens, provider: body.provider ?? null, customer, atMicros: nowMicros };
+  const cost = model === null ? null : expectedCost({ ...call, model }, book.catalogue, TENANT);
   return {
     calls,
     tokens: {
@@ -217,37 +216,6 @@ function useOf(asked: Asked, model: string | null): ExpectedUse {
     },
     cost: cost === null ? undefined : cost * BigInt(calls),
   };
-}
-
-/** Of one call; null: not priced. */
-function costOf(
-  tokens: TokenClasses,
-  model: string,
-  { body, book, customer, nowMicros }: Asked,
-): UsdFemto | null {
-  const rating = price(
-    {
-      billingRole: 'billed',
-      provider: body.provider === undefined ? providerOfModel(model) : canonicalProvider(body.provider),
-      requestModel: null,
-      responseModel: model,
-      eventTimeMicros: nowMicros,
-      customer,
-      serviceTier: null,
-      region: null,
-      inferenceGeo: null,
-      tokens,
-      cacheWrite5m: null,
-      cacheWrite1h: null,
-      cacheWrite12h: null,
-      modalities: null,
-      units: null,
-      usageStatus: 'reported',
-    },
-    book.catalogue,
-    TENANT,
-  );
-  return rating.kind === 'priced' ? rating.cost : null;
 }
 
 function tokensOf({

@@ -7,7 +7,7 @@ import {
 } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { SpanledgerError } from '../errors.ts';
-import { MemoryCommandJournal } from '../ledger/testing/command-journal.ts';
+import { MemoryCommandJournal } from '../ledger/memory-command-journal.ts';
 import { readOne } from '../store/testing/stores.ts';
 import { aCreditsApi, type CreditsApi } from './testing/credits.ts';
 

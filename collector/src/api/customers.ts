@@ -64,7 +64,7 @@ export const SubscriptionSchema = Type.Object({
   next_change_at: InstantOrNull,
 });
 
-export const CustomerSchema = Type.Object({
+const CustomerSchema = Type.Object({
   id: Type.String(),
   name: TextOrNull,
   metadata: Type.Record(Type.String(), Type.String()),

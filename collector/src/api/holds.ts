@@ -84,7 +84,7 @@ const ReleaseBody = Type.Object({ ...Told }, { additionalProperties: false });
 
 const HoldParams = Type.Object({ customer: CustomerId, hold: Name });
 
-export const HoldSchema = Type.Object({
+const HoldSchema = Type.Object({
   id: Type.String(),
   customer: Type.String(),
   state: Type.Enum(['open', 'settled', 'released', 'expired']),

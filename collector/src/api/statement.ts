@@ -40,7 +40,7 @@ const BreakdownSchema = Type.Array(
   }),
 );
 
-export const StatementSchema = Type.Object({
+const StatementSchema = Type.Object({
   customer: Type.String(),
   at: Type.String({ description: 'Now, or the last instant of a period that has ended.' }),
   period: Type.Object({

@@ -19,8 +19,8 @@ import { afterCrash, aStore, commitAt } from '../store/testing/stores.ts';
 import { Accounts } from './accounts.ts';
 import { type Command, type CommandJournal, type CommandOutcome, Commands } from './commands.ts';
 import { factOf, factText } from './fact-text.ts';
+import { MemoryCommandJournal } from './memory-command-journal.ts';
 import type { LedgerStore } from './store.ts';
-import { MemoryCommandJournal } from './testing/command-journal.ts';
 import { NOON } from './testing/journal.ts';
 
 const NOON_MICROS = NOON * 1000;

@@ -78,7 +78,7 @@ export interface CommandsParts {
 }
 
 /** Keys are remembered for a day: whoever has had no answer by then has given up. */
-export const KEY_LIFE_MILLIS = 24 * 3_600_000;
+const KEY_LIFE_MILLIS = 24 * 3_600_000;
 /** About 300 bytes each; beyond it the oldest are forgotten before their day is over. */
 const MAX_KEYS = 200_000;
 

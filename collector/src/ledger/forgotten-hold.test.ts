@@ -13,8 +13,8 @@ import { aStore } from '../store/testing/stores.ts';
 import { Accounts } from './accounts.ts';
 import { type Command, type CommandOutcome, Commands } from './commands.ts';
 import { factOf, factText } from './fact-text.ts';
+import { MemoryCommandJournal } from './memory-command-journal.ts';
 import type { LedgerStore } from './store.ts';
-import { MemoryCommandJournal } from './testing/command-journal.ts';
 import { NOON } from './testing/journal.ts';
 
 const CREDIT = 1_000_000n;

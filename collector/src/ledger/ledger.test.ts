@@ -35,8 +35,8 @@ import {
   type LedgerParts,
   type Trouble,
 } from './ledger.ts';
+import { MemoryCommandJournal } from './memory-command-journal.ts';
 import type { BatchCounts, LedgerStore, Posting } from './store.ts';
-import { MemoryCommandJournal } from './testing/command-journal.ts';
 import { ITEM_BYTES, MemoryJournal, NOON } from './testing/journal.ts';
 import { GPT_4O } from './testing/rate-card.ts';
 

@@ -22,10 +22,10 @@ import { MemoryStore } from '../store/memory.ts';
 import { DuckDbStore } from '../store/store.ts';
 import { aStore, read, readOne } from '../store/testing/stores.ts';
 import { LEDGER_LIMITS, Ledger, type LedgerParts } from './ledger.ts';
+import { MemoryCommandJournal } from './memory-command-journal.ts';
 import type { RerateRequest } from './rerate.ts';
 import type { RerateJob } from './rerate-store.ts';
 import type { LedgerStore } from './store.ts';
-import { MemoryCommandJournal } from './testing/command-journal.ts';
 import { MemoryJournal, NOON } from './testing/journal.ts';
 import { GPT_4O } from './testing/rate-card.ts';
 

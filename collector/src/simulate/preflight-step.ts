@@ -1,12 +1,10 @@
 import {
-  canonicalProvider,
   type DatedRule,
   type ExpectedUse,
   estimateCredits,
+  expectedCost,
   type PlanTerms,
   preflight,
-  price,
-  providerOfModel,
 } from '@spanledger/metering';
 import { creditsText } from './amounts.ts';
 import type { CheckDeed } from './scenario.ts';
@@ -81,35 +79,15 @@ function estimateOf(
 }
 
 function expectedOf(deed: CheckDeed, ledger: SimulatedLedger): ExpectedUse {
-  const { tokens, calls } = deed;
-  const cost = deed.cost ?? costOf(deed, ledger);
+  const { tokens, calls, model, provider, customer } = deed;
+  const cost =
+    deed.cost ??
+    (tokens === null || model === null
+      ? null
+      : expectedCost(
+          { tokens, model, provider, customer, atMicros: ledger.nowMicros },
+          ledger.catalogue,
+          TENANT,
+        ));
   return { calls, ...(cost === null ? {} : { cost }), ...(tokens === null ? {} : { tokens }) };
-}
-
-/** What tokens cost at the prices of this moment; null: nobody knows. */
-function costOf({ customer, tokens, model, provider }: CheckDeed, ledger: SimulatedLedger): bigint | null {
-  if (tokens === null || model === null) return null;
-  const rating = price(
-    {
-      billingRole: 'billed',
-      provider: provider === null ? providerOfModel(model) : canonicalProvider(provider),
-      requestModel: model,
-      responseModel: model,
-      eventTimeMicros: ledger.nowMicros,
-      customer,
-      serviceTier: null,
-      region: null,
-      inferenceGeo: null,
-      tokens,
-      cacheWrite5m: null,
-      cacheWrite1h: null,
-      cacheWrite12h: null,
-      modalities: null,
-      units: null,
-      usageStatus: 'reported',
-    },
-    ledger.catalogue,
-    TENANT,
-  );
-  return rating.kind === 'priced' ? rating.cost : null;
 }

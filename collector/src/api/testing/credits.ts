@@ -15,7 +15,7 @@ import type { FastifyInstance } from 'fastify';
 import { onTestFinished } from 'vitest';
 import type { CommandJournal } from '../../ledger/commands.ts';
 import { LEDGER_LIMITS, Ledger } from '../../ledger/ledger.ts';
-import { MemoryCommandJournal } from '../../ledger/testing/command-journal.ts';
+import { MemoryCommandJournal } from '../../ledger/memory-command-journal.ts';
 import { MemoryJournal } from '../../ledger/testing/journal.ts';
 import { GPT_4O } from '../../ledger/testing/rate-card.ts';
 import { SCAN_LIMITS, WantedAttributes } from '../../otlp/index.ts';

@@ -38,7 +38,7 @@ export interface AccountState {
   lotsSeen: number;
 }
 
-export function emptyState(): AccountState {
+function emptyState(): AccountState {
   return {
     timeline: EMPTY_TIMELINE,
     steps: [],

@@ -11,7 +11,7 @@ export const CLOSE_GRACE_MICROS = 72 * 3_600_000_000;
  * The totals of a period as they are frozen, together with the hash of the period before: whoever changes one closed
  * period has to change all that follow (I20).
  */
-export function closingText(period: Period, totals: PeriodTotals, previousHash: string | null): string {
+function closingText(period: Period, totals: PeriodTotals, previousHash: string | null): string {
   const amount = (value: MicroCredits) => value.toString();
   return JSON.stringify({
     period: period.number,

@@ -132,7 +132,7 @@ function hasBegun(timeline: Timeline, atMicros: number): boolean {
 }
 
 /** The period that opens next after the given one; null after nothing: as long as nothing is subscribed. */
-export function plannedAfter(timeline: Timeline, previous: PeriodBounds | null): PlannedPeriod | null {
+function plannedAfter(timeline: Timeline, previous: PeriodBounds | null): PlannedPeriod | null {
   const begins = timeline.course.find(
     ({ kind, atMicros }) =>
       kind === 'subscribed' && atMicros > (previous?.startMicros ?? Number.NEGATIVE_INFINITY),

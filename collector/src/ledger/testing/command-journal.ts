@@ -1,1 +1,0 @@
-export { MemoryCommandJournal } from '../memory-command-journal.ts';
