@@ -4,6 +4,7 @@ import {
   type ExpectedUse,
   estimateCredits,
   expectedCost,
+  fundsAt,
   type PlanTerms,
   preflight,
   type RuleTerms,
@@ -123,8 +124,7 @@ export function checkRoutes(
       const estimate = await estimateOf(body, account, nowMicros);
       const answer = preflight(
         { estimate: estimate.credits, degradedEstimate: estimate.degraded?.credits ?? null },
-        account,
-        nowMicros,
+        fundsAt(account, nowMicros),
       );
       return {
         answer: answer.answer,

@@ -3,6 +3,7 @@ import {
   type ExpectedUse,
   estimateCredits,
   expectedCost,
+  fundsAt,
   type PlanTerms,
   preflight,
 } from '@spanledger/metering';
@@ -52,8 +53,7 @@ export function checkOf(deed: CheckDeed, ledger: SimulatedLedger): CheckReport {
       estimate: estimate.credits,
       degradedEstimate: degradedEstimate?.kind === 'credits' ? degradedEstimate.credits : null,
     },
-    account,
-    nowMicros,
+    fundsAt(account, nowMicros),
   );
   return {
     answer: answer.answer,

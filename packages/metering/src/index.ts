@@ -138,6 +138,8 @@ export {
 export type { PlanConfiguration, PlansConfiguration } from './credits/plan-configuration.ts';
 export { type ParsedPlans, plans } from './credits/plans.ts';
 export {
+  type Funds,
+  fundsAt,
   type Preflight,
   type PreflightReason,
   type PreflightRequest,

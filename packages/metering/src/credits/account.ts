@@ -154,6 +154,8 @@ export interface CustomerAccount {
   recall(facts: readonly AccountFact[]): void;
   /** All subscriptions, plan changes and cancellations, in the order in which they were told (see `subscription.ts`). */
   readonly planFacts: readonly PlanFact[];
+  /** By time alone nothing changes before this instant, when `advance` has to be called. Infinity: never. */
+  readonly nextDueMicros: number;
   /** Nothing before it may change any more: the end of the last closed period (I20). Null: none is closed. */
   readonly closedUntilMicros: number | null;
 }

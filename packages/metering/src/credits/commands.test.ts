@@ -9,7 +9,7 @@ import { decideAuthorise, decideRelease, decideSettle } from './hold-commands.ts
 import { decideAdjust, decideGrant, decideTopUp } from './lot-commands.ts';
 import { openAccount } from './open-account.ts';
 import { decideCancel, decideChangePlan, decideSubscribe } from './plan-commands.ts';
-import { preflight } from './preflight.ts';
+import { fundsAt, preflight } from './preflight.ts';
 import { NO_BREAKDOWN, statementOf } from './statement.ts';
 
 /**
@@ -288,7 +288,10 @@ describe('a check', () => {
         const customer = aCustomerOf(plan);
         for (const estimate of uses) {
           const before = customer.balance();
-          const check = preflight({ estimate, degradedEstimate: null }, customer.account, customer.nowMicros);
+          const check = preflight(
+            { estimate, degradedEstimate: null },
+            fundsAt(customer.account, customer.nowMicros),
+          );
           customer.use(estimate);
           const after = customer.balance();
           const uncovered = after.overage + after.overrun - before.overage - before.overrun;

@@ -1,7 +1,7 @@
 import { CREDIT_SCALE, formatDecimal, type MicroCredits } from '../amount.ts';
 import type { CustomerAccount, HoldState } from './account.ts';
 import { type CommandBase, type Decided, decided, factBase, type Refused, refused } from './commands.ts';
-import { preflight } from './preflight.ts';
+import { fundsAt, preflight } from './preflight.ts';
 
 /** Set credits aside for something that is about to happen (convention C14). */
 export interface AuthoriseCommand extends CommandBase {
@@ -46,7 +46,7 @@ export function decideAuthorise(account: Holding, command: AuthoriseCommand, now
   if (earlier !== null) return earlierAuthorisation(earlier, command);
   const isTooLong = wrongExpiry(expiresMicros, nowMicros);
   if (isTooLong !== null) return isTooLong;
-  const check = preflight({ estimate: amount, degradedEstimate: null }, account, nowMicros);
+  const check = preflight({ estimate: amount, degradedEstimate: null }, fundsAt(account, nowMicros));
   if (check.answer !== 'allow') {
     return refused(
       check.reason === 'OVERAGE_LIMIT' ? 'OVERAGE_LIMIT' : 'INSUFFICIENT_CREDITS',

@@ -193,6 +193,10 @@ class Account implements CustomerAccount {
     return this.#state.timeline.planFacts;
   }
 
+  get nextDueMicros(): number {
+    return this.#state.agenda.nextMicros;
+  }
+
   get closedUntilMicros(): number | null {
     const closedUntil = closedUntilMicros(this.#state.timeline);
     return closedUntil === Number.NEGATIVE_INFINITY ? null : closedUntil;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anAccount, aPeriod, credits, micros, terms } from '../../test/accounts.ts';
 import type { PlanConfiguration } from './plan-configuration.ts';
-import { type Preflight, preflight } from './preflight.ts';
+import { fundsAt, type Preflight, preflight } from './preflight.ts';
 
 const NOW = micros('2026-11-11T10:00:00Z');
 const NOVEMBER = { startMicros: micros('2026-11-01T00:00Z'), endMicros: micros('2026-12-01T00:00Z') };
@@ -20,7 +20,7 @@ function check(
     period: aPeriod(NOVEMBER, overage === null ? null : terms({ overage })),
   });
   const degradedEstimate = degraded === null ? null : credits(degraded);
-  return preflight({ estimate: credits(estimate), degradedEstimate }, account, NOW);
+  return preflight({ estimate: credits(estimate), degradedEstimate }, fundsAt(account, NOW));
 }
 
 describe('a check before an action', () => {
@@ -73,12 +73,14 @@ describe('a check before an action', () => {
     const promised = (available: string, overage: PlanConfiguration['overage'], estimate: string) =>
       preflight(
         { estimate: credits(estimate), degradedEstimate: null },
-        anAccount({
-          available: credits(available),
-          promised: credits('30'),
-          period: aPeriod(NOVEMBER, terms({ overage })),
-        }),
-        NOW,
+        fundsAt(
+          anAccount({
+            available: credits(available),
+            promised: credits('30'),
+            period: aPeriod(NOVEMBER, terms({ overage })),
+          }),
+          NOW,
+        ),
       );
     const charge = { policy: 'charge', price_usd: '1', limit: '50' } as const;
     expect(promised('0', charge, '20')).toMatchObject({ answer: 'allow', reason: 'OVERAGE' });
@@ -125,7 +127,7 @@ describe('a check before an action', () => {
             answer,
             estimate: allowed,
             uncovered,
-          } = preflight({ estimate, degradedEstimate }, account, NOW);
+          } = preflight({ estimate, degradedEstimate }, fundsAt(account, NOW));
           if (answer !== 'deny') expect([allowed <= available, uncovered]).toEqual([true, 0n]);
           if (estimate <= available) expect(answer).toBe('allow');
         },

@@ -1,5 +1,5 @@
 import { CREDIT_SCALE, formatDecimal, type MicroCredits } from '../amount.ts';
-import type { Balance, CustomerAccount } from './account.ts';
+import type { CustomerAccount } from './account.ts';
 import type { PlanTerms } from './plan.ts';
 
 /** What somebody wants to do, in credits as far as they can be known beforehand. Never negative. */
@@ -40,37 +40,46 @@ export interface Preflight {
   readonly remaining: MicroCredits;
 }
 
-/**
- * Whether something may begin (convention C13). It only reads: usage that happens all the same is always recorded. The
- * account has been advanced to now.
- */
-export function preflight(
-  request: PreflightRequest,
-  account: Pick<CustomerAccount, 'balance' | 'termsAt'>,
-  nowMicros: number,
-): Preflight {
-  const balance = account.balance(nowMicros);
+/** What an account has at an instant, as far as it decides what may begin. */
+export interface Funds {
+  readonly available: MicroCredits;
+  readonly held: MicroCredits;
+  /** What open holds may still take beyond what they hold. */
+  readonly promised: MicroCredits;
+  /** Of the period of then, so far. */
+  readonly overage: MicroCredits;
+  /** Null: no plan. */
+  readonly terms: PlanTerms | null;
+}
+
+/** The account has been advanced to then. */
+export function fundsAt(account: Pick<CustomerAccount, 'balance' | 'termsAt'>, atMicros: number): Funds {
+  const { available, held, promised, periodUsage } = account.balance(atMicros);
+  return { available, held, promised, overage: periodUsage.overage, terms: account.termsAt(atMicros) };
+}
+
+/** Whether something may begin (convention C13). It only reads: usage that happens all the same is always recorded. */
+export function preflight(request: PreflightRequest, funds: Funds): Preflight {
   const { estimate, degradedEstimate } = request;
-  const free = positive(freeOf(balance));
+  const free = positive(freeOf(funds));
   const answer = (verdict: Verdict, of: MicroCredits = estimate): Preflight => ({
     ...verdict,
     estimate: of,
     uncovered: positive(of - free),
-    available: balance.available,
-    held: balance.held,
-    promised: balance.promised,
-    remaining: balance.available + balance.held,
+    available: funds.available,
+    held: funds.held,
+    promised: funds.promised,
+    remaining: funds.available + funds.held,
   });
 
   if (estimate <= free) {
     return answer({
       answer: 'allow',
       reason: 'COVERED',
-      message: `${availability(balance)} and cover the estimate of ${credits(estimate)}.`,
+      message: `${availability(funds)} and cover the estimate of ${credits(estimate)}.`,
     });
   }
-  const terms = account.termsAt(nowMicros);
-  const policy = terms?.overage.policy ?? null;
+  const policy = funds.terms?.overage.policy ?? null;
   switch (policy) {
     case null:
       return answer({
@@ -86,31 +95,31 @@ export function preflight(
         message: `${credits(estimate - free)} beyond what is available are lent.`,
       });
     case 'charge':
-      return answer(withinLimit(estimate, balance, terms));
+      return answer(withinLimit(estimate, funds));
     case 'degrade':
       if (degradedEstimate !== null && degradedEstimate <= free) {
         return answer(
           {
             answer: 'degrade',
             reason: 'DEGRADED',
-            message: `${availability(balance)}, not the estimate of ${credits(estimate)}; the degraded form takes ${credits(degradedEstimate)}.`,
+            message: `${availability(funds)}, not the estimate of ${credits(estimate)}; the degraded form takes ${credits(degradedEstimate)}.`,
           },
           degradedEstimate,
         );
       }
-      return answer(insufficient(estimate, balance));
+      return answer(insufficient(estimate, funds));
     case 'block':
-      return answer(insufficient(estimate, balance));
+      return answer(insufficient(estimate, funds));
   }
 }
 
 type Verdict = Pick<Preflight, 'answer' | 'reason' | 'message'>;
 
-function withinLimit(estimate: MicroCredits, balance: Balance, terms: PlanTerms | null): Verdict {
-  const limit = terms?.overage.limit ?? null;
-  const free = freeOf(balance);
+function withinLimit(estimate: MicroCredits, funds: Funds): Verdict {
+  const limit = funds.terms?.overage.limit ?? null;
+  const free = freeOf(funds);
   // With what open holds were promised already, so that many at once cannot pass the limit together.
-  const overage = balance.periodUsage.overage + estimate - free;
+  const overage = funds.overage + estimate - free;
   if (limit !== null && overage > limit) {
     return {
       answer: 'deny',
@@ -125,20 +134,20 @@ function withinLimit(estimate: MicroCredits, balance: Balance, terms: PlanTerms 
   };
 }
 
-function insufficient(estimate: MicroCredits, balance: Balance): Verdict {
+function insufficient(estimate: MicroCredits, funds: Funds): Verdict {
   return {
     answer: 'deny',
     reason: 'INSUFFICIENT_CREDITS',
-    message: `${availability(balance)}, not the ${credits(estimate)} that are needed. Top up, change the plan, or wait for the next period.`,
+    message: `${availability(funds)}, not the ${credits(estimate)} that are needed. Top up, change the plan, or wait for the next period.`,
   };
 }
 
 /** What nobody was promised. Below zero where holds were promised more than there is. */
-function freeOf({ available, promised }: Balance): MicroCredits {
+function freeOf({ available, promised }: Funds): MicroCredits {
   return available - promised;
 }
 
-function availability({ available, promised }: Balance): string {
+function availability({ available, promised }: Funds): string {
   const but = promised === 0n ? '' : ` but for ${credits(promised)} that open holds were promised`;
   return `${credits(available)} are available${but}`;
 }
