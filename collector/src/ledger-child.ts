@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CheckNews, CheckReply } from './api/check-messages.ts';
 import { SpanledgerError } from './errors.ts';
 import { comparePositions, type JournalPosition } from './journal/index.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
@@ -17,6 +18,14 @@ export interface JournalTies {
   readonly committed: (position: JournalPosition) => void;
 }
 
+/** What ties it to the front, which answers checks by what the ledger process tells, and hands all else on to it. */
+export interface FrontTies {
+  hearReply(id: number, reply: CheckReply): void;
+  hearNews(news: CheckNews): void;
+  /** Null: it has ended, and another one is started. */
+  ledgerAt(port: number | null): void;
+}
+
 /** The ledger process as the main process sees it, through any number of restarts. */
 export class LedgerChild {
   private readonly options: ServiceOptions;
@@ -26,7 +35,9 @@ export class LedgerChild {
   private configText: string | null;
   private position: JournalPosition | null = null;
   private port: number | null = null;
+  private wasReady = false;
   private journal: JournalTies | null = null;
+  private front: FrontTies | null = null;
   private fatal: SpanledgerError | null = null;
   private isDraining = false;
   private readonly drained = Promise.withResolvers<void>();
@@ -48,11 +59,6 @@ export class LedgerChild {
 
   get restarts(): number {
     return this.supervisor.restarts;
-  }
-
-  get apiPort(): number {
-    if (this.port === null) throw new Error('the ledger process is not ready');
-    return this.port;
   }
 
   /** @throws {SpanledgerError} what the ledger process said when it could not start for the first time */
@@ -80,6 +86,11 @@ export class LedgerChild {
     this.journal = journal;
     this.repeatCommitted();
     this.send({ type: 'durable', end: journal.durableEnd() });
+  }
+
+  serveBehind(front: FrontTies): void {
+    this.front = front;
+    front.ledgerAt(this.port);
   }
 
   /** Tells the journal once more how far the ledger is. */
@@ -127,7 +138,6 @@ export class LedgerChild {
         configText: this.configText,
         environment: this.options.environment,
         create: this.create,
-        apiPort: this.port,
         durableEnd: this.journal?.durableEnd() ?? null,
       });
     });
@@ -143,7 +153,15 @@ export class LedgerChild {
         // What became durable while it was starting.
         if (this.journal !== null) this.send({ type: 'durable', end: this.journal.durableEnd() });
         if (this.isDraining) this.tellToDrain();
+        this.front?.ledgerAt(message.apiPort);
+        this.wasReady = true;
         this.firstReady.resolve();
+        return;
+      case 'reply':
+        this.front?.hearReply(message.id, message.reply);
+        return;
+      case 'news':
+        this.front?.hearNews(message.news);
         return;
       case 'committed':
         this.position = message.position;
@@ -156,7 +174,9 @@ export class LedgerChild {
   }
 
   private ended({ pid, exitCode, signal, restartInMs }: ChildEnd): void {
-    if (this.port === null) {
+    this.port = null;
+    this.front?.ledgerAt(null);
+    if (!this.wasReady) {
       this.firstReady.reject(
         this.fatal ??
           new SpanledgerError(

@@ -11,6 +11,9 @@ import {
 } from '@spanledger/metering';
 import type { Logger } from 'pino';
 import { buildApi } from './api/api.ts';
+import type { CreditsParts } from './api/credits.ts';
+import { MISTAKE_OF_OURS } from './api/failure.ts';
+import { Teller, tellWithAnswers } from './api/teller.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
 import {
@@ -163,6 +166,15 @@ export async function runLedgerProcess(
     },
   });
 
+  const credits: CreditsParts = {
+    ledger,
+    query: (sql, params) => queries.query(sql, params),
+    sums: (question) => readAccountSums((sql, params) => queries.query(sql, params), question),
+    openReader: () => store.openReader(),
+    nowMillis: Date.now,
+  };
+  const teller = new Teller(credits, (news) => channel.send({ type: 'news', news }));
+  ledger.accounts.onChanged((key) => teller.noteChange(key));
   const api = buildApi({
     query: (sql, params) => queries.query(sql, params),
     trace: async (traceId) => {
@@ -187,13 +199,7 @@ export async function runLedgerProcess(
       },
       onSurprise: (error) => log.error({ err: error }, 'a dry run failed'),
     }),
-    credits: {
-      ledger,
-      query: (sql, params) => queries.query(sql, params),
-      sums: (question) => readAccountSums((sql, params) => queries.query(sql, params), question),
-      openReader: () => store.openReader(),
-      nowMillis: Date.now,
-    },
+    credits,
     redeliver: (deliveries) => webhooks.redeliver(deliveries),
     readiness: () => ({
       isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
@@ -213,12 +219,9 @@ export async function runLedgerProcess(
   });
   await exporter.prepare();
   addExportRoute(api, (request) => exporter.export(request));
-  const apiPort = await listen(
-    api,
-    config.listen.host,
-    start.apiPort ?? config.listen.api_port,
-    'listen.api_port',
-  );
+  tellWithAnswers(api, teller);
+  // The main process serves the API to the world, and hands on here what it cannot answer by itself.
+  const apiPort = await listen(api, config.listen.host, 0, 'listen.host');
 
   async function useBook(changed: PriceCatalogue, rules: CreditRules): Promise<void> {
     await loadPrices(store.instance, changed, Date.now());
@@ -254,6 +257,19 @@ export async function runLedgerProcess(
         return;
       case 'reload':
         void reload(message.configText);
+        return;
+      case 'ask':
+        teller
+          .answer(message.question)
+          .then((reply) => channel.send({ type: 'reply', id: message.id, reply }))
+          .catch((error: unknown) => {
+            log.error({ err: error }, 'a question of the main process failed in a way that it should not');
+            const failed = { kind: 'failed', code: 'SL_INTERNAL', message: MISTAKE_OF_OURS } as const;
+            channel.send({ type: 'reply', id: message.id, reply: failed });
+          });
+        return;
+      case 'forget':
+        teller.forget(message.customers);
         return;
       case 'drain':
         ledger.drain();

@@ -1,7 +1,8 @@
+import type { CheckNews, CheckQuestion, CheckReply } from './api/check-messages.ts';
 import type { ErrorCode } from './errors.ts';
 import type { JournalPosition } from './journal/index.ts';
 
-/** What the two processes say to each other over their IPC channel. */
+/** What the processes and threads of the service say to each other. */
 
 /** From the main process to the ledger process. */
 export type ToLedger =
@@ -12,8 +13,6 @@ export type ToLedger =
       readonly environment: Readonly<Record<string, string | undefined>>;
       /** Whether a missing ledger file is created. */
       readonly create: boolean;
-      /** After a restart: the port that the first ledger process got. */
-      readonly apiPort: number | null;
       /** Null until the journal is open. */
       readonly durableEnd: JournalPosition | null;
     }
@@ -21,15 +20,46 @@ export type ToLedger =
   | { readonly type: 'receiver'; readonly state: ReceiverState }
   /** The configuration has changed; prices and credit rules are taken over. */
   | { readonly type: 'reload'; readonly configText: string | null }
+  /** What the main process wants to know, to answer checks by itself. */
+  | { readonly type: 'ask'; readonly id: number; readonly question: CheckQuestion }
+  /** News of these customers are wanted no longer. */
+  | { readonly type: 'forget'; readonly customers: readonly string[] }
   /** Post everything up to the durable end, fold the write-ahead log into the file, and exit. */
   | { readonly type: 'drain' };
 
 /** From the ledger process to the main process. */
 export type FromLedger =
+  /** `apiPort`: where this process serves the API to the main process. */
   | { readonly type: 'ready'; readonly position: JournalPosition | null; readonly apiPort: number }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: CheckReply }
+  | { readonly type: 'news'; readonly news: CheckNews }
   | { readonly type: 'committed'; readonly position: JournalPosition }
   /** It cannot start; the message is for the operator. */
   | { readonly type: 'fatal'; readonly code: ErrorCode; readonly message: string };
+
+/** What the thread that serves the API begins with. */
+export interface FrontStart {
+  readonly configText: string | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** From the main process to the thread that serves the API. */
+export type ToFront =
+  /** `port`: that which the thread before it had; null: the configured one. */
+  | { readonly type: 'listen'; readonly port: number | null }
+  /** Where the ledger process serves what is handed on; null: it is being started. */
+  | { readonly type: 'ledger'; readonly port: number | null }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: CheckReply }
+  | { readonly type: 'news'; readonly news: CheckNews }
+  | { readonly type: 'reload'; readonly configText: string | null }
+  | { readonly type: 'close' };
+
+/** From that thread to the main process. */
+export type FromFront =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'ask'; readonly id: number; readonly question: CheckQuestion }
+  | { readonly type: 'forget'; readonly customers: readonly string[] };
 
 /** Counters of the main process, shown by the API of the ledger process. */
 export interface ReceiverState {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { JOURNAL_FOLDER } from './data-folder.ts';
+import { Front } from './front.ts';
 import { JOURNAL_DEFAULTS, JournalWriter } from './journal/index.ts';
 import { LedgerChild } from './ledger-child.ts';
 import { listen } from './listen.ts';
@@ -50,6 +51,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await mkdir(config.data_dir, { recursive: true });
   const isUsed = await hasMarker(config.data_dir);
   const ledger = new LedgerChild(options, options.newLedger || !isUsed);
+  const front = new Front({
+    start: { configText: options.configText, environment: options.environment },
+    ask: (id, question) => ledger.send({ type: 'ask', id, question }),
+    forget: (customers) => ledger.send({ type: 'forget', customers }),
+    log,
+  });
   try {
     await ledger.ready();
     if (!isUsed) await writeMarker(config.data_dir);
@@ -58,20 +65,28 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     follow(ledger, journal, log);
     const { server, counters } = receiverInto(journal, config, log);
     const { host, otlp_http_port: port } = config.listen;
+    ledger.serveBehind(front);
+    const apiPort = await front.listen();
     const otlpPort = await listen(server, host, port, 'listen.otlp_http_port');
     const clocks = startClocks(ledger, journal, counters);
     return {
       otlpPort,
-      apiPort: ledger.apiPort,
-      reload: (configText) => ledger.reload(configText),
+      apiPort,
+      reload(configText) {
+        front.reload(configText);
+        ledger.reload(configText);
+      },
       async stop() {
         await server.close();
         await journal.close();
         for (const clock of clocks) clearInterval(clock);
-        return await ledger.drain(DRAIN_GRACE_MS);
+        const isDrained = await ledger.drain(DRAIN_GRACE_MS);
+        await front.close();
+        return isDrained;
       },
     };
   } catch (error) {
+    await front.close();
     await ledger.stop(0);
     throw error;
   }

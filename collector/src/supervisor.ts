@@ -69,7 +69,12 @@ export class Supervisor {
   private start(): void {
     const { module, args, execArgv, environment, onMessage, onEnd, onStart } = this.options;
     const startedAt = performance.now();
-    const child = fork(module, [...args], { execArgv: [...execArgv], env: environment });
+    const child = fork(module, [...args], {
+      execArgv: [...execArgv],
+      env: environment,
+      // Amounts are bigints, and an instant may be infinite.
+      serialization: 'advanced',
+    });
     this.child = child;
     const watch = setInterval(() => void this.checkRss(child), RSS_CHECK_EVERY_MS);
     watch.unref();

@@ -23,10 +23,10 @@ it('while the ledger process is dead, spans are accepted; it is started again an
     expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
     for (const span of batch.spans) acknowledged.set(span.usageId, span);
   }
-  await expect(
-    fetch(new URL('/healthz', service.apiUrl)),
-    'the API is still gone after these acknowledgements',
-  ).rejects.toThrow();
+  const api = await fetch(new URL('/api/customers', service.apiUrl));
+  expect(api.status, 'the ledger is still gone after these acknowledgements').toBe(503);
+  expect(await api.json()).toMatchObject({ error: { code: 'SL_LEDGER_UNAVAILABLE' } });
+  expect((await fetch(new URL('/healthz', service.apiUrl))).status, 'the service itself is well').toBe(200);
 
   await until('the ledger has every span', 20_000, async () => {
     const [row] = await service.query('SELECT count(*) AS spans FROM usage');
@@ -35,6 +35,60 @@ it('while the ledger process is dead, spans are accepted; it is started again an
   expect(await service.ledgerPid()).not.toBe(first);
   expect(await service.stop()).toBe(0);
   await expectExactlyOnce(dataDir, acknowledged);
+});
+
+it('while the ledger process is dead, a check is answered by what the customer had; then by what the ledger has', async () => {
+  const dataDir = await aDataDirectory();
+  const configFile = join(dataDir, 'spanledger.yaml');
+  await writeFile(
+    configFile,
+    'plans: { pro: { fee_usd: 20, allowance: 100, overage: { policy: block } } }\n',
+  );
+  const service = await startServiceProcess({ dataDir, configFile });
+  const post = async (path: string, content: object) => {
+    const response = await fetch(new URL(`/api/customers${path}`, service.apiUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(content),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  const check = () => post('/cus_acme/check', { credits: '60' });
+  await post('', { id: 'cus_acme' });
+  await post('/cus_acme/subscription', { plan: 'pro' });
+  const before = await check();
+  expect(before).toMatchObject({ status: 200, body: { answer: 'allow', available: '100' } });
+
+  const first = await service.ledgerPid();
+  signalIfThere(first, 'SIGKILL');
+  expect(await check()).toEqual(before);
+  await until('a hold is taken by the next ledger process', 20_000, async () => {
+    const { status } = await post('/cus_acme/holds', { id: 'h', credits: '50' });
+    return status === 201;
+  });
+  expect(await check()).toMatchObject({ status: 200, body: { answer: 'deny', available: '50', held: '50' } });
+  expect(await service.stop()).toBe(0);
+});
+
+it('when the thread of the API fails, it is started again on the same port; spans are accepted meanwhile', async () => {
+  const dataDir = await aDataDirectory();
+  // The first thread of the main process fails a moment after it listens.
+  const failing = `
+    import { isMainThread, threadId } from 'node:worker_threads';
+    if (!isMainThread && threadId === 1) setInterval(() => {
+      if (process.getActiveResourcesInfo().includes('TCPServerWrap')) throw new Error('a surprise');
+    }, 200);`;
+  const service = await startServiceProcess({
+    dataDir,
+    environment: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(failing)}` },
+  });
+  await until('it has failed', 10_000, async () => /a surprise/.test(service.log()));
+  expect((await sendBatch(service.otlpUrl, aBatch(randomFrom(3)))).status).toBe(200);
+  await until('the API answers again', 10_000, async () => {
+    const [row] = await service.query('SELECT count(*) AS spans FROM usage');
+    return Number(row?.spans) > 0;
+  });
+  expect(await service.stop()).toBe(0);
 });
 
 it('while the ledger process is being started again, a stop still posts everything before it ends', async () => {

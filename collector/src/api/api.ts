@@ -1,15 +1,9 @@
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import Fastify, {
-  type FastifyInstance,
-  type FastifyRequest,
-  type FastifySchemaValidationError,
-} from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { type ErrorCode, SpanledgerError } from '../errors.ts';
+import { SpanledgerError } from '../errors.ts';
 import { creditRoutes } from './credit-routes.ts';
 import type { CreditsParts } from './credits.ts';
 import { ApiDescription } from './openapi.ts';
-import { InvalidRequest, type Problem, problemsOf, sentenceOf } from './problems.ts';
 import {
   RerateAcceptedSchema,
   RerateBody,
@@ -19,6 +13,7 @@ import {
   WhatIfReportSchema,
 } from './rerate.ts';
 import { ErrorSchema } from './schemas.ts';
+import { buildServer } from './server.ts';
 import { type TraceReport, TraceReportSchema } from './trace.ts';
 import { type Redeliver, webhookRoutes } from './webhooks.ts';
 
@@ -53,11 +48,6 @@ export interface Readiness {
   readonly lastCommitAt: string | null;
 }
 
-/** The longest id of a customer, every character of it escaped. */
-const MAX_PARAM_CHARACTERS = 12_000;
-
-const MAX_STATEMENT_BYTES = 1024 * 1024;
-
 const QueryBody = Type.Object(
   {
     sql: Type.String({ minLength: 1, description: 'One SELECT statement.' }),
@@ -78,26 +68,10 @@ const JobParams = Type.Object({ id: Type.String({ description: 'What POST /api/r
 
 /** The HTTP API of the ledger process. Every error is `{"error": {"code", "message"}}`. */
 export function buildApi(parts: ApiParts): FastifyInstance {
-  const server = Fastify({
-    bodyLimit: MAX_STATEMENT_BYTES,
-    requestTimeout: 30_000,
-    forceCloseConnections: true,
-    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  server.setValidatorCompiler(TypeBoxValidatorCompiler);
-
+  const server = buildServer(parts.onSurprise);
   const description = new ApiDescription();
   server.addHook('onRoute', (route) => description.note(route));
 
-  // Schemas of answers are for types and the document: what a route gives is sent as it is.
-  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
-
-  server.setErrorHandler((error: unknown, request, reply) => {
-    const { status, ...failure } = failureOf(error, request);
-    if (failure.code === 'SL_INTERNAL') parts.onSurprise(error);
-    if (status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-    return reply.code(status).send({ error: failure });
-  });
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       error: {
@@ -212,71 +186,4 @@ export function buildApi(parts: ApiParts): FastifyInstance {
       reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await parts.metrics()),
   );
   return server as unknown as FastifyInstance;
-}
-
-/** What is busy or full now may be free again soon. */
-const RETRY_AFTER_SECONDS = 1;
-
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  SL_CUSTOMER_UNKNOWN: 404,
-  SL_CUSTOMER_EXISTS: 409,
-  SL_PERIOD_UNKNOWN: 404,
-  SL_ENTRY_UNKNOWN: 404,
-  SL_CHECK_UNPRICED: 422,
-  SL_JOURNAL_FULL: 503,
-  SL_JOURNAL_WRITE_FAILED: 503,
-  SL_API_REQUEST: 400,
-  SL_TRACE_UNKNOWN: 404,
-  SL_RERATE_BUSY: 409,
-  SL_RERATE_UNKNOWN: 404,
-  SL_RERATE_REQUEST: 400,
-  SL_WHATIF_REQUEST: 400,
-  SL_WHATIF_LIMIT: 422,
-  SL_EXPORT_REQUEST: 400,
-  SL_EXPORT_BUSY: 503,
-  SL_EXPORT_LIMIT: 422,
-  SL_QUERY_REFUSED: 400,
-  SL_QUERY_FAILED: 400,
-  SL_QUERY_LIMIT: 422,
-  SL_QUERY_BUSY: 503,
-};
-
-interface Failure {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-  readonly problems?: readonly Problem[];
-}
-
-/** Anything can be thrown; only what is known to be fit for a caller is told. */
-function failureOf(error: unknown, request: FastifyRequest): Failure {
-  if (error instanceof SpanledgerError) {
-    const { code, message } = error;
-    const failure = { status: STATUS[code] ?? 500, code, message };
-    return error instanceof InvalidRequest ? { ...failure, problems: error.problems } : failure;
-  }
-  if (isClientError(error)) {
-    const failure = { status: error.statusCode, code: 'SL_API_REQUEST', message: error.message };
-    if (!isValidationError(error)) return failure;
-    const problems = problemsOf(error.validation, error.validationContext, request);
-    return { ...failure, message: sentenceOf(problems), problems };
-  }
-  return { status: 500, code: 'SL_INTERNAL', message: 'A mistake of ours; the log has the details.' };
-}
-
-/** What Fastify found wrong with a request. */
-function isClientError(error: unknown): error is Error & { statusCode: number } {
-  return (
-    error instanceof Error &&
-    'statusCode' in error &&
-    typeof error.statusCode === 'number' &&
-    error.statusCode < 500
-  );
-}
-
-/** What Fastify throws where a part of a request does not fit its schema. */
-function isValidationError(
-  error: Error,
-): error is Error & { validation: FastifySchemaValidationError[]; validationContext?: string } {
-  return 'validation' in error && Array.isArray(error.validation);
 }

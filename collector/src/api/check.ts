@@ -1,23 +1,23 @@
 import {
-  type CustomerAccount,
+  type Catalogue,
   type DatedRule,
   type ExpectedUse,
   estimateCredits,
   expectedCost,
-  fundsAt,
+  expectedPriceQuery,
   type PlanTerms,
+  type PriceMatch,
   preflight,
   type RuleTerms,
   type TokenClasses,
 } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
 import { SpanledgerError } from '../errors.ts';
-import type { RatingBook } from '../ledger/rate-again.ts';
 import { CreditsText, creditsText, Decimal, microCredits, TextOrNull } from './amounts.ts';
 import { balanceJson } from './balance.ts';
-import { type CreditsParts, type Customers, TENANT } from './credits.ts';
+import type { CheckSources } from './check-sources.ts';
+import { TENANT } from './credits.ts';
 import { aProblem, InvalidRequest, type Problem } from './problems.ts';
-import type { RecentActions } from './recent-actions.ts';
 import { BalanceSchema, CustomerParams, ErrorSchema, Name } from './schemas.ts';
 import type { ApiServer } from './server.ts';
 
@@ -97,14 +97,9 @@ const CheckAnswer = Type.Object({
 
 /**
  * Whether an action may begin (convention C13). Asked before every action, so it looks only at what is in memory: the
- * account, the rules and the prices.
+ * funds of the account, the rules and the prices.
  */
-export function checkRoutes(
-  server: ApiServer,
-  parts: CreditsParts,
-  customers: Customers,
-  recent: RecentActions,
-): void {
+export function checkRoutes(server: ApiServer, sources: CheckSources): void {
   server.post(
     '/api/customers/:customer/check',
     {
@@ -119,12 +114,13 @@ export function checkRoutes(
     async (request) => {
       const { body } = request;
       assertSensible(body);
-      const nowMicros = parts.nowMillis() * 1000;
-      const account = await customers.account(request.params.customer, nowMicros);
-      const estimate = await estimateOf(body, account, nowMicros);
+      const { customer } = request.params;
+      const nowMicros = sources.nowMillis() * 1000;
+      const funds = await sources.funds(customer, nowMicros);
+      const estimate = await estimateOf(body, customer, funds.terms, nowMicros);
       const answer = preflight(
         { estimate: estimate.credits, degradedEstimate: estimate.degraded?.credits ?? null },
-        fundsAt(account, nowMicros),
+        funds,
       );
       return {
         answer: answer.answer,
@@ -145,14 +141,15 @@ export function checkRoutes(
 
   async function estimateOf(
     body: CheckBody,
-    account: CustomerAccount,
+    customer: string,
+    terms: PlanTerms | null,
     nowMicros: number,
   ): Promise<ActionEstimate> {
     const { feature = null, model = null } = body;
-    const { currentBook: book } = parts.ledger;
-    const terms = account.termsAt(nowMicros);
-    const rule = book.rules.ruleAt(feature, nowMicros);
-    const asked = { body, book, terms, customer: account.customer, nowMicros };
+    const rule = sources.ruleAt(feature, nowMicros);
+    const models = [model, rule?.degraded?.model ?? null];
+    const catalogue = await catalogueOf(body, models, customer, nowMicros);
+    const asked = { body, catalogue, terms, customer, nowMicros };
     const degraded = rule === null ? null : degradedOf(rule, asked);
     if (body.credits !== undefined) {
       return { credits: microCredits(body.credits), by: 'credits', usual: null, degraded };
@@ -167,9 +164,31 @@ export function checkRoutes(
     // By the rule, cost cannot become credits: nothing of it is charged.
     if (estimate.reason === 'no_credit_value') return NOT_CHARGED;
     if (body.expected_tokens !== undefined) throw notPriced(model);
-    const usual = await recent.of(account.customer, feature);
+    const usual = await sources.usual(customer, feature);
     if (usual !== null) return { credits: usual.high, by: 'recent_actions', usual: usual.median, degraded };
     return { credits: leastOf(rule), by: 'least', usual: null, degraded };
+  }
+
+  /** What the price book has of these models, as far as tokens of them are expected. */
+  async function catalogueOf(
+    { provider, expected_tokens: expected }: CheckBody,
+    models: readonly (string | null)[],
+    customer: string,
+    atMicros: number,
+  ): Promise<Catalogue> {
+    const matches = new Map<string, PriceMatch>();
+    for (const model of expected === undefined ? [] : models) {
+      if (model === null || matches.has(model)) continue;
+      const query = expectedPriceQuery({ model, provider: provider ?? null, customer, atMicros }, TENANT);
+      matches.set(model, await sources.price(query));
+    }
+    return {
+      find({ model }) {
+        const match = matches.get(model);
+        if (match === undefined) throw new Error(`the price of ${model} was not asked for`);
+        return match;
+      },
+    };
   }
 }
 
@@ -184,7 +203,7 @@ const NOT_CHARGED: ActionEstimate = { credits: 0n, by: 'not_charged', usual: nul
 
 interface Asked {
   readonly body: CheckBody;
-  readonly book: RatingBook;
+  readonly catalogue: Catalogue;
   readonly terms: PlanTerms | null;
   readonly customer: string;
   readonly nowMicros: number;
@@ -202,9 +221,9 @@ function useOf(asked: Asked, model: string | null): ExpectedUse {
   const { calls = 1, expected_tokens: expected } = asked.body;
   if (expected === undefined) return { calls };
   const tokens = tokensOf(expected);
-  const { body, book, customer, nowMicros } = asked;
+  const { body, catalogue, customer, nowMicros } = asked;
   const call = { tokens, provider: body.provider ?? null, customer, atMicros: nowMicros };
-  const cost = model === null ? null : expectedCost({ ...call, model }, book.catalogue, TENANT);
+  const cost = model === null ? null : expectedCost({ ...call, model }, catalogue, TENANT);
   return {
     calls,
     tokens: {

@@ -1,5 +1,6 @@
 import { SpanledgerError } from '../errors.ts';
 import { checkRoutes } from './check.ts';
+import { ledgerSources } from './check-sources.ts';
 import { type CreditsParts, Customers } from './credits.ts';
 import { customerRoutes } from './customers.ts';
 import { entryRoutes } from './entries.ts';
@@ -32,7 +33,7 @@ export function creditRoutes(server: ApiServer, given: CreditsParts): void {
     subscriptionRoutes(scope, parts, customers);
     lotRoutes(scope, parts, customers);
     holdRoutes(scope, parts, customers);
-    checkRoutes(scope, parts, customers, new RecentActions(parts));
+    checkRoutes(scope, ledgerSources(parts, customers, new RecentActions(parts)));
     statementRoutes(scope, parts, customers);
     entryRoutes(scope, parts, customers);
     explainRoutes(scope, parts);

@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import { failureOf, RETRY_AFTER_SECONDS } from './failure.ts';
 
 /** The HTTP server of the API: what a route takes is of the type that its schema says. */
 export type ApiServer = FastifyInstance<
@@ -10,3 +11,38 @@ export type ApiServer = FastifyInstance<
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >;
+
+/** The longest id of a customer, every character of it escaped. */
+const MAX_PARAM_CHARACTERS = 12_000;
+const MAX_STATEMENT_BYTES = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * A server without routes. Every error is `{"error": {"code", "message"}}`.
+ *
+ * @param listen makes the HTTP server around the routes, where they are not all that it serves
+ */
+export function buildServer(
+  onSurprise: (error: unknown) => void,
+  listen?: (routes: RequestListener) => Server,
+): ApiServer {
+  const server = Fastify({
+    bodyLimit: MAX_STATEMENT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+    ...(listen === undefined ? {} : { serverFactory: (routes: RequestListener) => listen(routes) }),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  server.setValidatorCompiler(TypeBoxValidatorCompiler);
+
+  // Schemas of answers are for types and the document: what a route gives is sent as it is.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+
+  server.setErrorHandler((error: unknown, request, reply) => {
+    const { status, ...failure } = failureOf(error, request);
+    if (failure.code === 'SL_INTERNAL') onSurprise(error);
+    if (status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+    return reply.code(status).send({ error: failure });
+  });
+  return server;
+}

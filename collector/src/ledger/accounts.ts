@@ -24,6 +24,7 @@ export class Accounts {
   #plans: Plans;
 
   readonly #onBooked: () => void;
+  #onChanged: (key: AccountKey) => void = () => {};
   readonly #still = new Set<string>();
   #used = new Map<string, AccountKey>();
 
@@ -41,6 +42,11 @@ export class Accounts {
       this.#accounts.set(textOf(key), { key, account });
       onFacts(key, facts);
     }
+  }
+
+  /** `listener` is told of every account to which something has happened; by time alone, when somebody looks at it. */
+  onChanged(listener: (key: AccountKey) => void): void {
+    this.#onChanged = listener;
   }
 
   /** From now on periods open under these plans; those that have begun keep their terms. */
@@ -84,7 +90,9 @@ export class Accounts {
   use(key: AccountKey, change: UsageChange, nowMicros: number): readonly Booking[] {
     const account = this.open(key, Math.max(change.eventMicros, nowMicros), change.eventMicros);
     this.#used.set(textOf(key), key);
-    return account.use(change).map((movement) => ({ customer: key.customer, movement }));
+    const movements = account.use(change);
+    this.#onChanged(key);
+    return movements.map((movement) => ({ customer: key.customer, movement }));
   }
 
   /** Those on which usage was booked since this was last asked. */
@@ -111,6 +119,7 @@ export class Accounts {
     };
     this.#store.book(posting);
     this.#onBooked();
+    this.#onChanged(key);
   }
 
   /** Every account with everything that has come due by then. */

@@ -1,5 +1,5 @@
 import type { UsdFemto } from './amount.ts';
-import type { Catalogue } from './catalogue.ts';
+import type { Catalogue, PriceQuery } from './catalogue.ts';
 import { price } from './price.ts';
 import { canonicalProvider, providerOfModel } from './provider.ts';
 import type { TokenClasses } from './usage.ts';
@@ -14,6 +14,21 @@ export interface ExpectedCall {
   readonly atMicros: number;
 }
 
+/** What the catalogue is asked for the price of the call. */
+export function expectedPriceQuery(
+  { model, provider, customer, atMicros }: Omit<ExpectedCall, 'tokens'>,
+  tenant: string,
+): PriceQuery {
+  return {
+    provider: providerOf(provider, model),
+    model,
+    isDeploymentName: false,
+    atMicros,
+    tenant,
+    customer,
+  };
+}
+
 /** What the call would cost by the prices of then; null: nobody knows. */
 export function expectedCost(
   { tokens, model, provider, customer, atMicros }: ExpectedCall,
@@ -23,7 +38,7 @@ export function expectedCost(
   const rating = price(
     {
       billingRole: 'billed',
-      provider: provider === null ? providerOfModel(model) : canonicalProvider(provider),
+      provider: providerOf(provider, model),
       requestModel: null,
       responseModel: model,
       eventTimeMicros: atMicros,
@@ -43,4 +58,8 @@ export function expectedCost(
     tenant,
   );
   return rating.kind === 'priced' ? rating.cost : null;
+}
+
+function providerOf(named: string | null, model: string): string | null {
+  return named === null ? providerOfModel(model) : canonicalProvider(named);
 }

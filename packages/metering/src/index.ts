@@ -173,7 +173,7 @@ export { courseOf, hadTrial, type Subscription, subscriptionAt } from './credits
 export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
 export { digest } from './digest.ts';
-export { type ExpectedCall, expectedCost } from './expected-cost.ts';
+export { type ExpectedCall, expectedCost, expectedPriceQuery } from './expected-cost.ts';
 export { fingerprint } from './fingerprint.ts';
 export { Hash53 } from './hash.ts';
 export { instantMicros } from './instant.ts';

@@ -25,6 +25,7 @@ import { QueryRunner } from '../../store/query.ts';
 import type { DuckDbStore } from '../../store/store.ts';
 import { aStore } from '../../store/testing/stores.ts';
 import { buildApi } from '../api.ts';
+import type { CreditsParts } from '../credits.ts';
 import { NO_RERATING } from './rerating.ts';
 
 /** gpt-4o has a price, whatever else is asked for has none. */
@@ -60,6 +61,9 @@ export class CreditsApi {
   readonly server: FastifyInstance;
   readonly ledger: Ledger;
   readonly store: DuckDbStore;
+  /** What the routes about credits have of the ledger. */
+  readonly parts: CreditsParts;
+  readonly rules: CreditRules;
   readonly #journal = new MemoryJournal();
   #onCommit: (offset: number) => void = () => {};
   #surprise: unknown = null;
@@ -95,17 +99,19 @@ export class CreditsApi {
     });
     const queries = new QueryRunner(store.instance);
     const query: QueryRunner['query'] = (sql, params) => queries.query(sql, params);
+    this.rules = rules;
+    this.parts = {
+      ledger: this.ledger,
+      query,
+      sums: (question) => readAccountSums(query, question),
+      openReader: () => store.openReader(),
+      nowMillis: () => this.nowMillis,
+    };
     this.server = buildApi({
       query,
       trace: async () => null,
       rerating: NO_RERATING,
-      credits: {
-        ledger: this.ledger,
-        query,
-        sums: (question) => readAccountSums(query, question),
-        openReader: () => store.openReader(),
-        nowMillis: () => this.nowMillis,
-      },
+      credits: this.parts,
       redeliver: async () => 0,
       readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
       metrics: async () => '',
