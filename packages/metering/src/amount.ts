@@ -15,6 +15,8 @@ export interface Ratio {
 
 export const USD_SCALE = 15;
 export const CREDIT_SCALE = 6;
+/** The most credits that an allowance, a lot or an action may have: less than 10¹², which 18 digits hold. */
+export const MAX_CREDITS: MicroCredits = 10n ** 18n - 1n;
 /** Prices are held per million tokens with this many decimal places, so price × tokens is already 10⁻¹⁵ USD. */
 export const RATE_SCALE = 9;
 

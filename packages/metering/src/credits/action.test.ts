@@ -182,6 +182,22 @@ describe('an action', () => {
     }
   });
 
+  it('burns nothing where it would be more than there can be, whichever of its calls says so', () => {
+    const rules = ruleFor({ tokens: { input: '1', per: '1' } });
+    const huge = { ...NO_TOKENS, uncachedInput: 1_000_000_000_000 };
+    const leaves = anAction({ tokens: { ...NO_TOKENS, uncachedInput: 7 } }, { tokens: huge });
+    const charge = rateAction(leaves, rules, null);
+    expect(charge.credits).toBe(0n);
+    expect(sharesOf(charge)).toEqual(['out_of_range', 'out_of_range']);
+    expect(explain(leaves, rules, null)).toMatchObject({
+      status: 'not_charged:out_of_range',
+      credits: '0',
+      calculation: { raw: '1000000000007/1' },
+    });
+    const most = { ...huge, uncachedInput: 999_999_999_999 };
+    expect(rateAction(anAction({ tokens: most }), rules, null).credits).toBe(credits('999999999999'));
+  });
+
   it('without a rule burns nothing', () => {
     const charge = rateAction(anAction({}), rulesOf({}), null);
     expect(charge).toMatchObject({ rule: null, credits: 0n });
@@ -314,6 +330,7 @@ describe('the credits of an action', () => {
         const rules = ruleFor(rule);
         const { credits: burned, rule: dated } = rateAction(leaves, rules, plan);
         const { calculation, status } = explain(leaves, rules, plan);
+        // What is more than there can be is not charged.
         if (status !== 'charged' || calculation === null || burned === null || dated === null) return;
         charged++;
         expect(burned % dated.increment).toBe(0n);

@@ -1,4 +1,4 @@
-import type { MicroCredits, Ratio } from '../amount.ts';
+import { MAX_CREDITS, type MicroCredits, type Ratio } from '../amount.ts';
 import type { CallStatus, SpanKey } from '../usage.ts';
 import {
   type ActionTerms,
@@ -77,9 +77,13 @@ function rateInOrder<Leaf extends ActionLeaf>(
   const feature = leaves.find((leaf) => leaf.feature !== null)?.feature ?? null;
   const rule = rules.ruleAt(feature, leaves[0]?.eventTimeMicros ?? 0);
   const verdict = verdictOn(leaves, rule, plan);
-  if (verdict.kind === 'not_charged') {
-    return { feature, rule, credits: 0n, shares: leaves.map((leaf) => ({ leaf, charge: verdict })) };
-  }
+  const notCharged = (charge: Charge) => ({
+    feature,
+    rule,
+    credits: 0n,
+    shares: leaves.map((leaf) => ({ leaf, charge })),
+  });
+  if (verdict.kind === 'not_charged') return notCharged(verdict);
   const { terms, scale } = verdict;
   const shares: LeafShare<Leaf>[] = [];
   let successes = waitingSuccesses(leaves, terms);
@@ -96,6 +100,7 @@ function rateInOrder<Leaf extends ActionLeaf>(
     if (leaf.status === 'ok') successes++;
     const before: MicroCredits = credits ?? 0n;
     credits = creditsFor(terms, scale, quantity, successes);
+    if (credits > MAX_CREDITS) return notCharged({ kind: 'not_charged', reason: 'out_of_range' });
     shares.push({
       leaf,
       charge: { kind: 'charged', credits: credits - before, ruleVersion: rules.version },

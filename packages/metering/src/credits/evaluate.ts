@@ -12,8 +12,8 @@ import { isAbove, parseRatio, product, quotient, sum, ZERO } from './ratio.ts';
 import { PIECES } from './terms.ts';
 
 /** The credits that the explanation leads to, by nothing but what stands in it; 0 while nothing is known. */
-export function evaluate({ calculation, leaves }: Explanation): MicroCredits {
-  if (calculation === null) return 0n;
+export function evaluate({ status, calculation, leaves }: Explanation): MicroCredits {
+  if (calculation === null || status === 'not_charged:out_of_range') return 0n;
   const { charging, complexity, featureValue, planMultiplier, minimum, increment, cap } = calculation;
   if (charging.kind !== 'fixed' && leaves.every(({ used }) => used === null)) return 0n;
   const multiplied = product(

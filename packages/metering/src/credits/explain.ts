@@ -42,7 +42,7 @@ export function explain(
   const charging = verdict.kind === 'charged' ? explainedCharging(verdict.terms.charging, plan) : null;
   const explained = charge.shares.map((share) => explainedLeaf(share, charging));
   return {
-    status: statusOf(charge, verdict),
+    status: statusOf(charge),
     credits: charge.credits === null ? null : formatCredits(charge.credits),
     feature: charge.feature,
     rule: charge.rule?.id ?? null,
@@ -56,8 +56,10 @@ export function explain(
   };
 }
 
-function statusOf({ credits }: ActionCharge<unknown>, verdict: Verdict): Explanation['status'] {
-  if (verdict.kind === 'not_charged') return `not_charged:${verdict.reason}`;
+function statusOf({ credits, shares }: ActionCharge<unknown>): Explanation['status'] {
+  // If one call is not charged, none is.
+  const [first] = shares;
+  if (first?.charge.kind === 'not_charged') return `not_charged:${first.charge.reason}`;
   return credits === null ? 'pending' : 'charged';
 }
 

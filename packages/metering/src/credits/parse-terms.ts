@@ -1,4 +1,4 @@
-import { CREDIT_SCALE, type MicroCredits, type Ratio, reduced, USD_SCALE } from '../amount.ts';
+import { type MicroCredits, type Ratio, reduced, USD_SCALE } from '../amount.ts';
 import { isCustomUnit } from '../catalogue.ts';
 import type {
   ComplexityConfiguration,
@@ -27,6 +27,7 @@ import {
   type RuleProblem,
   writtenAmount,
   writtenCount,
+  writtenCredits,
   writtenFactor,
 } from './written.ts';
 
@@ -71,7 +72,7 @@ function given<Value>(text: string | undefined, parse: (text: string) => Value |
 }
 
 function credits(text: string, limit: Limit, path: string, problems: RuleProblem[]): MicroCredits | null {
-  return writtenAmount(text, CREDIT_SCALE, limit, path, problems);
+  return writtenCredits(text, limit, path, problems);
 }
 
 /** One credit; or, so that a fixed rule of 0.25 credits charges these, its own last decimal place. */

@@ -20,6 +20,17 @@ function termsOf(configuration: PlanConfiguration): PlanTerms {
 const PRO: PlanConfiguration = { fee_usd: '49', allowance: '20000' };
 
 describe('plans', () => {
+  it('have no more credits than a ledger can hold', () => {
+    const most = '999999999999.999999';
+    expect(termsOf({ ...PRO, allowance: most }).allowance).toBe(10n ** 18n - 1n);
+    expect(plans({ pro: { ...PRO, allowance: '1000000000000' } })).toEqual({
+      kind: 'problems',
+      problems: [
+        { path: 'pro.allowance', expected: 'less than 1000000000000 credits', value: '1000000000000' },
+      ],
+    });
+  });
+
   it('come from decimal texts', () => {
     const terms = termsOf({
       fee_usd: '49',

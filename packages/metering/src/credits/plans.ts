@@ -17,7 +17,14 @@ import type {
   RolloverConfiguration,
   TrialConfiguration,
 } from './plan-configuration.ts';
-import { NOT_NEGATIVE, POSITIVE, type RuleProblem, writtenAmount, writtenFactor } from './written.ts';
+import {
+  NOT_NEGATIVE,
+  POSITIVE,
+  type RuleProblem,
+  writtenAmount,
+  writtenCredits,
+  writtenFactor,
+} from './written.ts';
 
 export type ParsedPlans =
   | { readonly kind: 'plans'; readonly plans: Plans }
@@ -112,13 +119,7 @@ function readTerms(
   problems: RuleProblem[],
 ): PlanTerms | null {
   const fee = writtenAmount(written.fee_usd, USD_SCALE, NOT_NEGATIVE, `${path}.fee_usd`, problems);
-  const allowance = writtenAmount(
-    written.allowance,
-    CREDIT_SCALE,
-    NOT_NEGATIVE,
-    `${path}.allowance`,
-    problems,
-  );
+  const allowance = writtenCredits(written.allowance, NOT_NEGATIVE, `${path}.allowance`, problems);
   const statedValue =
     written.credit_value_usd === undefined
       ? undefined
@@ -201,9 +202,7 @@ function readOverage(
       ? null
       : writtenAmount(writtenPrice, USD_SCALE, NOT_NEGATIVE, `${path}.price_usd`, problems);
   const limit =
-    writtenLimit === undefined
-      ? null
-      : writtenAmount(writtenLimit, CREDIT_SCALE, NOT_NEGATIVE, `${path}.limit`, problems);
+    writtenLimit === undefined ? null : writtenCredits(writtenLimit, NOT_NEGATIVE, `${path}.limit`, problems);
   return problems.length > before ? null : { policy, price, limit, repaysOverdraft: repay ?? false };
 }
 
@@ -215,7 +214,7 @@ function readRollover(
 ): RolloverTerms | undefined {
   const periods = written.periods ?? 1;
   if (written.up_to === undefined) return { upTo: null, periods };
-  const upTo = writtenAmount(written.up_to, CREDIT_SCALE, POSITIVE, `${path}.up_to`, problems);
+  const upTo = writtenCredits(written.up_to, POSITIVE, `${path}.up_to`, problems);
   return upTo === null ? undefined : { upTo, periods };
 }
 
@@ -225,7 +224,7 @@ function readTrial(
   path: string,
   problems: RuleProblem[],
 ): TrialTerms | undefined {
-  const credits = writtenAmount(written.credits, CREDIT_SCALE, NOT_NEGATIVE, `${path}.credits`, problems);
+  const credits = writtenCredits(written.credits, NOT_NEGATIVE, `${path}.credits`, problems);
   return credits === null ? undefined : { days: written.days, credits };
 }
 

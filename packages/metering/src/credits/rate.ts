@@ -8,10 +8,14 @@ export type Charge =
   /** What the rule counts of the call is not known: a cost-plus rule waits for a price (convention C20). */
   | { readonly kind: 'pending'; readonly reason: 'unpriced' };
 
-/** `no_credit_value`: the rule turns cost into credits, and neither it nor a plan says what a credit is worth. */
+/**
+ * `no_credit_value`: the rule turns cost into credits, and neither it nor a plan says what a credit is worth.
+ * `out_of_range`: by the rule it would be more credits than there can be (`MAX_CREDITS`): a count that cannot be true.
+ */
 export type NotChargedReason =
   | 'no_rule'
   | 'no_credit_value'
+  | 'out_of_range'
   | 'failed'
   | 'internal'
   | 'unattributed'

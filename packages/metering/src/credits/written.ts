@@ -1,4 +1,11 @@
-import { parseDecimal, type Ratio, reduced } from '../amount.ts';
+import {
+  CREDIT_SCALE,
+  MAX_CREDITS,
+  type MicroCredits,
+  parseDecimal,
+  type Ratio,
+  reduced,
+} from '../amount.ts';
 
 /** What is wrong with one value, in words that lead to the place and the repair. */
 export interface RuleProblem {
@@ -28,6 +35,19 @@ export function writtenAmount(
   const parsed = parseDecimal(text, scale);
   if (parsed.kind === 'decimal' && limit.admits(parsed.value)) return parsed.value;
   problems.push({ path, expected: `${limit.sentence}, with at most ${scale} decimal places`, value: text });
+  return null;
+}
+
+/** Credits as they are written; null where they are none, with the problem noted. */
+export function writtenCredits(
+  text: string,
+  limit: Limit,
+  path: string,
+  problems: RuleProblem[],
+): MicroCredits | null {
+  const amount = writtenAmount(text, CREDIT_SCALE, limit, path, problems);
+  if (amount === null || amount <= MAX_CREDITS) return amount;
+  problems.push({ path, expected: 'less than 1000000000000 credits', value: text });
   return null;
 }
 
