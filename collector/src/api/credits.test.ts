@@ -54,6 +54,17 @@ describe('customers', () => {
     expect(second.body.next).toBeNull();
   });
 
+  it('are not named by half a character, which no file can hold', async () => {
+    const api = await aCreditsApi();
+    const refused = await api.post('/api/customers', { id: 'cut \ud83d', metadata: { '\udc00': 'x' } });
+    expect([refused.status, refused.body.error.code]).toEqual([400, 'SL_API_REQUEST']);
+    expect(refused.body.error.problems.map(({ path }: { path: string }) => path)).toEqual([
+      'body.id',
+      'body.metadata.\ufffd',
+    ]);
+    expect((await api.get('/api/customers')).body.items).toEqual([]);
+  });
+
   it('that are only known by usage have a balance, and those of whom nothing is known are 404', async () => {
     const api = await aCreditsApi();
     await api.chats({ customer: 'cus_seen' });

@@ -30,6 +30,27 @@ export function aProblem(path: string, expected: string, value: unknown): Proble
   return { path, expected, found: foundText(value) };
 }
 
+/**
+ * JSON can spell half a surrogate pair, which no UTF-8 can hold: stored, it would come back as another text.
+ *
+ * @throws {InvalidRequest}
+ */
+export function assertWellFormed(body: unknown): void {
+  const problems = [...illFormed(body, 'body')];
+  if (problems.length > 0) throw new InvalidRequest(problems);
+}
+
+function* illFormed(value: unknown, path: string): Generator<Problem> {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) yield aProblem(path, 'text without half characters (lone surrogates)', value);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, inner] of Object.entries(value)) {
+      yield* illFormed(name, `${path}.${name.toWellFormed()}`);
+      yield* illFormed(inner, `${path}.${name.toWellFormed()}`);
+    }
+  }
+}
+
 /** Everything that a schema has found wrong with a part of a request. */
 export function problemsOf(
   errors: readonly FastifySchemaValidationError[],

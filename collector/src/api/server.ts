@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import { failureOf, RETRY_AFTER_SECONDS } from './failure.ts';
+import { assertWellFormed } from './problems.ts';
 
 /** The HTTP server of the API: what a route takes is of the type that its schema says. */
 export type ApiServer = FastifyInstance<
@@ -37,6 +38,8 @@ export function buildServer(
 
   // Schemas of answers are for types and the document: what a route gives is sent as it is.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+
+  server.addHook('preValidation', async ({ body }) => assertWellFormed(body));
 
   server.setErrorHandler((error: unknown, request, reply) => {
     const { status, ...failure } = failureOf(error, request);
