@@ -69,6 +69,12 @@ describe('a JSON file', () => {
     expect(contents(await read('[{"id": 1}]\n'))).toEqual([{ id: '1' }]);
   });
 
+  it('with something behind its array is refused: of two exports in one file, the second would be left out', async () => {
+    await expect(read('[{"id":"a"}]\n[{"id":"b"}]\n')).rejects.toThrow(/nothing after the array .* \[\{/);
+    await expect(read('[]\n', '{"id":"a"}\n{"id":"b"}\n')).rejects.toThrow(/nothing after the array/);
+    expect(contents(await read('[{"id": 1}', '] \n', ' \n'))).toEqual([{ id: '1' }]);
+  });
+
   it('whose record never ends is refused before it fills the memory', async () => {
     const endless = Array.from({ length: 40 }, () => 'x'.repeat(1024 * 1024));
     await expect(read('{"id": "', ...endless)).rejects.toThrow(/line 1: .*longer than/);

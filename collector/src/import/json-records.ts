@@ -87,6 +87,7 @@ function cutterFor(text: string, isEnd: boolean): Cutter | null {
       isInside = true;
       // A download that broke off would otherwise pass for the whole.
       if (isLast && piece.start === all.length) throw cutOff();
+      if (all[piece.start] === ']') assertNothingAfter(all.slice(piece.start + 1));
       return piece;
     };
   }
@@ -171,6 +172,16 @@ function cutOff(): SpanledgerError {
   return new SpanledgerError(
     'SL_IMPORT_UNREADABLE',
     'The file is cut off: the array that it begins with does not end.',
+  );
+}
+
+/** Two exports in one file, for instance: what is behind the first array would be left out. */
+function assertNothingAfter(rest: string): void {
+  const more = rest.trim();
+  if (more === '') return;
+  throw new SpanledgerError(
+    'SL_IMPORT_UNREADABLE',
+    `Expected nothing after the array that the file begins with, found ${shown(more)}. Import each array from a file of its own, or one record on each line.`,
   );
 }
 
