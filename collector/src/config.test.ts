@@ -203,6 +203,15 @@ credits: {features: {a: {percent: 5}}}
     expect(problemsOf(bomb)).toEqual([expect.stringMatching(/alias/i)]);
   });
 
+  it('is told of an alias that stands within its own anchor', () => {
+    expect(() => readConfig('credits: &all\n  default: *all\n', {})).toThrow(
+      expect.objectContaining({
+        code: 'SL_CONFIG_INVALID',
+        message: expect.stringMatching(/must end somewhere/),
+      }),
+    );
+  });
+
   it('cuts a long value instead of filling the screen', () => {
     const [problem = '', ...more] = problemsOf(`log_level: ${'x'.repeat(1_000_000)}`);
     expect(more).toEqual([]);

@@ -46,6 +46,14 @@ export function parseYaml(
     return {};
   }
   if (tree === null || tree === '') return {};
+  if (containsItself(tree)) {
+    problems.push({
+      path: file,
+      expected: 'must end somewhere',
+      value: 'an alias that stands within its own anchor',
+    });
+    return {};
+  }
   if (isMap(tree)) return tree;
   problems.push({
     path: file,
@@ -53,6 +61,20 @@ export function parseYaml(
     value: JSON.stringify(tree),
   });
   return {};
+}
+
+function containsItself(tree: unknown): boolean {
+  const around = new Set<unknown>();
+  const seen = new Set<unknown>();
+  const isWithinItself = (value: unknown): boolean => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return around.has(value);
+    seen.add(value);
+    around.add(value);
+    if (Object.values(value).some(isWithinItself)) return true;
+    around.delete(value);
+    return false;
+  };
+  return isWithinItself(tree);
 }
 
 /**
