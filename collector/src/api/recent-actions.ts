@@ -1,12 +1,6 @@
+import type { RecentUse } from '@spanledger/metering';
 import { microCredits } from './amounts.ts';
 import type { CreditsParts } from './credits.ts';
-
-/** What actions of a feature have burned lately. */
-export interface RecentUse {
-  readonly median: bigint;
-  /** Nine of ten actions burned no more. */
-  readonly high: bigint;
-}
 
 /** So many actions of the last week are looked at: more would change little. */
 const ACTIONS = 500;

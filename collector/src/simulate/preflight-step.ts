@@ -1,12 +1,4 @@
-import {
-  type DatedRule,
-  type ExpectedUse,
-  estimateCredits,
-  expectedCost,
-  fundsAt,
-  type PlanTerms,
-  preflight,
-} from '@spanledger/metering';
+import { fundsAt, type PreflightEstimate, preflight, preflightEstimate } from '@spanledger/metering';
 import { creditsText } from './amounts.ts';
 import type { CheckDeed } from './scenario.ts';
 import { type SimulatedLedger, TENANT } from './simulated-ledger.ts';
@@ -24,17 +16,20 @@ export interface CheckReport {
   readonly degraded_model: string | null;
 }
 
-/** The pre-flight check before an action, by the rule and the plan of this moment. */
+/**
+ * The pre-flight check before an action, by the rule and the plan of this moment. Where the service would go by what
+ * actions have burned lately, a simulation asks for what is expected: a story should not depend on a guess.
+ */
 export function checkOf(deed: CheckDeed, ledger: SimulatedLedger): CheckReport {
-  const { nowMicros } = ledger;
-  const account = ledger.openAccount(deed.customer);
-  const { available, held } = account.balance(nowMicros);
-  const terms = account.termsAt(nowMicros);
-  const rule = ledger.rules.ruleAt(deed.feature, nowMicros);
-  const estimate = estimateOf(deed, rule, terms, ledger);
-  const balance = { available: creditsText(available), held: creditsText(held) };
-  if (estimate.kind === 'unknown') {
-    const message = `Nothing is known of the credits (${estimate.reason}): say credits, or what the rule counts.`;
+  const { nowMicros, catalogue } = ledger;
+  const funds = fundsAt(ledger.openAccount(deed.customer), nowMicros);
+  const estimate = preflightEstimate(
+    { ...deed, atMicros: nowMicros },
+    { rule: ledger.rules.ruleAt(deed.feature, nowMicros), plan: funds.terms, catalogue, tenant: TENANT },
+  );
+  const balance = { available: creditsText(funds.available), held: creditsText(funds.held) };
+  if (estimate.kind !== 'known') {
+    const message = `Nothing is known of the credits (${reasonOf(estimate)}): say credits, or what the rule counts.`;
     return {
       answer: null,
       reason: 'NO_ESTIMATE',
@@ -45,16 +40,8 @@ export function checkOf(deed: CheckDeed, ledger: SimulatedLedger): CheckReport {
       degraded_model: null,
     };
   }
-  const degraded = rule?.degraded ?? null;
-  const degradedEstimate =
-    degraded === null ? null : estimateCredits(degraded.terms, expectedOf(deed, ledger), terms);
-  const answer = preflight(
-    {
-      estimate: estimate.credits,
-      degradedEstimate: degradedEstimate?.kind === 'credits' ? degradedEstimate.credits : null,
-    },
-    fundsAt(account, nowMicros),
-  );
+  const { credits, degraded } = estimate;
+  const answer = preflight({ estimate: credits, degradedEstimate: degraded?.credits ?? null }, funds);
   return {
     answer: answer.answer,
     reason: answer.reason,
@@ -66,28 +53,6 @@ export function checkOf(deed: CheckDeed, ledger: SimulatedLedger): CheckReport {
   };
 }
 
-function estimateOf(
-  deed: CheckDeed,
-  rule: DatedRule | null,
-  terms: PlanTerms | null,
-  ledger: SimulatedLedger,
-) {
-  if (deed.credits !== null) return { kind: 'credits', credits: deed.credits } as const;
-  // What no rule charges takes nothing.
-  if (rule === null) return { kind: 'credits', credits: 0n } as const;
-  return estimateCredits(rule, expectedOf(deed, ledger), terms);
-}
-
-function expectedOf(deed: CheckDeed, ledger: SimulatedLedger): ExpectedUse {
-  const { tokens, calls, model, provider, customer } = deed;
-  const cost =
-    deed.cost ??
-    (tokens === null || model === null
-      ? null
-      : expectedCost(
-          { tokens, model, provider, customer, atMicros: ledger.nowMicros },
-          ledger.catalogue,
-          TENANT,
-        ));
-  return { calls, ...(cost === null ? {} : { cost }), ...(tokens === null ? {} : { tokens }) };
+function reasonOf(estimate: Exclude<PreflightEstimate, { kind: 'known' }>): string {
+  return estimate.kind === 'unpriced' ? 'no_cost' : estimate.missing;
 }

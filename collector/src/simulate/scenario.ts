@@ -97,7 +97,9 @@ export interface CheckDeed extends OfCustomer {
   readonly feature: string | null;
   /** The estimate itself; null: it follows from what is expected. */
   readonly credits: MicroCredits | null;
+  /** Of all calls together. */
   readonly cost: UsdFemto | null;
+  /** Of each call. */
   readonly tokens: TokenClasses | null;
   readonly calls: number;
   /** For the price of the tokens. */

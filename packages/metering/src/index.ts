@@ -145,6 +145,14 @@ export {
   type PreflightRequest,
   preflight,
 } from './credits/preflight.ts';
+export {
+  type AskedAction,
+  byRecentUse,
+  type KnownEstimate,
+  type PreflightEstimate,
+  preflightEstimate,
+  type RecentUse,
+} from './credits/preflight-estimate.ts';
 export type { Charge, NotChargedReason, ReratePolicy } from './credits/rate.ts';
 export {
   type CreditRules,
