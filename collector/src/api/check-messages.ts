@@ -1,6 +1,5 @@
-import type { Funds, PriceMatch, PriceQuery } from '@spanledger/metering';
+import type { Funds, PriceMatch, PriceQuery, RecentUse } from '@spanledger/metering';
 import type { ErrorCode } from '../errors.ts';
-import type { RecentUse } from './recent-actions.ts';
 
 /** What the main process asks the ledger process, to answer checks by itself from then on. */
 export type CheckQuestion =

@@ -1,6 +1,13 @@
-import { type DatedRule, type Funds, fundsAt, type PriceMatch, type PriceQuery } from '@spanledger/metering';
+import {
+  type DatedRule,
+  type Funds,
+  fundsAt,
+  type PriceMatch,
+  type PriceQuery,
+  type RecentUse,
+} from '@spanledger/metering';
 import type { CreditsParts, Customers } from './credits.ts';
-import type { RecentActions, RecentUse } from './recent-actions.ts';
+import type { RecentActions } from './recent-actions.ts';
 
 /** What the answer to a check depends on. The ledger has it; the main process has what the ledger has told it. */
 export interface CheckSources {

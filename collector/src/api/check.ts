@@ -1,14 +1,13 @@
 import {
+  type AskedAction,
+  byRecentUse,
   type Catalogue,
-  type DatedRule,
-  type ExpectedUse,
-  estimateCredits,
-  expectedCost,
   expectedPriceQuery,
+  type KnownEstimate,
   type PlanTerms,
   type PriceMatch,
   preflight,
-  type RuleTerms,
+  preflightEstimate,
   type TokenClasses,
 } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
@@ -127,7 +126,7 @@ export function checkRoutes(server: ApiServer, sources: CheckSources): void {
         reason: answer.reason,
         message: answer.message,
         estimate_credits: creditsText(answer.estimate),
-        estimate_by: estimate.by,
+        estimate_by: estimatedBy(estimate),
         usual_credits: estimate.usual === null ? null : creditsText(estimate.usual),
         uncovered: creditsText(answer.uncovered),
         ...balanceJson(answer),
@@ -142,31 +141,23 @@ export function checkRoutes(server: ApiServer, sources: CheckSources): void {
   async function estimateOf(
     body: CheckBody,
     customer: string,
-    terms: PlanTerms | null,
+    plan: PlanTerms | null,
     nowMicros: number,
-  ): Promise<ActionEstimate> {
+  ): Promise<KnownEstimate> {
     const { feature = null, model = null } = body;
     const rule = sources.ruleAt(feature, nowMicros);
     const models = [model, rule?.degraded?.model ?? null];
     const catalogue = await catalogueOf(body, models, customer, nowMicros);
-    const asked = { body, catalogue, terms, customer, nowMicros };
-    const degraded = rule === null ? null : degradedOf(rule, asked);
-    if (body.credits !== undefined) {
-      return { credits: microCredits(body.credits), by: 'credits', usual: null, degraded };
+    const asked = askedOf(body, customer, nowMicros);
+    const estimate = preflightEstimate(asked, { rule, plan, catalogue, tenant: TENANT });
+    switch (estimate.kind) {
+      case 'known':
+        return estimate;
+      case 'unpriced':
+        throw notPriced(model);
+      case 'unsaid':
+        return byRecentUse(estimate, await sources.usual(customer, feature));
     }
-    if (rule === null) return NOT_CHARGED;
-    const estimate = estimateCredits(rule, useOf(asked, model), terms);
-    if (estimate.kind === 'credits') {
-      const by =
-        rule.charging.kind !== 'fixed' && body.expected_tokens !== undefined ? 'expected_tokens' : 'rule';
-      return { credits: estimate.credits, by, usual: null, degraded };
-    }
-    // By the rule, cost cannot become credits: nothing of it is charged.
-    if (estimate.reason === 'no_credit_value') return NOT_CHARGED;
-    if (body.expected_tokens !== undefined) throw notPriced(model);
-    const usual = await sources.usual(customer, feature);
-    if (usual !== null) return { credits: usual.high, by: 'recent_actions', usual: usual.median, degraded };
-    return { credits: leastOf(rule), by: 'least', usual: null, degraded };
   }
 
   /** What the price book has of these models, as far as tokens of them are expected. */
@@ -192,49 +183,23 @@ export function checkRoutes(server: ApiServer, sources: CheckSources): void {
   }
 }
 
-interface ActionEstimate {
-  readonly credits: bigint;
-  readonly by: Static<typeof CheckAnswer>['estimate_by'];
-  readonly usual: bigint | null;
-  readonly degraded: { readonly model: string | null; readonly credits: bigint } | null;
-}
-
-const NOT_CHARGED: ActionEstimate = { credits: 0n, by: 'not_charged', usual: null, degraded: null };
-
-interface Asked {
-  readonly body: CheckBody;
-  readonly catalogue: Catalogue;
-  readonly terms: PlanTerms | null;
-  readonly customer: string;
-  readonly nowMicros: number;
-}
-
-/** Null: there is no smaller form, or nobody can say what it takes. */
-function degradedOf({ degraded }: DatedRule, asked: Asked): ActionEstimate['degraded'] {
-  if (degraded === null) return null;
-  const model = degraded.model ?? asked.body.model ?? null;
-  const estimate = estimateCredits(degraded.terms, useOf(asked, model), asked.terms);
-  return estimate.kind === 'credits' ? { model: degraded.model, credits: estimate.credits } : null;
-}
-
-function useOf(asked: Asked, model: string | null): ExpectedUse {
-  const { calls = 1, expected_tokens: expected } = asked.body;
-  if (expected === undefined) return { calls };
-  const tokens = tokensOf(expected);
-  const { body, catalogue, customer, nowMicros } = asked;
-  const call = { tokens, provider: body.provider ?? null, customer, atMicros: nowMicros };
-  const cost = model === null ? null : expectedCost({ ...call, model }, catalogue, TENANT);
+function askedOf(body: CheckBody, customer: string, atMicros: number): AskedAction {
+  const { credits, calls = 1, expected_tokens: expected, model = null, provider = null } = body;
   return {
+    customer,
+    atMicros,
+    credits: credits === undefined ? null : microCredits(credits),
     calls,
-    tokens: {
-      uncachedInput: tokens.uncachedInput * calls,
-      cacheRead: tokens.cacheRead * calls,
-      cacheWrite: tokens.cacheWrite * calls,
-      visibleOutput: tokens.visibleOutput * calls,
-      reasoning: tokens.reasoning * calls,
-    },
-    cost: cost === null ? undefined : cost * BigInt(calls),
+    tokens: expected === undefined ? null : tokensOf(expected),
+    cost: null,
+    model,
+    provider,
   };
+}
+
+/** Here tokens are all that can be expected. */
+function estimatedBy({ by }: KnownEstimate): Static<typeof CheckAnswer>['estimate_by'] {
+  return by === 'expected_use' ? 'expected_tokens' : by;
 }
 
 function tokensOf({
@@ -251,12 +216,6 @@ function tokensOf({
     visibleOutput: output - reasoning,
     reasoning,
   };
-}
-
-/** What every charged action takes at least. */
-function leastOf({ minimum, increment, cap }: RuleTerms): bigint {
-  const least = minimum > increment ? minimum : increment;
-  return cap !== null && least > cap ? cap : least;
 }
 
 /** Counts that contradict each other are mistakes of whoever asks (convention C2). */

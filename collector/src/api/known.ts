@@ -1,8 +1,7 @@
-import type { CreditRules, DatedRule, Funds, PriceMatch, PriceQuery } from '@spanledger/metering';
+import type { CreditRules, DatedRule, Funds, PriceMatch, PriceQuery, RecentUse } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
 import type { AccountFunds, CheckNews, CheckQuestion, CheckReply } from './check-messages.ts';
 import type { CheckSources } from './check-sources.ts';
-import type { RecentUse } from './recent-actions.ts';
 
 export interface KnownParts {
   /** Asks the ledger process; what it replies is to be told to `hearReply`, or its end to `lose`. */

@@ -65,7 +65,6 @@ export { alertsDue } from './credits/alert.ts';
 export { type AtZero, atZero } from './credits/at-zero.ts';
 export { CLOSE_GRACE_MICROS } from './credits/closing.ts';
 export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';
-export { type Estimate, type ExpectedUse, estimateCredits } from './credits/estimate.ts';
 export { evaluate } from './credits/evaluate.ts';
 export { explain } from './credits/explain.ts';
 export type {
@@ -181,7 +180,7 @@ export { courseOf, hadTrial, type Subscription, subscriptionAt } from './credits
 export type { Charging, RuleTerms } from './credits/terms.ts';
 export { DEFAULT_GRACE_MICROS, type Decision, decide } from './decide.ts';
 export { digest } from './digest.ts';
-export { type ExpectedCall, expectedCost, expectedPriceQuery } from './expected-cost.ts';
+export { expectedPriceQuery } from './expected-cost.ts';
 export { fingerprint } from './fingerprint.ts';
 export { Hash53 } from './hash.ts';
 export { instantMicros } from './instant.ts';
