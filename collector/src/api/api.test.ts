@@ -203,6 +203,12 @@ describe('an error of the API', () => {
       },
     });
   });
+
+  it('that cannot be decoded is answered like every other mistake', async () => {
+    const answer = await anApi().server.inject('/api/customers/%zz');
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({ error: { code: 'SL_API_REQUEST' } });
+  });
 });
 
 describe('the state of the service', () => {

@@ -32,6 +32,12 @@ export function buildServer(
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+    // An address that cannot be decoded gets no further than the router.
+    frameworkErrors(error, request, { raw: response }) {
+      const { status, ...failure } = failureOf(error, request);
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: failure }));
+    },
     ...(listen === undefined ? {} : { serverFactory: (routes: RequestListener) => listen(routes) }),
   }).withTypeProvider<TypeBoxTypeProvider>();
   server.setValidatorCompiler(TypeBoxValidatorCompiler);

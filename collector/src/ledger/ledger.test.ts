@@ -345,6 +345,17 @@ describe('what cannot be posted', () => {
     ]);
   });
 
+  it('is quarantined where a call ended in 1970: milliseconds stand where nanoseconds belong', async () => {
+    const tenYears = 10 * 366 * 24 * 3_600_000;
+    const journal = new MemoryJournal().addRequest(
+      aRequest([aChat(1, { end: NOON - tenYears }), aChat(2, { end: Math.floor(NOON / 1_000_000) })]),
+    );
+    const store = new MemoryStore();
+    await follow(journal, store);
+    expect(spanIds(store.postings)).toEqual([hex(1, 16)]);
+    expect(store.quarantined).toMatchObject([{ spanId: hex(2, 16), reason: 'event_long_ago' }]);
+  });
+
   it('is quarantined where a call ended more than five minutes after it was received', async () => {
     const fiveMinutes = 5 * 60_000;
     const journal = new MemoryJournal().addRequest(

@@ -73,6 +73,12 @@ export const LEDGER_LIMITS = {
 /** Periods, expiries and alerts are not later than this where nobody asks; whoever asks sees them at once. */
 const SWEEP_EVERY_MS = 60_000;
 
+/**
+ * An event as old as this comes from a clock that was never set, or from milliseconds that stand where nanoseconds
+ * belong. Every month since then would become a period of the customer.
+ */
+const LONG_AGO_MICROS = 10 * 366 * 24 * 3_600_000_000;
+
 /** Conventions C16: an event further ahead of its arrival than this is not believed. */
 const FUTURE_TOLERANCE_MICROS = 5 * 60 * 1_000_000;
 
@@ -447,10 +453,11 @@ export class Ledger {
     if (observation === null || observation.kind === 'plain') this.batch.notModelCalls++;
     if (observation === null) return;
     const { traceId, spanId, endTimeMicros } = observation;
-    if (endTimeMicros > receivedAtMillis * 1000 + FUTURE_TOLERANCE_MICROS) {
+    const aheadMicros = endTimeMicros - receivedAtMillis * 1000;
+    if (aheadMicros > FUTURE_TOLERANCE_MICROS || aheadMicros < -LONG_AGO_MICROS) {
       if (observation.kind === 'plain') return;
       const content = JSON.stringify(observation);
-      const reason = 'event_in_future';
+      const reason = aheadMicros > 0 ? 'event_in_future' : 'event_long_ago';
       this.batch.quarantined.push({ tenant, receivedAtMillis, traceId, spanId, reason, content });
       return;
     }

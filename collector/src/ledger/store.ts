@@ -57,7 +57,7 @@ export interface Quarantined {
   readonly receivedAtMillis: number;
   readonly traceId: string;
   readonly spanId: string;
-  readonly reason: 'conflicting_copy' | 'event_in_future' | 'assertion_failed';
+  readonly reason: 'conflicting_copy' | 'event_in_future' | 'event_long_ago' | 'assertion_failed';
   /** What came, as JSON, for a person to look at. */
   readonly content: string;
 }

@@ -20,6 +20,9 @@ export const MAX_CREDITS: MicroCredits = 10n ** 18n - 1n;
 /** Prices are held per million tokens with this many decimal places, so price × tokens is already 10⁻¹⁵ USD. */
 export const RATE_SCALE = 9;
 
+/** The most that a fee or a price may be: less than 10⁸ USD, so that sums of them fit the 38 digits of a ledger. */
+export const MAX_USD: UsdFemto = 10n ** 23n - 1n;
+
 /** A decimal text as a count of 10⁻ˢᶜᵃˡᵉ, or why it is none. */
 export type ParsedDecimal =
   | { readonly kind: 'decimal'; readonly value: bigint }

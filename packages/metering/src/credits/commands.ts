@@ -46,6 +46,7 @@ export type RefusalCode =
   | 'ALREADY_CANCELED'
   | 'SAME_PLAN'
   | 'START_IN_FUTURE'
+  | 'START_TOO_EARLY'
   | 'PERIOD_CLOSED'
   | 'INSUFFICIENT_CREDITS'
   | 'OVERAGE_LIMIT'

@@ -1,4 +1,4 @@
-import { type MicroCredits, type Ratio, reduced, USD_SCALE } from '../amount.ts';
+import { type MicroCredits, type Ratio, reduced } from '../amount.ts';
 import { isCustomUnit } from '../catalogue.ts';
 import type {
   ComplexityConfiguration,
@@ -29,6 +29,7 @@ import {
   writtenCount,
   writtenCredits,
   writtenFactor,
+  writtenUsd,
 } from './written.ts';
 
 /** What a rule says; null where something in it is wrong, with every problem noted. */
@@ -113,7 +114,7 @@ function parseCostPlus(
   const factor = parseCostFactor(rule, path, problems);
   const { credit_value_usd: valueText } = rule;
   const creditValue = given(valueText, (text) =>
-    writtenAmount(text, USD_SCALE, POSITIVE, `${path}.credit_value_usd`, problems),
+    writtenUsd(text, POSITIVE, `${path}.credit_value_usd`, problems),
   );
   return factor === null ? null : { kind: 'cost_plus', factor, creditValue };
 }

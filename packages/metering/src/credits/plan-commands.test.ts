@@ -115,6 +115,7 @@ describe('a subscription', () => {
 
   it('is refused with what is wrong and what to do', () => {
     expect(codeOf(subscribe({}, { startMicros: NOW + 1 }))).toBe('START_IN_FUTURE');
+    expect(codeOf(subscribe({}, { startMicros: Date.UTC(1926, 10, 23) * 1000 }))).toBe('START_TOO_EARLY');
     expect(codeOf(subscribe({ closedUntilMicros: NOW }, { startMicros: NOW - 1 }))).toBe('PERIOD_CLOSED');
     expect(codeOf(subscribe({}, { zone: 'Mars/Olympus' }))).toBe('INVALID_ANCHOR');
     expect(codeOf(subscribe({}, { anchorDay: 32 }))).toBe('INVALID_ANCHOR');

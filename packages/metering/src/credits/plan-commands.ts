@@ -28,6 +28,9 @@ export interface CancelCommand extends CommandBase {
   readonly when: 'now' | 'period_end';
 }
 
+/** Every period since then is opened and closed. What lies further back is a mistake in the year. */
+const EARLIEST_START_MICROS = 10 * 366 * 24 * 3_600_000_000;
+
 type Subscribing = Pick<CustomerAccount, 'planFacts' | 'closedUntilMicros'>;
 
 /** A trial lasts until the midnight that is so many local calendar days after the day of its start. */
@@ -43,6 +46,12 @@ export function decideSubscribe(
     return refused(
       'START_IN_FUTURE',
       'Expected a start now or in the past. Subscribe when the time has come.',
+    );
+  }
+  if (startMicros < nowMicros - EARLIEST_START_MICROS) {
+    return refused(
+      'START_TOO_EARLY',
+      `Expected a start within the last ten years, got ${instant(startMicros)}.`,
     );
   }
   if (account.closedUntilMicros !== null && startMicros < account.closedUntilMicros) {

@@ -20,7 +20,7 @@ function termsOf(configuration: PlanConfiguration): PlanTerms {
 const PRO: PlanConfiguration = { fee_usd: '49', allowance: '20000' };
 
 describe('plans', () => {
-  it('have no more credits than a ledger can hold', () => {
+  it('have no more credits, and cost no more, than a ledger can hold', () => {
     const most = '999999999999.999999';
     expect(termsOf({ ...PRO, allowance: most }).allowance).toBe(10n ** 18n - 1n);
     expect(plans({ pro: { ...PRO, allowance: '1000000000000' } })).toEqual({
@@ -28,6 +28,9 @@ describe('plans', () => {
       problems: [
         { path: 'pro.allowance', expected: 'less than 1000000000000 credits', value: '1000000000000' },
       ],
+    });
+    expect(plans({ pro: { ...PRO, fee_usd: '100000000' } })).toMatchObject({
+      problems: [{ path: 'pro.fee_usd', expected: 'less than 100000000 USD' }],
     });
   });
 

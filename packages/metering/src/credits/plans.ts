@@ -21,9 +21,9 @@ import {
   NOT_NEGATIVE,
   POSITIVE,
   type RuleProblem,
-  writtenAmount,
   writtenCredits,
   writtenFactor,
+  writtenUsd,
 } from './written.ts';
 
 export type ParsedPlans =
@@ -118,12 +118,12 @@ function readTerms(
   path: string,
   problems: RuleProblem[],
 ): PlanTerms | null {
-  const fee = writtenAmount(written.fee_usd, USD_SCALE, NOT_NEGATIVE, `${path}.fee_usd`, problems);
+  const fee = writtenUsd(written.fee_usd, NOT_NEGATIVE, `${path}.fee_usd`, problems);
   const allowance = writtenCredits(written.allowance, NOT_NEGATIVE, `${path}.allowance`, problems);
   const statedValue =
     written.credit_value_usd === undefined
       ? undefined
-      : writtenAmount(written.credit_value_usd, USD_SCALE, POSITIVE, `${path}.credit_value_usd`, problems);
+      : writtenUsd(written.credit_value_usd, POSITIVE, `${path}.credit_value_usd`, problems);
   const multiplier =
     written.multiplier === undefined
       ? ONE
@@ -198,9 +198,7 @@ function readOverage(
     problems.push({ path: `${path}.repay`, expected: 'nothing, but under the policy allow', value: 'true' });
   }
   const price =
-    writtenPrice === undefined
-      ? null
-      : writtenAmount(writtenPrice, USD_SCALE, NOT_NEGATIVE, `${path}.price_usd`, problems);
+    writtenPrice === undefined ? null : writtenUsd(writtenPrice, NOT_NEGATIVE, `${path}.price_usd`, problems);
   const limit =
     writtenLimit === undefined ? null : writtenCredits(writtenLimit, NOT_NEGATIVE, `${path}.limit`, problems);
   return problems.length > before ? null : { policy, price, limit, repaysOverdraft: repay ?? false };

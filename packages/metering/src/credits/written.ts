@@ -1,10 +1,13 @@
 import {
   CREDIT_SCALE,
   MAX_CREDITS,
+  MAX_USD,
   type MicroCredits,
   parseDecimal,
   type Ratio,
   reduced,
+  USD_SCALE,
+  type UsdFemto,
 } from '../amount.ts';
 
 /** What is wrong with one value, in words that lead to the place and the repair. */
@@ -48,6 +51,19 @@ export function writtenCredits(
   const amount = writtenAmount(text, CREDIT_SCALE, limit, path, problems);
   if (amount === null || amount <= MAX_CREDITS) return amount;
   problems.push({ path, expected: 'less than 1000000000000 credits', value: text });
+  return null;
+}
+
+/** A fee or a price as it is written; null where it is none, with the problem noted. */
+export function writtenUsd(
+  text: string,
+  limit: Limit,
+  path: string,
+  problems: RuleProblem[],
+): UsdFemto | null {
+  const amount = writtenAmount(text, USD_SCALE, limit, path, problems);
+  if (amount === null || amount <= MAX_USD) return amount;
+  problems.push({ path, expected: 'less than 100000000 USD', value: text });
   return null;
 }
 
