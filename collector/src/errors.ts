@@ -23,7 +23,7 @@ export const ERRORS = {
   SL_STORE_COMMIT_FAILED: 'A batch could not be committed to the ledger file.',
   SL_CONFIG_INVALID: 'The configuration has mistakes.',
   SL_PORT_IN_USE: 'A port that the service needs is taken.',
-  SL_LEDGER_UNAVAILABLE: 'The ledger process is being started again.',
+  SL_LEDGER_UNAVAILABLE: 'The ledger process is stopping, or being started again.',
   SL_SERVICE_UNREACHABLE: 'No running service answers.',
   SL_INTERNAL: 'A surprise: a mistake of ours. The log has the details.',
   SL_QUERY_REFUSED: 'The statement is not a single read-only query.',

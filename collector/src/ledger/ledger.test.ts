@@ -9,6 +9,8 @@ import {
   type CreditRules,
   creditRules,
   DEFAULT_OBSERVE_SETTINGS,
+  decideRelease,
+  decideTopUp,
   LOG_ATTRIBUTES_READ,
   type Movement,
   NO_ATTRIBUTION_SETTINGS,
@@ -27,6 +29,7 @@ import {
 } from '../otlp/testing/bodies.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { aStore, read } from '../store/testing/stores.ts';
+import type { Command } from './commands.ts';
 import {
   type Committed,
   LEDGER_LIMITS,
@@ -123,6 +126,28 @@ async function follow(
   await run.ledger.run();
   return run;
 }
+
+const ACME = { tenant: 'default', customer: 'cus_acme' } as const;
+const BY_HAND = { actor: 'ops@example.com', reason: 'sold' };
+
+const A_COMMAND = {
+  ...ACME,
+  key: null,
+  fingerprint: 'the request',
+  actor: BY_HAND.actor,
+  answer: () => ({ status: 201, body: null }),
+};
+
+const aTopUp: Command = {
+  ...A_COMMAND,
+  decide: (_account, id, nowMicros) =>
+    decideTopUp({ ...BY_HAND, id, amount: 1n, paidUsd: 0n, expiresMicros: null, priority: null }, nowMicros),
+};
+
+const aReleaseOfNothing: Command = {
+  ...A_COMMAND,
+  decide: (account, id, nowMicros) => decideRelease(account, { ...BY_HAND, id, hold: 'never' }, nowMicros),
+};
 
 function spanIds(postings: readonly Posting[]): string[] {
   return postings.map(({ usage }) => usage.spanId);
@@ -523,6 +548,71 @@ function totals(store: MemoryStore) {
   }
   return new Map([...sums].sort());
 }
+
+describe('the ledger that is told to stop', () => {
+  /** A commit that ends when it is let. */
+  class SlowStore extends MemoryStore {
+    readonly begun = Promise.withResolvers<void>();
+    readonly end = Promise.withResolvers<void>();
+
+    override async commit(...given: Parameters<MemoryStore['commit']>): Promise<void> {
+      this.begun.resolve();
+      await this.end.promise;
+      await super.commit(...given);
+    }
+  }
+
+  const journal = new MemoryJournal().addRequest(aRequest([aChat(1)]));
+
+  it('does what it is asked while it makes its last commit, also what needs a moment of its own', async () => {
+    const store = new SlowStore();
+    const { ledger } = aLedger({ journal, store });
+    ledger.advance(journal.end);
+    ledger.drain();
+    const ended = ledger.run();
+    await store.begun.promise;
+    const topUp = ledger.commands.run(aTopUp);
+    // Whether the ledger knows of a hold is asked between two batches.
+    const release = ledger.commands.run(aReleaseOfNothing);
+    const committed = topUp.then(() => ledger.whenCommitted());
+    store.end.resolve();
+    expect(await topUp).toMatchObject({ kind: 'answered' });
+    expect(await release).toMatchObject({ kind: 'refused', code: 'HOLD_UNKNOWN' });
+    await committed;
+    expect(await store.loadFacts(ACME)).toContainEqual(expect.objectContaining(BY_HAND));
+    await ended;
+  });
+
+  it('refuses what it cannot do any more, and lets nobody wait; what is written down is done by the next', async () => {
+    const store = new MemoryStore();
+    const commands = new MemoryCommandJournal();
+    const { ledger } = await follow(journal, store, { commands });
+    const stopping = { code: 'SL_LEDGER_UNAVAILABLE', message: expect.stringContaining('stopping') };
+    await ledger.whenCommitted();
+    await expect(ledger.commands.run(aReleaseOfNothing)).rejects.toMatchObject(stopping);
+    expect(await ledger.commands.run(aTopUp)).toMatchObject({ kind: 'answered' });
+    await expect(ledger.whenCommitted()).rejects.toMatchObject(stopping);
+    const request = { fromMicros: 0, toMicros: NOON * 1000, model: null, policy: 'neutral' } as const;
+    await expect(ledger.rerate(request)).rejects.toMatchObject({ code: 'SL_RERATE_BUSY' });
+
+    const next = new MemoryStore();
+    await follow(journal, next, { commands });
+    expect(await next.loadFacts(ACME)).toContainEqual(expect.objectContaining(BY_HAND));
+  });
+
+  it('tells those who wait when it ends by a failure', async () => {
+    const store = new SlowStore();
+    const { ledger } = aLedger({ journal, store });
+    ledger.advance(journal.end);
+    ledger.drain();
+    const ended = ledger.run();
+    await store.begun.promise;
+    const release = ledger.commands.run(aReleaseOfNothing);
+    store.end.reject(new Error('the disk is full'));
+    await expect(ended).rejects.toThrow('the disk is full');
+    await expect(release).rejects.toMatchObject({ code: 'SL_LEDGER_UNAVAILABLE' });
+  });
+});
 
 describe('the ledger after all that can happen', () => {
   it('is the same whether the journal is followed in one run or in many', async () => {

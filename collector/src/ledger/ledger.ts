@@ -8,6 +8,7 @@ import {
   observeLog,
   type Plans,
 } from '@spanledger/metering';
+import { SpanledgerError } from '../errors.ts';
 import {
   comparePositions,
   type JournalItem,
@@ -198,8 +199,9 @@ export class Ledger {
   /** Wait for what is booked to be in the file. */
   private nextCommit = Promise.withResolvers<void>();
   /** Wait for a moment in which nothing is being posted. */
-  private exclusives: (() => Promise<void>)[] = [];
+  private exclusives: Exclusive[] = [];
   private draining = false;
+  private hasEnded = false;
 
   constructor(parts: LedgerParts) {
     this.parts = parts;
@@ -293,8 +295,13 @@ export class Ledger {
     return this.ready.promise;
   }
 
-  /** Resolves when everything that was done to accounts before this call is in the file. */
+  /**
+   * Resolves when everything that was done to accounts before this call is in the file.
+   *
+   * @throws {SpanledgerError} SL_LEDGER_UNAVAILABLE when this process has made its last commit
+   */
   async whenCommitted(): Promise<void> {
+    if (this.isChanged && this.hasEnded) throw isStopping();
     await (this.isChanged ? this.nextCommit.promise : this.committing);
   }
 
@@ -306,8 +313,9 @@ export class Ledger {
 
   /** Runs `work` between two batches: nothing is being posted meanwhile. */
   private exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.hasEnded) return Promise.reject(isStopping());
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.exclusives.push(() => work().then(resolve, reject));
+    this.exclusives.push({ run: () => work().then(resolve, reject), refuse: reject });
     this.wake.resolve();
     return promise;
   }
@@ -325,6 +333,26 @@ export class Ledger {
 
   /** Runs until drained. Rejects when the store fails: then the process must end, and a new one replays. */
   async run(): Promise<void> {
+    try {
+      await this.follow();
+    } finally {
+      this.end();
+    }
+  }
+
+  /** Nothing is posted or committed from now on: whoever waits for it is told, and so is whoever comes later. */
+  private end(): void {
+    this.hasEnded = true;
+    this.rerates.refuseRequests();
+    for (const { refuse } of this.exclusives.splice(0)) refuse(isStopping());
+    // There need not be anybody who waits.
+    this.nextCommit.promise.catch(() => {});
+    this.nextCommit.reject(isStopping());
+    this.ready.promise.catch(() => {});
+    this.ready.reject(isStopping());
+  }
+
+  private async follow(): Promise<void> {
     for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
     await this.rerates.load();
     await this.accounts.load((key, facts) => this.alerts.remember(key, facts));
@@ -332,7 +360,7 @@ export class Ledger {
     this.parts.onAlerts(this.alerts.takeBooked());
     this.ready.resolve();
     for (;;) {
-      for (const work of this.exclusives.splice(0)) await work();
+      for (const { run } of this.exclusives.splice(0)) await run();
       this.letTimePass();
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
@@ -347,15 +375,20 @@ export class Ledger {
         if (isRerating) await this.rerateSome();
       } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
       else if (isBehind) await this.turns.end();
-      else if (this.draining) {
-        this.rerates.refuseRequests();
-        return await this.committing;
-      } else {
+      else {
         await this.committing;
+        // What came while that was awaited is done, too.
+        if (this.draining && this.isAsked()) continue;
+        if (this.draining) return;
         if (this.isRerating() && !this.waitsForCommit) await this.rerateSome();
         else await this.waitForNews();
       }
     }
+  }
+
+  /** Something was booked or is to be done that no commit covers. */
+  private isAsked(): boolean {
+    return this.isChanged || this.exclusives.length > 0;
   }
 
   private isRerating(): boolean {
@@ -596,6 +629,19 @@ export class Ledger {
     clearTimeout(timer);
     this.wake = Promise.withResolvers<void>();
   }
+}
+
+/** What runs while nothing is being posted; or is refused, where that moment never comes. */
+interface Exclusive {
+  readonly run: () => Promise<void>;
+  readonly refuse: (error: SpanledgerError) => void;
+}
+
+function isStopping(): SpanledgerError {
+  return new SpanledgerError(
+    'SL_LEDGER_UNAVAILABLE',
+    'The service is stopping. Ask again when it has started.',
+  );
 }
 
 /** Timers of Node hold 31 bits; whoever waits longer looks again in between. */

@@ -65,6 +65,7 @@ export class Rerates {
   #open: RerateJob[] = [];
   #requests: { readonly request: RerateRequest; readonly asked: PromiseWithResolvers<RerateJob> }[] = [];
   #triedBook: string | null = null;
+  #isOver = false;
 
   constructor(parts: ReratesParts) {
     this.#parts = parts;
@@ -87,6 +88,7 @@ export class Rerates {
    * @throws {SpanledgerError} SL_RERATE_BUSY while another one that was asked for is not finished
    */
   request(request: RerateRequest): Promise<RerateJob> {
+    if (this.#isOver) return Promise.reject(isStopping());
     const busy = this.#open.find(({ reason }) => reason === 'request');
     if (busy !== undefined || this.#requests.length > 0) {
       return Promise.reject(
@@ -101,13 +103,10 @@ export class Rerates {
     return asked.promise;
   }
 
-  /** Nothing more will be done by this process; whoever waits is told, so that nobody waits for ever. */
+  /** Nothing more will be done by this process; whoever waits or asks is told, so that nobody waits for ever. */
   refuseRequests(): void {
-    for (const { asked } of this.#requests.splice(0)) {
-      asked.reject(
-        new SpanledgerError('SL_RERATE_BUSY', 'The service is stopping. Ask again when it has started.'),
-      );
-    }
+    this.#isOver = true;
+    for (const { asked } of this.#requests.splice(0)) asked.reject(isStopping());
   }
 
   /** The next transaction of whatever there is to do. Only while nothing else waits to be committed. */
@@ -259,4 +258,8 @@ export function tallyRerating(
   const recorded = { cost: before.cost, credits: before.credits, creditValue: null };
   const again = isChanged ? { cost: now.cost, credits: now.credits, creditValue: null } : recorded;
   tally.add({ model: billedModel(usage), customer: usage.customer }, recorded, again, isChanged);
+}
+
+function isStopping(): SpanledgerError {
+  return new SpanledgerError('SL_RERATE_BUSY', 'The service is stopping. Ask again when it has started.');
 }
