@@ -135,12 +135,12 @@ export class Commands {
     }
     const outcome = await this.#decide(command);
     return outcome.kind === 'refused' && outcome.unknownHold !== undefined
-      ? await this.#recall(command, outcome, outcome.unknownHold)
+      ? await this.#recall(command, outcome.unknownHold)
       : outcome;
   }
 
   /** The account forgets a hold that ended long ago; the ledger does not, and it is answered as it was. */
-  async #recall(command: Command, refusal: Refused, hold: string): Promise<CommandOutcome> {
+  async #recall(command: Command, hold: string): Promise<CommandOutcome> {
     const { store, exclusively } = this.#parts;
     for (let busy = this.#busy.get(lockOf(command)); busy !== undefined; ) {
       await busy;
@@ -148,7 +148,7 @@ export class Commands {
     }
     return await this.#locked(command, async () => {
       const facts = await exclusively(() => store.loadHold(command, hold));
-      return facts.length === 0 ? refusal : await this.#decide(command, { hold, facts });
+      return await this.#decide(command, { hold, facts });
     });
   }
 
@@ -160,7 +160,8 @@ export class Commands {
     const nowMicros = Math.max(nowMillis() * 1000, this.#lastMicros + 1);
     this.#lastMicros = nowMicros;
     const account = accounts.open(command, nowMicros);
-    if (recalled !== null && account.hold(recalled.hold) === null) account.recall(recalled.facts);
+    if (recalled !== null && account.hold(recalled.hold) === null)
+      account.recall(recalled.hold, recalled.facts);
     const decided = command.decide(account, newId(), nowMicros);
     switch (decided.kind) {
       case 'refused':
@@ -354,7 +355,7 @@ export class Commands {
   }
 }
 
-/** What the ledger has of a hold that its account knows nothing of. */
+/** What the ledger has of a hold that its account knows nothing of; no facts: there was none. */
 interface RecalledHold {
   readonly hold: string;
   readonly facts: readonly AccountFact[];

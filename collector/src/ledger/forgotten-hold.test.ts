@@ -155,6 +155,34 @@ describe.each(STORES)('a hold that the account has forgotten, %s', (_name, open)
     expect(bench.balance.available).toBe(430n * CREDIT);
   });
 
+  it('I16: holds nothing a second time when it is authorised again, whatever was forgotten', async () => {
+    const { bench } = await longAfter();
+    // As it was asked for then, it is answered as what it has become.
+    expect(await bench.authorise('5n', 80n)).toMatchObject({ body: { end: 'settled' }, isRepeated: true });
+    const [one, other] = await Promise.all([bench.authorise('h"2', 80n), bench.authorise('h"2', 80n)]);
+    expect(one).toMatchObject({ body: { end: 'released' }, isRepeated: true });
+    expect(other).toEqual(one);
+    expect(await bench.authorise('h3', 81n)).toMatchObject({ kind: 'refused', code: 'HOLD_EXISTS' });
+    expect(bench.balance).toMatchObject({ available: 470n * CREDIT, held: 0n });
+    bench.pass(60);
+    expect(await bench.authorise('h3', 80n)).toMatchObject({ body: { end: 'expired' }, isRepeated: true });
+    expect(bench.balance).toMatchObject({ available: 470n * CREDIT, held: 0n });
+  });
+
+  it('leaves all other ids free, also one that only looks like it', async () => {
+    const { bench } = await longAfter();
+    // Two ids that the account cannot tell apart once it has forgotten the one.
+    const [once, twin] = ['hold-15349', 'hold-136568'] as const;
+    await bench.authorise(once, 80n);
+    await bench.release(once);
+    bench.pass(60);
+    expect(bench.account.mayHaveForgotten(twin)).toBe(true);
+    expect(await bench.authorise(twin, 80n)).toMatchObject({ body: { end: 'open' }, isRepeated: false });
+    expect(await bench.authorise('h5', 80n)).toMatchObject({ body: { end: 'open' }, isRepeated: false });
+    expect(bench.balance).toMatchObject({ held: 160n * CREDIT });
+    expect(await bench.settle(twin, 10n)).toMatchObject({ body: { end: 'settled' } });
+  });
+
   it('is not confused with one that never was', async () => {
     const { bench } = await longAfter();
     expect(await bench.settle('h4', 1n)).toMatchObject({ kind: 'refused', code: 'HOLD_UNKNOWN' });

@@ -9,7 +9,14 @@ import { plans } from '../src/credits/plans.ts';
 /** What commands, checks and statements read of an account, as a test states it. */
 export type StatedAccount = Pick<
   CustomerAccount,
-  'customer' | 'balance' | 'termsAt' | 'periodAt' | 'hold' | 'planFacts' | 'closedUntilMicros'
+  | 'customer'
+  | 'balance'
+  | 'termsAt'
+  | 'periodAt'
+  | 'hold'
+  | 'mayHaveForgotten'
+  | 'planFacts'
+  | 'closedUntilMicros'
 >;
 
 export interface AccountStatement {
@@ -47,6 +54,7 @@ export function anAccount(stated: AccountStatement): StatedAccount {
     termsAt: () => (stated.terms === undefined ? (period?.terms ?? null) : stated.terms),
     periodAt: () => period,
     hold: (id) => stated.holds?.find(({ fact }) => fact.hold === id) ?? null,
+    mayHaveForgotten: () => false,
     planFacts: stated.planFacts ?? [],
     closedUntilMicros: stated.closedUntilMicros ?? null,
   };

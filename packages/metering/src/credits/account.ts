@@ -150,8 +150,13 @@ export interface CustomerAccount {
   periodAt(atMicros: number): PeriodOpenedFact | null;
   /** A hold by the caller's id; null: there is none, or it ended so long ago that it was forgotten. */
   hold(hold: string): HoldState | null;
-  /** All that was ever told of a hold which the account has forgotten: it can answer for it again. Nothing moves. */
-  recall(facts: readonly AccountFact[]): void;
+  /** There is no such hold now, and there may have been one; only who has all facts can tell. */
+  mayHaveForgotten(hold: string): boolean;
+  /**
+   * All that was ever told of a hold: where the account has forgotten it, it can answer for it again. Nothing: there
+   * was none, and its id is free. Nothing moves.
+   */
+  recall(hold: string, facts: readonly AccountFact[]): void;
   /** All subscriptions, plan changes and cancellations, in the order in which they were told (see `subscription.ts`). */
   readonly planFacts: readonly PlanFact[];
   /** By time alone nothing changes before this instant, when `advance` has to be called. Infinity: never. */

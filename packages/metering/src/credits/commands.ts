@@ -31,7 +31,10 @@ export interface Refused {
   readonly code: RefusalCode;
   /** What was expected, what came, what to do. */
   readonly message: string;
-  /** Under HOLD_UNKNOWN, which: whoever has all facts can see whether the account has only forgotten it. */
+  /**
+   * The hold of which the account knows nothing, or not whether there was one: whoever has all facts can `recall` it to
+   * the account, and decide again.
+   */
   readonly unknownHold?: string;
 }
 

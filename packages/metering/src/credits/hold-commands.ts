@@ -36,7 +36,7 @@ export interface ReleaseCommand extends CommandBase {
  */
 export const MAX_HOLD_MICROS: number = 24 * 3_600_000_000;
 
-type Holding = Pick<CustomerAccount, 'balance' | 'termsAt' | 'hold'>;
+type Holding = Pick<CustomerAccount, 'balance' | 'termsAt' | 'hold' | 'mayHaveForgotten'>;
 
 /** Refused where a check would deny it (C13): a hold promises that what it is for may happen. */
 export function decideAuthorise(account: Holding, command: AuthoriseCommand, nowMicros: number): Decided {
@@ -44,6 +44,7 @@ export function decideAuthorise(account: Holding, command: AuthoriseCommand, now
   if (amount <= 0n) return refused('INVALID_AMOUNT', `Expected an amount above 0, got ${credits(amount)}.`);
   const earlier = account.hold(hold);
   if (earlier !== null) return earlierAuthorisation(earlier, command);
+  if (account.mayHaveForgotten(hold)) return usedBefore(hold);
   const isTooLong = wrongExpiry(expiresMicros, nowMicros);
   if (isTooLong !== null) return isTooLong;
   const check = preflight({ estimate: amount, degradedEstimate: null }, fundsAt(account, nowMicros));
@@ -166,6 +167,11 @@ function wrongExpiry(expiresMicros: number, nowMicros: number): Refused | null {
 function unknown(hold: string): Refused {
   const message = `Expected the id of a hold of this customer, got ${hold}. Authorise it first.`;
   return { ...refused('HOLD_UNKNOWN', message), unknownHold: hold };
+}
+
+function usedBefore(hold: string): Refused {
+  const message = `There was a hold ${hold} before, which has ended. Use an id of its own for every hold.`;
+  return { ...refused('HOLD_EXISTS', message), unknownHold: hold };
 }
 
 function ended(end: 'settled' | 'released' | 'expired', hold: string): Refused {

@@ -1,5 +1,6 @@
 import type { HoldState } from './account.ts';
 import type { AccountFact, HeartbeatFact, HoldEndedFact, HoldFact } from './fact.ts';
+import { ForgottenIds } from './forgotten-ids.ts';
 
 /** What is known of a hold; what it holds is in the standing of the account. */
 interface HoldRecord extends HoldState {
@@ -15,12 +16,26 @@ export class Holds {
   /** In the order of their end. */
   readonly #endedIds: string[] = [];
   #lastEndMicros = Number.NEGATIVE_INFINITY;
+  readonly #forgotten = new ForgottenIds();
+  /** Taken for forgotten ones by mistake, as somebody found who has all facts. They are few. */
+  readonly #newIds = new Set<string>();
 
   get(hold: string): HoldState | null {
     const record = this.#byId.get(hold);
     if (record === undefined) return null;
     const { fact, expiresMicros, ended } = record;
     return { fact, expiresMicros, ended };
+  }
+
+  /** There may have been a hold of this id that is forgotten by now. False: certainly not. */
+  mayHaveForgotten(hold: string): boolean {
+    return !this.#byId.has(hold) && this.#forgotten.mayHave(hold) && !this.#newIds.has(hold);
+  }
+
+  /** All that was ever told of a hold; nothing: there never was one of this id. */
+  recall(hold: string, facts: readonly AccountFact[]): void {
+    if (facts.length === 0 && this.mayHaveForgotten(hold)) this.#newIds.add(hold);
+    for (const fact of facts) this.learn(fact);
   }
 
   learn(fact: AccountFact): void {
@@ -42,6 +57,7 @@ export class Holds {
   #begin(fact: HoldFact): void {
     this.#byId.set(fact.hold, { fact, expiresMicros: fact.expiresMicros, ended: null, endedMicros: null });
     this.#openIds.add(fact.hold);
+    this.#newIds.delete(fact.hold);
     if (fact.actionId === null) return;
     const ids = this.#idsByAction.get(fact.actionId);
     if (ids === undefined) this.#idsByAction.set(fact.actionId, [fact.hold]);
@@ -116,6 +132,7 @@ export class Holds {
     for (const id of over) {
       const action = this.#byId.get(id)?.fact.actionId ?? null;
       this.#byId.delete(id);
+      this.#forgotten.add(id);
       if (action === null) continue;
       const others = (this.#idsByAction.get(action) ?? []).filter((other) => other !== id);
       if (others.length === 0) this.#idsByAction.delete(action);

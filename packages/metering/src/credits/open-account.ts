@@ -185,8 +185,12 @@ class Account implements CustomerAccount {
     return this.#state.holds.get(hold);
   }
 
-  recall(facts: readonly AccountFact[]): void {
-    for (const fact of facts) this.#state.holds.learn(fact);
+  mayHaveForgotten(hold: string): boolean {
+    return this.#state.holds.mayHaveForgotten(hold);
+  }
+
+  recall(hold: string, facts: readonly AccountFact[]): void {
+    this.#state.holds.recall(hold, facts);
   }
 
   get planFacts(): readonly PlanFact[] {
