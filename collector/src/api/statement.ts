@@ -6,6 +6,7 @@ import {
   marginJson,
   type PeriodOpenedFact,
   periodMargin,
+  type StatementSource,
   statementJson,
   statementOf,
 } from '@spanledger/metering';
@@ -127,7 +128,7 @@ const PeriodSchema = Type.Object({
 
 /** An account as it is in the file, with the sums that belong to it. */
 interface Committed {
-  readonly account: Pick<CustomerAccount, 'customer' | 'balance' | 'termsAt' | 'planFacts'>;
+  readonly account: StatementSource;
   readonly period: PeriodOpenedFact;
   readonly sums: AccountSums;
   readonly nowMicros: number;

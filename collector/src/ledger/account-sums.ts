@@ -1,5 +1,6 @@
 import type {
   Balance,
+  BookedBalance,
   Breakdown,
   CustomerAccount,
   KnownCost,
@@ -43,7 +44,7 @@ export function committedBalance(
   period: PeriodOpenedFact,
   atMicros: number,
   nowMicros: number,
-): Balance {
+): BookedBalance {
   const lots: LotBalance[] = [];
   for (const { lot } of account.balance(nowMicros).lots) {
     const sum = sums.get(lot.id);
@@ -56,8 +57,6 @@ export function committedBalance(
     period,
     available: lots.reduce((sum, { available }) => sum + available, 0n),
     held: lots.reduce((sum, { held }) => sum + held, 0n),
-    // Nothing is booked for it: only the holds themselves tell.
-    promised: account.balance(atMicros).promised,
     lots,
     periodUsage,
     total,

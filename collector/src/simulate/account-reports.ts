@@ -12,6 +12,7 @@ import {
   marginJson,
   periodMargin,
   type StatementJson,
+  type StatementSource,
   statementJson,
   statementOf,
   type UsageRecord,
@@ -180,7 +181,7 @@ export interface StatementReport extends StatementJson {
 
 /** The statement of a period with the sums of its usage. */
 export function statementReport(
-  account: CustomerAccount,
+  account: StatementSource,
   period: Period,
   store: MemoryStore,
   nowMicros: number,

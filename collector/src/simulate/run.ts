@@ -1,4 +1,4 @@
-import { CLOSE_GRACE_MICROS, type CustomerAccount, openAccount } from '@spanledger/metering';
+import { type AccountHistory, CLOSE_GRACE_MICROS, openHistory } from '@spanledger/metering';
 import {
   catalogueOf,
   catalogueWith,
@@ -262,15 +262,14 @@ class Run {
     const found = opened.findLast((fact) => fact.period === number);
     if (number === running.period) return statementReport(account, found ?? running, store, nowMicros);
     if (found === undefined) return null;
-    return statementReport(await this.#remembering(customer), found, store, nowMicros);
+    return statementReport(await this.#historyOf(customer), found, store, nowMicros);
   }
 
-  /** An account forgets the steps of what is closed; one that is opened as if nothing was has them all. */
-  async #remembering(customer: string): Promise<CustomerAccount> {
+  /** The account itself has forgotten what is closed. */
+  async #historyOf(customer: string): Promise<AccountHistory> {
     const held = (await this.#ledger.store.loadAccounts()).find((account) => account.customer === customer);
     if (held === undefined) throw new Error(`the ledger holds no account of ${customer}`);
-    const facts = held.facts.filter(({ kind }) => kind !== 'period_closed');
-    return openAccount(customer, facts, held.usage, held.asOfMicros ?? undefined);
+    return openHistory(customer, held.facts, held.usage, held.asOfMicros ?? undefined);
   }
 
   /** What the store has that no earlier step has shown. */

@@ -50,6 +50,7 @@ export type {
   AccountName,
   Applied,
   Balance,
+  BookedBalance,
   CustomerAccount,
   HoldState,
   LotBalance,
@@ -76,6 +77,7 @@ export type {
 } from './credits/explanation.ts';
 export type { AccountFact, AlertFact, PeriodOpenedFact, PlanFact } from './credits/fact.ts';
 export { exhaustionForecast } from './credits/forecast.ts';
+export { type AccountHistory, openHistory } from './credits/history.ts';
 export {
   type AuthoriseCommand,
   decideAuthorise,
@@ -167,6 +169,7 @@ export {
   type BreakdownRow,
   NO_BREAKDOWN,
   type Statement,
+  type StatementSource,
   statementOf,
 } from './credits/statement.ts';
 export {

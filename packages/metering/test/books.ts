@@ -153,9 +153,13 @@ export class Books {
     this.book(this.account.use(change));
   }
 
+  /** Up to where movements were booked. */
+  get asOfMicros(): number {
+    return Math.max(...this.movements.map(({ stepMicros }) => stepMicros));
+  }
+
   reopened(): CustomerAccount {
-    const steps = this.movements.map(({ stepMicros }) => stepMicros);
-    return openAccount('acme', this.facts, this.usageSums(), Math.max(...steps));
+    return openAccount('acme', this.facts, this.usageSums(), this.asOfMicros);
   }
 
   usageSums(): UsageSum[] {

@@ -217,6 +217,14 @@ export function restore(
   return missing.length === 0 ? state : restore(facts, usage, asOfMicros, [...lotEnds, ...missing]);
 }
 
+/** Up to where an account was lived through at least, by what is known of it. */
+export function latestOf(facts: readonly AccountFact[], usage: readonly UsageSum[]): number {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { recordedMicros } of facts) latest = Math.max(latest, recordedMicros);
+  for (const { effectiveMicros } of usage) latest = Math.max(latest, effectiveMicros);
+  return latest;
+}
+
 function beginSteps(state: AccountState, starts: ReadonlySet<number>): void {
   for (const start of [...starts].sort((one, other) => one - other)) {
     if (start > state.nowMicros) state.agenda.add(start, true);

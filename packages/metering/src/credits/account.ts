@@ -89,16 +89,20 @@ export interface UsageSum {
 }
 
 /** What a customer has at one instant. `granted − usedFromLots − expired − held = available` (I4). */
-export interface Balance {
-  readonly atMicros: number;
-  readonly period: PeriodOpenedFact | null;
-  readonly available: MicroCredits;
-  readonly held: MicroCredits;
+export interface Balance extends BookedBalance {
   /**
    * What open holds may still take beyond what is held: they were authorised for more than there was (overage that is
    * sold, overdraft that is lent), or late usage came before them. It comes from what is available, then from nothing.
    */
   readonly promised: MicroCredits;
+}
+
+/** The part of it that movements add up to. */
+export interface BookedBalance {
+  readonly atMicros: number;
+  readonly period: PeriodOpenedFact | null;
+  readonly available: MicroCredits;
+  readonly held: MicroCredits;
   readonly lots: readonly LotBalance[];
   /** Of the running period; what lots covered and what they did not. */
   readonly periodUsage: UsageTotals;
@@ -143,6 +147,10 @@ export interface CustomerAccount {
   apply(fact: AccountFact): Applied;
   /** Puts all usage and facts in the place of what the account knows; the movements are the difference. */
   rebuild(facts: readonly AccountFact[], usage: readonly UsageSum[]): readonly Movement[];
+  /**
+   * @throws {RangeError} for an instant before `closedUntilMicros`: what closed periods had is forgotten; see
+   *   `openHistory`, and the ledger's own sums
+   */
   balance(atMicros: number): Balance;
   /** The terms that hold for an action of that time; null: no plan. */
   termsAt(atMicros: number): PlanTerms | null;

@@ -1,4 +1,4 @@
-import type { Balance } from './account.ts';
+import type { BookedBalance } from './account.ts';
 
 /** Of a shorter time one busy hour would be taken for the month. */
 const MIN_FORECAST_MICROS = 24 * 3_600_000_000;
@@ -14,7 +14,7 @@ export function exhaustionForecast({
   available,
   held,
   periodUsage,
-}: Balance): number | null {
+}: BookedBalance): number | null {
   if (period === null) return null;
   const { startMicros, endMicros } = period.bounds;
   const elapsedMicros = atMicros - startMicros;

@@ -6,7 +6,7 @@ import {
   reduced,
   type UsdFemto,
 } from '../amount.ts';
-import type { Balance, UsageTotals } from './account.ts';
+import type { BookedBalance, UsageTotals } from './account.ts';
 import type { PeriodOpenedFact, PlanFact } from './fact.ts';
 import { periodAllowance } from './period-allowance.ts';
 import type { PlanTerms } from './plan.ts';
@@ -81,7 +81,7 @@ export interface PeriodMargin extends Margin {
  * customers and plans can be compared; overrun and overdraft are not sold and count nothing.
  */
 export function periodMargin(
-  balance: Balance,
+  balance: BookedBalance,
   planFacts: readonly PlanFact[],
   cost: KnownCost,
 ): PeriodMargin {
@@ -125,7 +125,7 @@ function lastTerms(
   return found;
 }
 
-function feeShare(balance: Balance, planFacts: readonly PlanFact[]): FeeShare {
+function feeShare(balance: BookedBalance, planFacts: readonly PlanFact[]): FeeShare {
   const { period } = balance;
   if (period === null || period.terms === null || period.isTrial) return { fee: 0n, earned: 0n, unused: 0n };
   let { fee } = period.terms;

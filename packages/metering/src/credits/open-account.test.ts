@@ -18,6 +18,7 @@ import {
 } from '../../test/books.ts';
 import type { Movement, UsageChange } from './account.ts';
 import type { AccountFact } from './fact.ts';
+import { type AccountHistory, openHistory } from './history.ts';
 import type { LotKind } from './lot.ts';
 import type { OveragePolicy, PlanTerms } from './plan.ts';
 
@@ -340,6 +341,26 @@ describe('an account', () => {
     );
   });
 
+  it('I2: says that it has forgotten what is closed; its history has it, as it was booked', () => {
+    fc.assert(
+      fc.property(story, (given) => {
+        const { books, endMicros } = live(given, (delay) => delay);
+        books.advance(endMicros);
+        const history = openHistory('acme', books.facts, books.usageSums(), books.asOfMicros);
+        expect(history.balance(endMicros)).toEqual(books.account.balance(endMicros));
+        const closedUntil = books.account.closedUntilMicros ?? Number.NEGATIVE_INFINITY;
+        const periods = books.facts.filter((fact) => fact.kind === 'period_opened');
+        const ends = periods.map(({ bounds }) => bounds.endMicros - 1).filter((end) => end < closedUntil);
+        for (const atMicros of ends) {
+          expect(() => books.account.balance(atMicros)).toThrow(/is forgotten/);
+          expectSumsToBeBalance(books, atMicros, history);
+        }
+        expect(ends.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it('I20: closed periods never change, and their hashes are a chain', () => {
     fc.assert(
       fc.property(
@@ -383,9 +404,19 @@ function sumOf(movements: readonly Movement[]): bigint {
   return sum;
 }
 
-function expectSumsToBeBalance(books: Books, atMicros: number): void {
-  const sums = books.sums();
-  const balance = books.account.balance(atMicros);
+/** Of all steps up to then. */
+function expectSumsToBeBalance(
+  books: Books,
+  atMicros: number,
+  account: AccountHistory = books.account,
+): void {
+  const movements = books.movements.filter(({ stepMicros }) => stepMicros <= atMicros);
+  const sums = new Map<string, bigint>();
+  for (const movement of movements) post(sums, movement);
+  const balance = account.balance(atMicros);
+  expect(balance.periodUsage.used).toBe(
+    sumOf(movements.filter(({ period }) => period === balance.period?.period)),
+  );
   for (const { lot: given, available, held: heldNow } of balance.lots) {
     expect(sums.get(nameOf('available', given.id)) ?? 0n).toBe(available);
     expect(sums.get(nameOf('held', given.id)) ?? 0n).toBe(heldNow);

@@ -17,6 +17,7 @@ import {
   fold,
   forget,
   isStepFact,
+  latestOf,
   learn,
   lookAhead,
   mergeSteps,
@@ -32,7 +33,7 @@ import { flowsBetween } from './flow.ts';
 import { goBack, goForward, goOn, movementOf } from './fold.ts';
 import type { Plans, PlanTerms } from './plan.ts';
 import { addFact, stepIndexAt, usageFor } from './step.ts';
-import { foreseenPeriodAt, periodOf, termsOf } from './timeline.ts';
+import { anyPeriodAt, periodOf, termsAt } from './timeline.ts';
 
 /**
  * An account from all that is known of it. `asOfMicros`: up to where its movements were booked (the latest
@@ -53,13 +54,6 @@ export function openAccount(
   const state = restore(facts, usage, asOfMicros);
   forget(state);
   return new Account(customer, state);
-}
-
-function latestOf(facts: readonly AccountFact[], usage: readonly UsageSum[]): number {
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const { recordedMicros } of facts) latest = Math.max(latest, recordedMicros);
-  for (const { effectiveMicros } of usage) latest = Math.max(latest, effectiveMicros);
-  return latest;
 }
 
 class Account implements CustomerAccount {
@@ -167,18 +161,22 @@ class Account implements CustomerAccount {
   }
 
   balance(atMicros: number): Balance {
-    return balanceAt(this.#state, atMicros, this.periodAt(atMicros));
+    const { timeline } = this.#state;
+    const closedUntil = closedUntilMicros(timeline);
+    if (atMicros < closedUntil) {
+      throw new RangeError(
+        `at ${atMicros} is forgotten what is closed until ${closedUntil}: ask its history`,
+      );
+    }
+    return balanceAt(this.#state, atMicros, anyPeriodAt(timeline, atMicros));
   }
 
   termsAt(atMicros: number): PlanTerms | null {
-    const { timeline } = this.#state;
-    const period = periodOf(timeline, atMicros);
-    return period === null ? (this.periodAt(atMicros)?.terms ?? null) : termsOf(timeline, period, atMicros);
+    return termsAt(this.#state.timeline, atMicros);
   }
 
   periodAt(atMicros: number): PeriodOpenedFact | null {
-    const { timeline } = this.#state;
-    return periodOf(timeline, atMicros)?.fact ?? foreseenPeriodAt(timeline, atMicros);
+    return anyPeriodAt(this.#state.timeline, atMicros);
   }
 
   hold(hold: string): HoldState | null {

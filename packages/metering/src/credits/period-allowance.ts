@@ -1,5 +1,5 @@
 import type { MicroCredits } from '../amount.ts';
-import type { Balance } from './account.ts';
+import type { BookedBalance } from './account.ts';
 import type { LotKind } from './lot.ts';
 
 export interface PeriodAllowance {
@@ -11,7 +11,7 @@ export interface PeriodAllowance {
  * What the plan has given for the period, the extra of upgrades included, and how much of that was used. In a trial
  * that is the trial. Top-ups and gifts do not belong to it, nor what was rolled over from the period before.
  */
-export function periodAllowance({ period, lots }: Balance): PeriodAllowance {
+export function periodAllowance({ period, lots }: BookedBalance): PeriodAllowance {
   const kind: LotKind = period?.isTrial === true ? 'trial' : 'allowance';
   let [amount, used] = [0n, 0n];
   for (const { lot, consumed } of lots) {
@@ -23,7 +23,7 @@ export function periodAllowance({ period, lots }: Balance): PeriodAllowance {
 }
 
 /** What was granted in the period, by the kind of lot. */
-export function grantedInPeriod({ period, lots }: Balance): Readonly<Record<LotKind, MicroCredits>> {
+export function grantedInPeriod({ period, lots }: BookedBalance): Readonly<Record<LotKind, MicroCredits>> {
   const granted = { allowance: 0n, promotional: 0n, trial: 0n, rollover: 0n, purchased: 0n };
   for (const { lot } of lots) {
     if (beginsIn(period?.bounds, lot.effectiveMicros)) granted[lot.kind] += lot.amount;

@@ -1,5 +1,5 @@
 import type { MicroCredits, UsdFemto } from '../amount.ts';
-import type { CustomerAccount, LotBalance, UsageTotals } from './account.ts';
+import type { BookedBalance, CustomerAccount, LotBalance, UsageTotals } from './account.ts';
 import { type AtZero, atZero } from './at-zero.ts';
 import type { PeriodOpenedFact } from './fact.ts';
 import { exhaustionForecast } from './forecast.ts';
@@ -58,9 +58,17 @@ export interface BreakdownRow extends KnownCost {
 
 export const NO_BREAKDOWN: Breakdown = { byFeature: [], byUser: [], byModel: [] };
 
-/** The statement of a period, running or ended. The account has been advanced to now. */
+/** Whoever knows what a customer had at the instant that a statement is of. */
+export interface StatementSource extends Pick<CustomerAccount, 'customer' | 'termsAt' | 'planFacts'> {
+  balance(atMicros: number): BookedBalance;
+}
+
+/**
+ * The statement of a period, running or ended. The account has been advanced to now. It knows periods that are not
+ * closed; of others the statement is that of its history, or of the sums that the ledger holds.
+ */
 export function statementOf(
-  account: Pick<CustomerAccount, 'customer' | 'balance' | 'termsAt' | 'planFacts'>,
+  account: StatementSource,
   opened: PeriodOpenedFact,
   breakdown: Breakdown,
   nowMicros: number,

@@ -84,6 +84,19 @@ export function termsOf(timeline: Timeline, period: Period, atMicros: number): P
   return terms;
 }
 
+/** The terms that hold for an action of that time; null: no plan. */
+export function termsAt(timeline: Timeline, atMicros: number): PlanTerms | null {
+  const period = periodOf(timeline, atMicros);
+  return period === null
+    ? (foreseenPeriodAt(timeline, atMicros)?.terms ?? null)
+    : termsOf(timeline, period, atMicros);
+}
+
+/** The period of an instant, opened or not. */
+export function anyPeriodAt(timeline: Timeline, atMicros: number): PeriodOpenedFact | null {
+  return periodOf(timeline, atMicros)?.fact ?? foreseenPeriodAt(timeline, atMicros);
+}
+
 /** What the opening of a period at that instant does to lots; null: none opens there. */
 export function openingAt(timeline: Timeline, atMicros: number): PeriodOpening | null {
   const index = timeline.periods.findIndex(({ startMicros }) => startMicros === atMicros);
