@@ -18,7 +18,7 @@ const Overage = Type.Object(
   {
     additionalProperties: false,
     description:
-      'What happens when the credits run out; block where nothing is said. Under charge: price_usd per credit, and limit, the credits per period beyond which the check denies.',
+      'What happens when the credits run out; block where nothing is said. Under charge: price_usd per credit, of at most 9 decimal places, and limit, the credits per period beyond which the check denies.',
   },
 );
 

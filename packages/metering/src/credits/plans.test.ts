@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { marginOfCredits } from './margin.ts';
 import type { Plans, PlanTerms } from './plan.ts';
 import type { PlanConfiguration, PlansConfiguration } from './plan-configuration.ts';
 import { plans } from './plans.ts';
@@ -118,6 +119,27 @@ describe('plans', () => {
     expect(same.termsAt('a', TODAY)?.version).toBe(one.termsAt('a', TODAY)?.version);
     expect(other.version).not.toBe(one.version);
     expect(other.termsAt('b', TODAY)?.version).toBe(one.termsAt('b', TODAY)?.version);
+  });
+
+  it('sell overage at a price of nine decimal places at most, so that no charge is rounded', () => {
+    const pricedAt = (price_usd: string) =>
+      plans({ a: { ...PRO, overage: { policy: 'charge', price_usd } } });
+    const finest = pricedAt('0.000000001');
+    const price = finest.kind === 'plans' ? finest.plans.termsAt('a', TODAY)?.overage.price : undefined;
+    const smallest = { covered: 0n, creditValue: null, overage: 1n, overagePrice: price ?? null };
+    // A millionth of a credit at a billionth of a dollar.
+    expect(marginOfCredits(smallest, { cost: null, unpricedCalls: 0 }).overageCharge).toBe(1n);
+    expect(pricedAt('1.0000000010')).toMatchObject({ kind: 'plans' });
+    expect(pricedAt('0.0000000011')).toEqual({
+      kind: 'problems',
+      problems: [
+        {
+          path: 'a.overage.price_usd',
+          expected: expect.stringContaining('at most 9 decimal places'),
+          value: '0.0000000011',
+        },
+      ],
+    });
   });
 
   it('report all problems at once, each with path, expectation and value', () => {

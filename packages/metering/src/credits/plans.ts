@@ -165,6 +165,9 @@ function impliedCreditValue(fee: UsdFemto, allowance: MicroCredits): Ratio | nul
   return fee > 0n && allowance > 0n ? reduced(fee * MICRO_CREDITS_PER_CREDIT, allowance) : null;
 }
 
+/** 10⁻⁹ USD: times credits of six decimal places it has the 15 places of all USD, so no charge is ever rounded. */
+const FINEST_OVERAGE_PRICE: UsdFemto = 10n ** BigInt(USD_SCALE - 9);
+
 function readOverage(
   written: OverageConfiguration,
   path: string,
@@ -199,6 +202,13 @@ function readOverage(
   }
   const price =
     writtenPrice === undefined ? null : writtenUsd(writtenPrice, NOT_NEGATIVE, `${path}.price_usd`, problems);
+  if (writtenPrice !== undefined && price !== null && price % FINEST_OVERAGE_PRICE !== 0n) {
+    problems.push({
+      path: `${path}.price_usd`,
+      expected: 'a price with at most 9 decimal places, so that it times any credits is an exact amount',
+      value: writtenPrice,
+    });
+  }
   const limit =
     writtenLimit === undefined ? null : writtenCredits(writtenLimit, NOT_NEGATIVE, `${path}.limit`, problems);
   return problems.length > before ? null : { policy, price, limit, repaysOverdraft: repay ?? false };
