@@ -63,6 +63,7 @@ export interface Schedule {
   readonly commitRows: number;
   readonly settleSpans: number;
   readonly openSpans: number;
+  readonly openAccounts: number;
 }
 
 export function aSchedule(draw: Draw, captures: number): Schedule {
@@ -95,19 +96,20 @@ export function aSchedule(draw: Draw, captures: number): Schedule {
     commitRows: 1 + draw(100),
     settleSpans: 1 + draw(60),
     openSpans: [1, 20, 300_000][draw(3)] ?? 1,
+    openAccounts: [0, 1, 20_000][draw(3)] ?? 0,
   };
 }
 
 /** One process: it follows the journal up to a body, and ends. */
 export async function follow(
-  { journal, commitRows, settleSpans, openSpans }: Schedule,
+  { journal, commitRows, settleSpans, openSpans, openAccounts }: Schedule,
   store: LedgerStore,
   upTo: number,
 ): Promise<void> {
   const item = journal.items[upTo];
   const nowMillis = item?.kind === 'record' ? item.receivedAtMillis : LAST_END_MS + 1000 * HOUR_MS;
   const ledger = aLedgerOver(
-    { journal, store, nowMillis, commitRows, settleSpans, openSpans },
+    { journal, store, nowMillis, commitRows, settleSpans, openSpans, openAccounts },
     {
       book: BOOK,
       bookVersion: catalogue.version,
@@ -125,7 +127,7 @@ export function aLedgerOver(
     store,
     nowMillis,
     ...limits
-  }: Pick<LedgerLimits, 'commitRows' | 'settleSpans' | 'openSpans'> & {
+  }: Pick<LedgerLimits, 'commitRows' | 'settleSpans' | 'openSpans' | 'openAccounts'> & {
     readonly journal: MemoryJournal;
     readonly store: LedgerStore;
     readonly nowMillis: number;

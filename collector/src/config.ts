@@ -18,6 +18,7 @@ import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
 import { type ConfiguredWebhook, readWebhooks, WebhooksSchema, withSecrets } from './config-webhooks.ts';
 import { SpanledgerError } from './errors.ts';
+import { MAX_OPEN_ACCOUNTS } from './ledger/accounts.ts';
 import {
   collectProblems,
   isMap,
@@ -180,6 +181,17 @@ export const ConfigSchema = Type.Object(
         }),
       },
       'How spans of one trace are put together.',
+    ),
+    accounts: section(
+      {
+        max_open: Type.Integer({
+          minimum: 100,
+          default: MAX_OPEN_ACCOUNTS,
+          description:
+            'Accounts of customers in memory, some 20 kB each after two years; others are opened from the ledger file when they are needed, which takes from milliseconds on and longer the larger the file is. So it is to be more than the customers of a busy hour.',
+        }),
+      },
+      'Customers and their credits.',
     ),
     receiver: section(
       {

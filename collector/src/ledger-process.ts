@@ -56,8 +56,6 @@ import { httpSend, WebhookWorker, wait } from './webhooks/index.ts';
 
 /** Who writes a journal; one machine is one node. */
 const NODE = 'n1';
-/** Alerts of a process that ended before it had handed them over are handed over by the next one. */
-const ANNOUNCE_AGAIN_MS = 24 * 3_600_000;
 /** How long a held lock is waited for: the process of a killed service needs a moment to notice and let go. */
 const LOCK_PATIENCE_MS = 5000;
 
@@ -136,6 +134,7 @@ export async function runLedgerProcess(
     limits: {
       ...LEDGER_LIMITS,
       openSpans: config.traces.max_open_spans,
+      openAccounts: config.accounts.max_open,
       graceMs: config.traces.grace_ms,
       maxInflatedBytes: config.receiver.max_inflated_bytes,
       scan: { ...SCAN_LIMITS, maxAttributeValueBytes: config.receiver.max_attribute_value_bytes },
@@ -152,11 +151,9 @@ export async function runLedgerProcess(
       else log.info(job, 'the past is rated again');
     },
     onAlerts(alerts) {
-      const since = (Date.now() - ANNOUNCE_AGAIN_MS) * 1000;
-      const recent = alerts.filter(({ alert }) => alert.recordedMicros >= since);
-      if (recent.length === 0) return;
+      if (alerts.length === 0) return;
       webhooks
-        .announce(recent.map(({ tenant, customer, alert }) => ({ tenant, customer, ...alert })))
+        .announce(alerts.map(({ tenant, customer, alert }) => ({ tenant, customer, ...alert })))
         .catch((error: unknown) =>
           log.error({ err: error }, 'alerts wait for the next start to be handed over'),
         );
@@ -286,9 +283,7 @@ export async function runLedgerProcess(
   webhooks.start();
   const margins = setInterval(() => {
     runningCosts((sql) => queries.query(sql))
-      .then((costs) => {
-        for (const { cost, ...account } of costs) ledger.alerts.check(account, Date.now() * 1000, cost);
-      })
+      .then((costs) => ledger.margins.look(costs, Date.now() * 1000))
       .catch((error: unknown) =>
         log.warn({ err: error }, 'margins could not be looked at; the next look is later'),
       );

@@ -120,6 +120,7 @@ const day = fc.record({
   commitRows: fc.integer({ min: 1, max: 4 }),
   settleSpans: fc.integer({ min: 1, max: 3 }),
   openSpans: fc.constantFrom(0, 1, 300_000),
+  openAccounts: fc.constantFrom(0, 1, 20_000),
   ends: fc.array(fc.record({ upTo: fc.nat({ max: 20 }), isCrash: fc.boolean() }), { maxLength: 3 }),
 });
 
@@ -235,9 +236,9 @@ async function follow(
   upTo: number,
   nowMillis: number,
 ): Promise<Ledger> {
-  const { commitRows, settleSpans, openSpans } = given;
+  const { commitRows, settleSpans, openSpans, openAccounts } = given;
   const ledger = aLedgerOver(
-    { journal, store, nowMillis, commitRows, settleSpans, openSpans },
+    { journal, store, nowMillis, commitRows, settleSpans, openSpans, openAccounts },
     { book: BOOK, bookVersion: 'book-1' },
   );
   ledger.advance(journal.endOf(Math.min(upTo, journal.items.length - 1)));
@@ -281,22 +282,23 @@ function saidIn(store: MemoryStore): Readonly<Record<string, unknown>> {
 }
 
 /** The balances of all accounts, as whoever asks for them gets them. */
-function balancesOf(accounts: Accounts): Readonly<Record<string, unknown>> {
+async function balancesOf(accounts: Accounts): Promise<Readonly<Record<string, unknown>>> {
   const balances: [string, unknown][] = [];
-  for (const [{ customer }, account] of accounts.advanceAll(AN_HOUR_LATER * 1000)) {
-    balances.push([customer, account.balance(AN_HOUR_LATER * 1000)]);
+  for (const key of accounts.keys()) {
+    const account = await accounts.look(key, AN_HOUR_LATER * 1000);
+    balances.push([key.customer, account?.balance(AN_HOUR_LATER * 1000)]);
   }
   return Object.fromEntries(balances.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 async function reopened(store: LedgerStore): Promise<Readonly<Record<string, unknown>>> {
   const accounts = new Accounts({ store, plans: NO_PLANS, onBooked: () => {} });
-  await accounts.load(() => {});
-  return balancesOf(accounts);
+  await accounts.load();
+  return await balancesOf(accounts);
 }
 
-function usedBy(accounts: Accounts, key: AccountKey): bigint {
-  return accounts.find(key, AN_HOUR_LATER * 1000)?.balance(AN_HOUR_LATER * 1000).total.used ?? 0n;
+async function usedBy(accounts: Accounts, key: AccountKey): Promise<bigint> {
+  return (await accounts.look(key, AN_HOUR_LATER * 1000))?.balance(AN_HOUR_LATER * 1000).total.used ?? 0n;
 }
 
 describe('actions, in whatever order, batches and repetitions their calls come, to whatever ledger', () => {
@@ -321,9 +323,9 @@ describe('actions, in whatever order, batches and repetitions their calls come, 
         const charges = expectedOf(given);
         expect(saidIn(store)).toEqual(dueOf(charges));
         for (const [customer, amount] of expectedUse(charges)) {
-          expect(usedBy(accounts, { tenant: 'default', customer })).toBe(amount);
+          expect(await usedBy(accounts, { tenant: 'default', customer })).toBe(amount);
         }
-        expect(await reopened(store), 'I7: what a new process opens').toEqual(balancesOf(accounts));
+        expect(await reopened(store), 'I7: what a new process opens').toEqual(await balancesOf(accounts));
 
         reached.corrected += store.counts.reduce((sum, { corrected }) => sum + corrected, 0);
         const movements = store.postings.flatMap(({ bookings }) => bookings);
@@ -383,7 +385,9 @@ describe('actions, in whatever order, batches and repetitions their calls come, 
         ]) {
           expect(await read(instance, sql), sql).toEqual([{ micro: total }]);
         }
-        expect(await reopened(open.store), 'I7: what a new process opens').toEqual(balancesOf(accounts));
+        expect(await reopened(open.store), 'I7: what a new process opens').toEqual(
+          await balancesOf(accounts),
+        );
         await open.close();
       }),
       { numRuns: 6 },

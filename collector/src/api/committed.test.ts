@@ -130,7 +130,7 @@ async function expectSame(api: CreditsApi): Promise<void> {
 
 /** Of closed periods an account forgets what was used. */
 async function historyOf({ store }: CreditsApi): Promise<AccountHistory> {
-  const [held] = await store.loadAccounts();
+  const [held] = await store.loadAccounts([{ tenant: 'default', customer: 'cus_acme' }]);
   if (held === undefined) throw new Error('the ledger holds no account');
   return openHistory(held.customer, held.facts, held.usage, held.asOfMicros ?? undefined);
 }

@@ -24,7 +24,7 @@ export interface CreditsParts {
 
 /** The ledger as these routes see it. */
 export interface AccountLedger {
-  readonly accounts: Pick<Accounts, 'find' | 'plans' | 'termsAt'>;
+  readonly accounts: Pick<Accounts, 'during' | 'find' | 'has' | 'look' | 'plans' | 'termsAt'>;
   readonly commands: Pick<Commands, 'run' | 'profileOf'>;
   readonly currentBook: RatingBook;
   /** Resolves when accounts can be asked and told something. */
@@ -60,7 +60,27 @@ export class Customers {
    */
   async account(customer: string, nowMicros: number): Promise<CustomerAccount> {
     await this.assertKnown(customer);
-    return this.#parts.ledger.accounts.find(keyOf(customer), nowMicros) ?? openAccount(customer, [], []);
+    return this.#orEmpty(await this.#parts.ledger.accounts.look(keyOf(customer), nowMicros), customer);
+  }
+
+  /**
+   * What somebody makes of an account that goes on meanwhile: it stays open until he is done.
+   *
+   * @throws {SpanledgerError} SL_CUSTOMER_UNKNOWN
+   */
+  async during<Result>(
+    customer: string,
+    nowMicros: number,
+    work: (account: CustomerAccount) => Promise<Result>,
+  ): Promise<Result> {
+    await this.assertKnown(customer);
+    const { accounts } = this.#parts.ledger;
+    const key = keyOf(customer);
+    return await accounts.during([key], () => work(this.#orEmpty(accounts.find(key, nowMicros), customer)));
+  }
+
+  #orEmpty(account: CustomerAccount | null, customer: string): CustomerAccount {
+    return account ?? openAccount(customer, [], []);
   }
 
   /** @throws {SpanledgerError} SL_CUSTOMER_UNKNOWN */
@@ -81,10 +101,6 @@ export class Customers {
   isKnown(customer: string): boolean {
     const { accounts, commands } = this.#parts.ledger;
     const key = keyOf(customer);
-    return (
-      accounts.find(key, this.#parts.nowMillis() * 1000) !== null ||
-      commands.profileOf(key) !== null ||
-      this.#seen.has(customer)
-    );
+    return accounts.has(key) || commands.profileOf(key) !== null || this.#seen.has(customer);
   }
 }

@@ -1,4 +1,4 @@
-import { type CustomerAccount, subscriptionAt } from '@spanledger/metering';
+import { type CustomerAccount, openAccount, subscriptionAt } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
 import { SpanledgerError } from '../errors.ts';
 import type { CustomerProfile } from '../ledger/account-store.ts';
@@ -211,11 +211,12 @@ export function customerRoutes(server: ApiServer, parts: CreditsParts, customers
       );
       const ids = rows.slice(0, limit).map(([customer]) => String(customer));
       const nowMicros = parts.nowMillis() * 1000;
-      const items = [];
-      for (const id of ids) {
-        const profile = ledger.commands.profileOf(keyOf(id)) ?? NO_PROFILE;
-        items.push(customerJson(await customers.account(id, nowMicros), profile, nowMicros));
-      }
+      const items = await ledger.accounts.during(ids.map(keyOf), () =>
+        ids.map((id) => {
+          const account = ledger.accounts.find(keyOf(id), nowMicros) ?? openAccount(id, [], []);
+          return customerJson(account, ledger.commands.profileOf(keyOf(id)) ?? NO_PROFILE, nowMicros);
+        }),
+      );
       const lastShown = ids.at(-1);
       return { items, next: rows.length > limit && lastShown !== undefined ? cursorOf(lastShown) : null };
     },

@@ -116,7 +116,7 @@ export function explainRoutes(server: ApiServer, parts: CreditsParts): void {
         usage === null || usage.action === null ? null : await explainAction(usage.action, usage.actionId);
       return {
         entry,
-        lots: lotsOf(entry),
+        lots: await lotsOf(entry),
         usage: usage?.shown ?? null,
         action: explained?.action ?? null,
         plan_terms: explained?.terms ?? null,
@@ -137,9 +137,9 @@ export function explainRoutes(server: ApiServer, parts: CreditsParts): void {
     );
   }
 
-  function lotsOf({ customer, from, to }: Entry): ExplainAnswer['lots'] {
+  async function lotsOf({ customer, from, to }: Entry): Promise<ExplainAnswer['lots']> {
     const nowMicros = parts.nowMillis() * 1000;
-    const balance = ledger.accounts.find(keyOf(customer), nowMicros)?.balance(nowMicros);
+    const balance = (await ledger.accounts.look(keyOf(customer), nowMicros))?.balance(nowMicros);
     return (balance?.lots ?? [])
       .filter(({ lot }) => lot.id === from.lot || lot.id === to.lot)
       .map((lot) => lotJson(lot));
@@ -208,7 +208,9 @@ export function explainRoutes(server: ApiServer, parts: CreditsParts): void {
     }));
     const book = ledger.currentBook;
     const first = Math.min(...leaves.map(({ leaf }) => leaf.eventTimeMicros));
-    const terms = ledger.accounts.termsAt(key, first, parts.nowMillis() * 1000);
+    const terms = await ledger.accounts.during([key], () =>
+      ledger.accounts.termsAt(key, first, parts.nowMillis() * 1000),
+    );
     const explanation = explain(
       leaves.map(({ leaf }) => leaf),
       pinnedRules(leaves, book.rulesOf) ?? book.rules,

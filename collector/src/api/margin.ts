@@ -11,6 +11,7 @@ import {
   type UsdFemto,
 } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
+import type { AccountKey } from '../ledger/account-store.ts';
 import { creditsText, Decimal, Instant, InstantText, instantText, TextOrNull } from './amounts.ts';
 import { textOrNull } from './cells.ts';
 import { type CreditsParts, keyOf, TENANT } from './credits.ts';
@@ -71,12 +72,16 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
         customer === null ? null : parts.ledger.accounts.termsAt(keyOf(customer), micros, atMicros);
       const groups = new Map<string | null, Group>();
       const total = emptyGroup();
-      for (const use of uses) {
-        const name = by === 'plan' ? (termsAt(use.customer, atMicros)?.plan ?? null) : use[by];
-        const group = groups.get(name) ?? emptyGroup();
-        groups.set(name, group);
-        const terms = termsAt(use.customer, lastUsed.get(periodText(use)) ?? atMicros);
-        for (const sums of [group, total]) add(sums, use, terms);
+      for (const some of byCustomers(uses)) {
+        await parts.ledger.accounts.during(some.keys, () => {
+          for (const use of some.uses) {
+            const name = by === 'plan' ? (termsAt(use.customer, atMicros)?.plan ?? null) : use[by];
+            const group = groups.get(name) ?? emptyGroup();
+            groups.set(name, group);
+            const terms = termsAt(use.customer, lastUsed.get(periodText(use)) ?? atMicros);
+            for (const sums of [group, total]) add(sums, use, terms);
+          }
+        });
       }
       return {
         by,
@@ -89,6 +94,32 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
       };
     },
   );
+}
+
+/** Customers whose accounts are opened at a time: they know under which plan something was used. */
+const MAX_CUSTOMERS_AT_ONCE = 2000;
+
+interface UsesOfSome {
+  readonly keys: AccountKey[];
+  readonly uses: Use[];
+}
+
+function* byCustomers(uses: readonly Use[]): Generator<UsesOfSome> {
+  const customers = new Map<string | null, Use[]>();
+  for (const use of uses) {
+    const known = customers.get(use.customer);
+    if (known === undefined) customers.set(use.customer, [use]);
+    else known.push(use);
+  }
+  let some: UsesOfSome = { keys: [], uses: [] };
+  for (const [customer, ofCustomer] of customers) {
+    if (customer !== null) some.keys.push(keyOf(customer));
+    for (const use of ofCustomer) some.uses.push(use);
+    if (some.keys.length < MAX_CUSTOMERS_AT_ONCE) continue;
+    yield some;
+    some = { keys: [], uses: [] };
+  }
+  if (some.uses.length > 0) yield some;
 }
 
 /** The month that runs, in UTC, unless something else is said. */

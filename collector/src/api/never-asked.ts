@@ -8,7 +8,14 @@ export const NEVER_ASKED: ApiParts = {
   rerating: { start: notAskedHere, report: notAskedHere, whatIf: notAskedHere },
   credits: {
     ledger: {
-      accounts: { find: () => null, termsAt: () => null, plans: NO_PLANS },
+      accounts: {
+        during: notAskedHere,
+        find: () => null,
+        has: () => false,
+        look: notAskedHere,
+        termsAt: () => null,
+        plans: NO_PLANS,
+      },
       commands: { run: notAskedHere, profileOf: () => null },
       get currentBook(): never {
         throw new Error('not asked here');

@@ -144,7 +144,15 @@ export function statementRoutes(server: ApiServer, parts: CreditsParts, customer
 
   async function committed(customer: string, wanted: string): Promise<Committed> {
     const nowMicros = parts.nowMillis() * 1000;
-    const account = await customers.account(customer, nowMicros);
+    return await customers.during(customer, nowMicros, (account) => committedOf(account, wanted, nowMicros));
+  }
+
+  async function committedOf(
+    account: CustomerAccount,
+    wanted: string,
+    nowMicros: number,
+  ): Promise<Committed> {
+    const { customer } = account;
     await ledger.whenCommitted();
     const period = await periodOf(account, wanted, nowMicros);
     const { endMicros } = period.bounds;

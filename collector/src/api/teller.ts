@@ -68,11 +68,13 @@ export class Teller {
   }
 
   async #answer(question: CheckQuestion): Promise<CheckReply> {
+    const nowMicros = this.#parts.nowMillis() * 1000;
     switch (question.kind) {
       case 'funds':
-        await this.#customers.assertKnown(question.customer);
-        this.#askedOf.add(question.customer);
-        return { kind: 'funds', account: this.#fundsOf(question.customer) };
+        return await this.#customers.during(question.customer, nowMicros, async () => {
+          this.#askedOf.add(question.customer);
+          return { kind: 'funds', account: this.#fundsOf(question.customer) };
+        });
       case 'price':
         return { kind: 'price', match: await this.#sources.price(question.query) };
       case 'usual':
@@ -80,6 +82,7 @@ export class Teller {
     }
   }
 
+  /** Of an account that is open: one that has just changed is, because the change is not committed. */
   #fundsOf(customer: string): AccountFunds {
     const nowMicros = this.#parts.nowMillis() * 1000;
     const account =

@@ -1,4 +1,4 @@
-import type { AccountFact, Movement, UsageSum } from '@spanledger/metering';
+import type { AccountFact, AlertFact, Movement, UsageSum } from '@spanledger/metering';
 
 /** Whose account it is. */
 export interface AccountKey {
@@ -49,17 +49,38 @@ export interface HeldAccount extends AccountKey {
   readonly asOfMicros: number | null;
 }
 
+/** An account that there is. */
+export interface AccountDue extends AccountKey {
+  /** When time alone changes something next; null: never. */
+  readonly dueAtMicros: number | null;
+}
+
+export interface BookedAlert extends AccountKey {
+  readonly alert: AlertFact;
+}
+
 /** What the ledger is asked for to keep accounts. */
 export interface AccountStore {
+  /** The number of the batch that is being collected: what is added now is committed with it. From 1 on. */
+  readonly openBatch: number;
+  /** Of the last batch that is in the ledger's file; 0: of none. */
+  readonly committedBatch: number;
   /** The number of the last command that is in the ledger; 0: none is. */
   readonly commandNumber: number;
   /** Adds to the open batch, like `post`. */
   book(posting: AccountPosting): void;
+  /** The account is there, and comes due then. Part of the open batch, as what it follows from. */
+  setAccountDue(due: AccountDue): void;
   setProfile(posting: ProfilePosting): void;
   noteCommand(command: AnsweredCommand): void;
   /** The open batch has everything of the commands up to this one. */
   setCommandNumber(number: number): void;
-  loadAccounts(): Promise<readonly HeldAccount[]>;
+  /** All accounts that are committed. */
+  loadAccountDues(): Promise<readonly AccountDue[]>;
+  /** Those that the ledger has of these, as they are committed: nothing waits for the commit that runs. */
+  loadAccounts(accounts: readonly AccountKey[]): Promise<readonly HeldAccount[]>;
+  /** Those that were booked since then, as they are committed. */
+  loadAlerts(sinceMillis: number): Promise<readonly BookedAlert[]>;
   /** Of one account, the open batch included, in the order in which they were booked. */
   loadFacts(account: AccountKey): Promise<readonly AccountFact[]>;
   /** Those of one hold. */

@@ -1,16 +1,15 @@
-import { type AccountFact, type AlertFact, alertsDue, type KnownCost } from '@spanledger/metering';
-import type { AccountKey } from './account-store.ts';
+import { type AccountFact, alertsDue, type CustomerAccount, type KnownCost } from '@spanledger/metering';
+import type { AccountKey, BookedAlert } from './account-store.ts';
 import type { Accounts } from './accounts.ts';
 
 /** What is known of a customer's cost between two looks at all of it: nothing, so margins are not judged. */
 const NO_COST: KnownCost = { cost: null, unpricedCalls: 0 };
 
+/** Whoever is told of alerts may have missed the last ones: those of a day are told again at the next start. */
+export const ALERTS_TOLD_AGAIN_MS = 24 * 3_600_000;
+
 export interface AlertsParts {
   readonly accounts: Accounts;
-}
-
-export interface BookedAlert extends AccountKey {
-  readonly alert: AlertFact;
 }
 
 /**
@@ -19,39 +18,41 @@ export interface BookedAlert extends AccountKey {
  */
 export class Alerts {
   readonly #parts: AlertsParts;
-  /** Of each account, what has fired in its latest period with any. */
-  readonly #fired = new Map<string, { readonly period: number; readonly alerts: Set<string> }>();
+  /** Of each account that is open, what has fired in its latest period with any. */
+  readonly #fired = new WeakMap<CustomerAccount, { readonly period: number; readonly alerts: Set<string> }>();
   #booked: BookedAlert[] = [];
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
+    parts.accounts.onOpened((account, facts) => this.#remember(account, facts));
   }
 
-  /** What has fired before, as it is among the facts of an account. */
-  remember(key: AccountKey, facts: readonly AccountFact[]): void {
-    for (const alert of facts) {
-      if (alert.kind !== 'alert') continue;
-      this.#firedIn(key, alert.period).add(alert.alert);
-      // Whoever is told of alerts may have missed the last ones.
-      this.#booked.push({ ...key, alert });
+  /** What has fired before, as it is among the facts of an account that is opened. */
+  #remember(account: CustomerAccount, facts: readonly AccountFact[]): void {
+    for (const fact of facts) {
+      if (fact.kind === 'alert') this.#firedIn(account, fact.period).add(fact.alert);
     }
   }
 
-  /** What was booked since this was last asked; the first time, everything that was ever booked. */
+  /** What was booked since this was last asked. */
   takeBooked(): readonly BookedAlert[] {
     const booked = this.#booked;
     this.#booked = [];
     return booked;
   }
 
-  /** @param cost of the running period; without it only what depends on credits is judged */
+  /**
+   * Of an account that is open.
+   *
+   * @param cost of the running period; without it only what depends on credits is judged
+   */
   check(key: AccountKey, nowMicros: number, cost: KnownCost = NO_COST): void {
     const { accounts } = this.#parts;
     const account = accounts.find(key, nowMicros);
     const period = account?.periodAt(nowMicros) ?? null;
     // Whoever has no plan has no allowance that could run out, and nothing is sold to him.
     if (account === null || period === null || period.terms === null) return;
-    const fired = this.#firedIn(key, period.period);
+    const fired = this.#firedIn(account, period.period);
     for (const alert of alertsDue(account, cost, fired, nowMicros)) {
       fired.add(alert.alert);
       accounts.book(key, [alert], [], nowMicros);
@@ -59,12 +60,11 @@ export class Alerts {
     }
   }
 
-  #firedIn({ tenant, customer }: AccountKey, period: number): Set<string> {
-    const text = `${tenant}\u0000${customer}`;
-    let fired = this.#fired.get(text);
+  #firedIn(account: CustomerAccount, period: number): Set<string> {
+    let fired = this.#fired.get(account);
     if (fired === undefined || fired.period < period) {
       fired = { period, alerts: new Set() };
-      this.#fired.set(text, fired);
+      this.#fired.set(account, fired);
     }
     return fired.alerts;
   }

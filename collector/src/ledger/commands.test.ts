@@ -73,8 +73,9 @@ class Bench {
     { plans: known = NO_PLANS, nowMillis = NOON } = {},
   ): Promise<Bench> {
     const bench = new Bench(store, journal, known, nowMillis);
-    await bench.accounts.load(() => {});
+    await bench.accounts.load();
     await bench.commands.load();
+    await bench.accounts.visit().open([ACME]);
     return bench;
   }
 

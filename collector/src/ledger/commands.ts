@@ -118,7 +118,7 @@ export class Commands {
       if (record.number <= this.#number) continue;
       const missing = record.number - this.#number - 1;
       if (missing > 0) onTrouble(`${missing} commands before number ${record.number} are lost`);
-      await this.#replay(record);
+      await this.#parts.accounts.during([record], () => this.#replay(record));
     }
   }
 
@@ -128,10 +128,15 @@ export class Commands {
   }
 
   async run(command: Command): Promise<CommandOutcome> {
+    return await this.#parts.accounts.during([command], () => this.#run(command));
+  }
+
+  /** The account is open until the command is answered. */
+  async #run(command: Command): Promise<CommandOutcome> {
     const busy = this.#busy.get(lockOf(command));
     if (busy !== undefined) {
       await busy;
-      return await this.run(command);
+      return await this.#run(command);
     }
     const outcome = await this.#decide(command);
     return outcome.kind === 'refused' && outcome.unknownHold !== undefined

@@ -17,16 +17,19 @@ import {
   type JournalRecord,
 } from '../journal/index.ts';
 import { inflate, readLogs, readTraces, type ScanLimits, type WantedAttributes } from '../otlp/index.ts';
-import { Accounts } from './accounts.ts';
+import type { BookedAlert } from './account-store.ts';
+import { Accounts, MAX_OPEN_ACCOUNTS } from './accounts.ts';
 import { ActionWindow } from './action-window.ts';
-import { Alerts, type BookedAlert } from './alerts.ts';
+import { ALERTS_TOLD_AGAIN_MS, Alerts } from './alerts.ts';
 import { type CommandJournal, Commands } from './commands.ts';
 import { factOf, factText } from './fact-text.ts';
+import { MarginWatch } from './margin-watch.ts';
 import type { RatingBook } from './rate-again.ts';
 import { RERATE_SLICE_ROWS, type RerateRequest, Rerates } from './rerate.ts';
 import type { RerateJob } from './rerate-store.ts';
 import { type Settled, settle } from './settle.ts';
 import type { BatchCounts, Damage, LedgerStore, Quarantined, Rejection } from './store.ts';
+import { Sweep } from './sweep.ts';
 import { TraceWindow } from './trace-window.ts';
 import { Turns } from './turns.ts';
 
@@ -52,6 +55,8 @@ export interface LedgerLimits {
   readonly settleEveryMs: number;
   /** Spans of open traces that are kept in memory; older traces are read back from the store when they grow. */
   readonly openSpans: number;
+  /** Accounts that are kept open; others are opened from the store when they are needed. */
+  readonly openAccounts: number;
   /** Calls rated again between two batches. */
   readonly rerateRows: number;
   /** How long after its end a container waits for calls below it, before it bills itself. */
@@ -67,12 +72,10 @@ export const LEDGER_LIMITS = {
   settleSpans: 8192,
   settleEveryMs: 200,
   openSpans: 300_000,
+  openAccounts: MAX_OPEN_ACCOUNTS,
   rerateRows: RERATE_SLICE_ROWS,
   graceMs: 60_000,
 } as const;
-
-/** Periods, expiries and alerts are not later than this where nobody asks; whoever asks sees them at once. */
-const SWEEP_EVERY_MS = 60_000;
 
 /**
  * An event as old as this comes from a clock that was never set, or from milliseconds that stand where nanoseconds
@@ -107,7 +110,7 @@ export interface LedgerParts {
   readonly onCommit: (committed: Committed) => void;
   /** Called after each slice of a job, with how far it is. */
   readonly onRerated: (job: RerateJob) => void;
-  /** Called with the alerts that have become durable; when the ledger is opened, with all there ever were. */
+  /** Called with the alerts that have become durable; when the ledger is opened, with those of the last day again. */
   readonly onAlerts: (alerts: readonly BookedAlert[]) => void;
   /** Called for everything that a person should look at; never silent. */
   readonly onTrouble: (trouble: Trouble) => void;
@@ -171,7 +174,9 @@ export class Ledger {
   readonly accounts: Accounts;
   readonly commands: Commands;
   readonly alerts: Alerts;
+  readonly margins: MarginWatch;
   private readonly rerates: Rerates;
+  private readonly sweep: Sweep;
   private readonly turns = new Turns();
   private book: Book;
   private bookInUse: RatingBook;
@@ -186,13 +191,12 @@ export class Ledger {
   private committing: Promise<void> = Promise.resolve();
   /** Where the newest commit ends, finished or not. */
   private inCommit: JournalPosition | null = null;
-  private lastSweepMillis = 0;
   private lastSettleMillis = 0;
   private lastCommitStartMillis = 0;
   private lastCommitMillis = 0;
   private lastCommitDurationMs = 0;
   private wake = Promise.withResolvers<void>();
-  /** Accounts are loaded: what is asked of them before waits. */
+  /** It is known which accounts there are: what is asked of them before waits. */
   private readonly ready = Promise.withResolvers<void>();
   /** Something was booked that no span has brought. */
   private isChanged = false;
@@ -208,8 +212,19 @@ export class Ledger {
     this.window = new TraceWindow({ maxSpans: parts.limits.openSpans });
     this.actions = new ActionWindow({ maxLeaves: parts.limits.openSpans });
     const onChange = () => this.noteChange();
-    this.accounts = new Accounts({ store: parts.store, plans: parts.plans, onBooked: onChange });
+    this.accounts = new Accounts({
+      store: parts.store,
+      plans: parts.plans,
+      onBooked: onChange,
+      maxOpen: parts.limits.openAccounts,
+    });
     this.alerts = new Alerts({ accounts: this.accounts });
+    this.margins = new MarginWatch({ accounts: this.accounts, alerts: this.alerts });
+    this.sweep = new Sweep({
+      accounts: this.accounts,
+      alerts: this.alerts,
+      onEnd: () => this.wake.resolve(),
+    });
     this.commands = new Commands({
       accounts: this.accounts,
       store: parts.store,
@@ -281,15 +296,6 @@ export class Ledger {
     };
   }
 
-  /** What becomes due by time alone, with all accounts that nobody asks for. */
-  private letTimePass(): void {
-    const nowMillis = this.parts.nowMillis();
-    if (nowMillis - this.lastSweepMillis < SWEEP_EVERY_MS) return;
-    this.lastSweepMillis = nowMillis;
-    const nowMicros = nowMillis * 1000;
-    for (const [key] of this.accounts.advanceAll(nowMicros)) this.alerts.check(key, nowMicros);
-  }
-
   /** Resolves when accounts can be asked and told something. */
   get whenReady(): Promise<void> {
     return this.ready.promise;
@@ -355,13 +361,13 @@ export class Ledger {
   private async follow(): Promise<void> {
     for (const due of await this.parts.store.loadDue()) this.window.setDue(due, due.dueAtMicros);
     await this.rerates.load();
-    await this.accounts.load((key, facts) => this.alerts.remember(key, facts));
+    await this.accounts.load();
     await this.commands.load();
-    this.parts.onAlerts(this.alerts.takeBooked());
+    this.parts.onAlerts(await this.parts.store.loadAlerts(this.parts.nowMillis() - ALERTS_TOLD_AGAIN_MS));
     this.ready.resolve();
     for (;;) {
       for (const { run } of this.exclusives.splice(0)) await run();
-      this.letTimePass();
+      this.sweep.begin(this.parts.nowMillis());
       const isBehind = await this.readSome();
       if (this.isCommitDue(isBehind)) {
         await this.committing;
@@ -376,6 +382,7 @@ export class Ledger {
       } else if (isBehind && this.isSettlingDue()) await this.settleArrivals();
       else if (isBehind) await this.turns.end();
       else {
+        if (this.draining) await this.sweep.end();
         await this.committing;
         // What came while that was awaited is done, too.
         if (this.draining && this.isAsked()) continue;
@@ -533,6 +540,7 @@ export class Ledger {
     if (isBehind) {
       return (
         this.counts.spans + this.batch.spans >= limits.commitRows ||
+        this.accounts.isCrowded ||
         now - this.lastCommitStartMillis >= limits.commitEveryMs
       );
     }
@@ -581,8 +589,11 @@ export class Ledger {
       deadline: { nowMicros: nowMillis() * 1000, graceMicros: limits.graceMs * 1000 },
       onAssertion: (span, cause) => this.reportAssertion(span, cause),
     });
-    const nowMicros = nowMillis() * 1000;
-    for (const key of this.accounts.takeUsed()) this.alerts.check(key, nowMicros);
+    const used = [...this.accounts.takeUsed()];
+    await this.accounts.during(used, () => {
+      const nowMicros = nowMillis() * 1000;
+      for (const key of used) this.alerts.check(key, nowMicros);
+    });
     this.counts = {
       bodies: counts.bodies + batch.bodies,
       spans: counts.spans + batch.spans,
@@ -623,7 +634,7 @@ export class Ledger {
       this.lastCommitMillis + this.idlePauseMs(),
       isWaiting ? 0 : nextDueMicros === null ? Number.POSITIVE_INFINITY : nextDueMicros / 1000,
     );
-    const wakeAtMillis = Math.min(commitAtMillis, this.lastSweepMillis + SWEEP_EVERY_MS);
+    const wakeAtMillis = Math.min(commitAtMillis, this.sweep.nextMillis);
     const timer = setTimeout(() => this.wake.resolve(), waitFor(wakeAtMillis - this.parts.nowMillis()));
     await this.wake.promise;
     clearTimeout(timer);

@@ -5,6 +5,7 @@ import {
   price,
   type ReratePolicy,
 } from '@spanledger/metering';
+import type { AccountKey } from './account-store.ts';
 import type { Accounts } from './accounts.ts';
 import { type ActionKey, actionOf, actionText, leafOf } from './action.ts';
 import { chargeAction } from './charging.ts';
@@ -25,8 +26,8 @@ export interface RatingBook {
   readonly rulesOf: (version: string) => CreditRules | null;
   /** In place of the rules that each action was charged by; null: those. */
   readonly supposedRules: CreditRules | null;
-  /** The plans that customers had then. */
-  readonly terms: Pick<Accounts, 'termsAt'>;
+  /** The plans that customers had then; their accounts must be open to tell. */
+  readonly terms: Pick<Accounts, 'termsAt' | 'visit'>;
 }
 
 /** Calls that are charged together; or one call that is part of no action. */
@@ -72,6 +73,11 @@ export async function callsOf(
     if (!isDone) groups.push(group);
   }
   return groups;
+}
+
+/** Those that pay for the calls. */
+export function payersOf(groups: readonly Calls[]): readonly AccountKey[] {
+  return groups.flatMap(({ action }) => (action === null ? [] : [action]));
 }
 
 export function isSelected(

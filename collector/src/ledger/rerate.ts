@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { billedModel, type Comparison, type ReratePolicy, Tally } from '@spanledger/metering';
 import { SpanledgerError } from '../errors.ts';
-import type { Accounts } from './accounts.ts';
+import type { Accounts, AccountVisit } from './accounts.ts';
 import { leafOf } from './action.ts';
 import type { ActionWindow } from './action-window.ts';
 import { bookDifference } from './charging.ts';
-import { callsOf, type RatedAgain, type RatingBook, ratedAgain } from './rate-again.ts';
+import { callsOf, payersOf, type RatedAgain, type RatingBook, ratedAgain } from './rate-again.ts';
 import type { RatedUsage, UsageSelection } from './rated-usage.ts';
 import type { RerateJob, RerateStore, RerateTally, Rerating } from './rerate-store.ts';
 import { saysTheSame } from './stored-rating.ts';
@@ -184,7 +184,17 @@ export class Rerates {
     };
   }
 
+  /** Accounts stay open until what is booked on them is in the file: the store is given it only at the end. */
   async #work(job: RerateJob, book: RatingBook, nowMillis: number): Promise<void> {
+    const visit = this.#parts.accounts.visit();
+    try {
+      await this.#workOn(job, book, nowMillis, visit);
+    } finally {
+      visit.end();
+    }
+  }
+
+  async #workOn(job: RerateJob, book: RatingBook, nowMillis: number, visit: AccountVisit): Promise<void> {
     const { store, sliceRows, onStep } = this.#parts;
     const nowMicros = nowMillis * 1000;
     const selection = { ...job.selection, fromMicros: job.nextMicros };
@@ -192,6 +202,7 @@ export class Rerates {
     const tally = aRerateTally();
     const reratings: Rerating[] = [];
     const groups = await callsOf(usages, job.selection, selection, store.ratedUsage);
+    await visit.open(payersOf(groups));
     let calls = 0;
     for (const group of groups) {
       for (const { rated, rating, action } of ratedAgain(group, job.selection, book, job.policy)) {

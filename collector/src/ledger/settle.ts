@@ -17,7 +17,8 @@ import {
   tellTheSame,
   type UsageRecord,
 } from '@spanledger/metering';
-import type { Accounts } from './accounts.ts';
+import type { AccountKey } from './account-store.ts';
+import type { Accounts, AccountVisit } from './accounts.ts';
 import {
   type ActionKey,
   actionLink,
@@ -94,12 +95,17 @@ const MAX_SPANS_TOGETHER = 200_000;
  */
 export async function settle(parts: SettleParts): Promise<Settled> {
   const { window, deadline } = parts;
-  const batch = new Batch(parts);
-  const touched = window.takeTouched(deadline.nowMicros);
-  await batch.load(touched);
-  await batch.admitAll(touched);
-  await batch.followLinks();
-  await batch.decideAll();
+  const visit = parts.accounts.visit();
+  const batch = new Batch(parts, visit);
+  try {
+    const touched = window.takeTouched(deadline.nowMicros);
+    await batch.load(touched);
+    await batch.admitAll(touched);
+    await batch.followLinks();
+    await batch.decideAll();
+  } finally {
+    visit.end();
+  }
   window.shrink();
   parts.actions.shrink();
   return batch.counts;
@@ -109,6 +115,7 @@ export async function settle(parts: SettleParts): Promise<Settled> {
 class Batch {
   readonly counts = { posted: 0, corrected: 0, duplicates: 0, conflicts: 0 };
   readonly #parts: SettleParts;
+  readonly #visit: AccountVisit;
   readonly #turns = new Turns();
   /** Traces with something new, to be decided. */
   readonly #changed = new Set<OpenTrace>();
@@ -120,8 +127,9 @@ class Batch {
   /** Of those, the ones that are being decided. */
   readonly #due = new Set<OpenTrace>();
 
-  constructor(parts: SettleParts) {
+  constructor(parts: SettleParts, visit: AccountVisit) {
     this.#parts = parts;
+    this.#visit = visit;
   }
 
   /** Completes the traces of which the store may hold a part. */
@@ -282,12 +290,14 @@ class Batch {
       const traces = this.#parts.window.isAlone(trace) ? [trace] : this.#groupOf(trace);
       for (const member of traces) decided.add(member);
       const group = this.#decideGroup(traces);
-      if (group !== null && this.#openActions(group)) this.#postGroup(group);
+      // Whatever is not there: what is posted is posted in the order in which it came.
+      const isReady = group === null || (this.#isReady(group) && waiting.length === 0);
+      if (group !== null && isReady) this.#postGroup(group);
       else if (group !== null) waiting.push(group);
       if (this.#turns.isOver) await this.#turns.end();
     }
     if (waiting.length === 0) return;
-    await this.#loadActions();
+    await Promise.all([this.#loadActions(), this.#visit.open(waiting.flatMap(accountsOf))]);
     for (const group of waiting) {
       this.#postGroup(group);
       if (this.#turns.isOver) await this.#turns.end();
@@ -369,14 +379,16 @@ class Batch {
     }
   }
 
-  /** The named actions of the group; false: some must be completed from the store first. */
-  #openActions({ rows, isDue }: DecidedGroup): boolean {
-    const { actions, store } = this.#parts;
+  /** False: accounts must be opened from the store first, or named actions of the group completed from it. */
+  #isReady({ rows, isDue }: DecidedGroup): boolean {
+    const { actions, accounts, store } = this.#parts;
     let isComplete = true;
     for (const { isChanged, held, before, usage } of rows) {
       if (!isChanged && !isDue) continue;
       for (const action of [held?.action, before?.leaf?.action]) {
-        if (action === undefined || !isNamed(action)) continue;
+        if (action === undefined) continue;
+        if (!accounts.isReady(action)) isComplete = false;
+        if (!isNamed(action)) continue;
         const link = actionLink(action);
         const open = actions.open(
           action,
@@ -613,6 +625,13 @@ interface ChangedAction {
 
 /** Up to so many, comparing is faster than a map; a trace usually has one. */
 const FEW_ACTIONS = 8;
+
+/** Those that pay for the calls of the group, or have paid so far. */
+function accountsOf({ rows }: DecidedGroup): readonly AccountKey[] {
+  return rows.flatMap(({ held, before }) =>
+    [held?.action, before?.leaf?.action].filter((action) => action !== undefined),
+  );
+}
 
 function leafOfRow({ held, before }: Row): Leaf {
   if (held === null) throw new Error('a usage that is part of no action has no leaf');

@@ -11,7 +11,15 @@ import {
   Tally,
   type UsdFemto,
 } from '@spanledger/metering';
-import { callsOf, isSelected, type RatedAgain, type RatingBook, ratedAgain } from './rate-again.ts';
+import type { AccountKey } from './account-store.ts';
+import {
+  type Calls,
+  callsOf,
+  isSelected,
+  type RatedAgain,
+  type RatingBook,
+  ratedAgain,
+} from './rate-again.ts';
 import type { RatableUsage, RatedUsage, RatedUsageReader, UsagePage, UsageSelection } from './rated-usage.ts';
 import { aRerateTally, tallyRerating } from './rerate.ts';
 import type { RerateTally } from './rerate-store.ts';
@@ -21,6 +29,8 @@ import { saysTheSame } from './stored-rating.ts';
 const PAGE_CALLS = 32_768;
 /** Calls between two turns of the event loop, so that the journal is followed meanwhile. */
 const CALLS_PER_TURN = 1024;
+/** Of so many calls at a time the accounts are opened: at worst each has one of its own. */
+const CALLS_PER_VISIT = 8192;
 
 /** Rates the past again without writing anything. `isWanted` false ends it early. */
 async function examine(
@@ -44,6 +54,21 @@ async function examine(
     }
     // Should rating this one fail, nobody waits for it any more.
     page?.catch(() => {});
+    for (const some of portionsOf(groups)) await examineSome(some, selection, book, policy, look);
+  }
+  await page;
+}
+
+async function examineSome(
+  groups: readonly Calls[],
+  selection: UsageSelection,
+  book: RatingBook,
+  policy: ReratePolicy,
+  look: (again: RatedAgain) => void,
+): Promise<void> {
+  const visit = book.terms.visit();
+  try {
+    await visit.open(customersOf(groups));
     let calls = 0;
     for (const group of groups) {
       for (const again of ratedAgain(group, selection, book, policy)) {
@@ -54,8 +79,32 @@ async function examine(
       calls = 0;
       await nextTurn();
     }
+  } finally {
+    visit.end();
   }
-  await page;
+}
+
+function* portionsOf(groups: readonly Calls[]): Generator<readonly Calls[]> {
+  let portion: Calls[] = [];
+  let calls = 0;
+  for (const group of groups) {
+    portion.push(group);
+    calls += group.calls.length;
+    if (calls < CALLS_PER_VISIT) continue;
+    yield portion;
+    portion = [];
+    calls = 0;
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/** Everybody whose usage is among the calls, whether it is charged or not. */
+function* customersOf(groups: readonly Calls[]): Generator<AccountKey> {
+  for (const { calls } of groups) {
+    for (const { tenant, usage } of calls) {
+      if (usage.customer !== null) yield { tenant, customer: usage.customer };
+    }
+  }
 }
 
 /** What a re-rating would change. */

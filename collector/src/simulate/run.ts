@@ -22,7 +22,7 @@ import { atOf, instantText } from './moment.ts';
 import { checkOf } from './preflight-step.ts';
 import type { ArrivalReport, OutcomeReport, ScenarioReport, StepReport } from './report.ts';
 import type { CorrectionDeed, Deed, Scenario, StatementDeed, Step } from './scenario.ts';
-import { SimulatedLedger } from './simulated-ledger.ts';
+import { SimulatedLedger, TENANT } from './simulated-ledger.ts';
 import { requestBody, type SimulatedSpan } from './spans.ts';
 
 export interface RunOptions {
@@ -267,7 +267,7 @@ class Run {
 
   /** The account itself has forgotten what is closed. */
   async #historyOf(customer: string): Promise<AccountHistory> {
-    const held = (await this.#ledger.store.loadAccounts()).find((account) => account.customer === customer);
+    const [held] = await this.#ledger.store.loadAccounts([{ tenant: TENANT, customer }]);
     if (held === undefined) throw new Error(`the ledger holds no account of ${customer}`);
     return openHistory(customer, held.facts, held.usage, held.asOfMicros ?? undefined);
   }

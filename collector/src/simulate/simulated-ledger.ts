@@ -98,7 +98,8 @@ export class SimulatedLedger {
   }
 
   accounts(): readonly (readonly [AccountKey, CustomerAccount])[] {
-    return [...this.#ledger.accounts.advanceAll(this.#nowMicros)];
+    const { accounts } = this.#ledger;
+    return [...accounts.openKeys()].map((key) => [key, accounts.open(key, this.#nowMicros)]);
   }
 
   /** Looks at all accounts for alerts that are due, with what their periods have cost so far. */
@@ -138,7 +139,7 @@ export class SimulatedLedger {
       const dues = (await this.store.loadDue()).map(({ dueAtMicros }) => dueAtMicros);
       const next = Math.min(...dues.map((due) => Math.max(due, this.#nowMicros)), atMicros);
       this.#nowMicros = wholeMillis(next);
-      for (const _account of this.#ledger.accounts.advanceAll(this.#nowMicros));
+      this.accounts();
       await this.settle();
       if (next >= atMicros) return;
     }
@@ -172,6 +173,9 @@ export class SimulatedLedger {
     this.store.crash();
     this.#ledger = this.#open();
     this.#running = this.#run();
+    await this.#ledger.whenReady;
+    // Stories are short, and whoever tells one asks for any customer at any time.
+    await this.#ledger.accounts.visit().open(this.#ledger.accounts.keys());
     await this.settle();
   }
 
@@ -253,6 +257,7 @@ export class SimulatedLedger {
       attribution: NO_ATTRIBUTION_SETTINGS,
       limits: {
         ...LEDGER_LIMITS,
+        openAccounts: Number.POSITIVE_INFINITY,
         // On a clock that stands still, whatever waits for a time would wait for ever.
         commitRows: 1,
         commitEveryMs: 0,

@@ -1,31 +1,38 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  INTEGER,
+  LIST,
+  listValue,
+  VARCHAR,
+} from '@duckdb/node-api';
 import type { AccountFact, PlanTerms, UsageSum } from '@spanledger/metering';
 import type {
+  AccountDue,
   AccountKey,
   AnsweredCommand,
+  BookedAlert,
   CustomerProfile,
   HeldAccount,
   ProfilePosting,
 } from '../ledger/account-store.ts';
 import { factOf, isOfHold, memberText } from '../ledger/fact-text.ts';
+import { Turns } from '../ledger/turns.ts';
+import { withKeys } from './key-table.ts';
+import { accountLayout } from './layout.ts';
 import type { Words } from './words.ts';
 
-/** Everything that accounts are opened from. */
+/**
+ * Everything that accounts are opened from. Both tables are read through once, however many accounts are asked for: their
+ * rows are in the order in which they came. On a connection of its own, which sees what is committed.
+ */
 export async function loadAccounts(
   connection: DuckDBConnection,
   words: Words,
+  keys: readonly AccountKey[],
 ): Promise<readonly HeldAccount[]> {
-  const accounts = new Map<
-    string,
-    {
-      tenant: string;
-      customer: string;
-      facts: AccountFact[];
-      usage: UsageSum[];
-      asOfMicros: number | null;
-    }
-  >();
-  const accountOf = (tenantCode: unknown, customer: unknown) => {
+  const accounts = new Map<string, OpenedAccount>();
+  const accountOf = (tenantCode: unknown, customer: unknown): OpenedAccount => {
     const key = `${tenantCode} ${customer}`;
     let account = accounts.get(key);
     if (account === undefined) {
@@ -35,29 +42,86 @@ export async function loadAccounts(
     }
     return account;
   };
-  const facts = await connection.runAndReadAll(
-    'SELECT tenant, customer, content FROM ledger.account_fact ORDER BY rowid',
-  );
+  const wanted = [
+    listValue(keys.map(({ tenant }) => words.codeOf(tenant))),
+    listValue(keys.map(({ customer }) => customer)),
+  ];
+  const types = [LIST(INTEGER), LIST(VARCHAR)];
+  const turns = new Turns();
+  const facts = await connection.stream(FACTS, wanted, types);
   const termsOfVersions = new Map<string, PlanTerms>();
-  for (const [tenant, customer, content] of facts.getRows()) {
-    accountOf(tenant, customer).facts.push(withSharedTerms(factOf(String(content)), termsOfVersions));
+  for (let chunk = await facts.fetchChunk(); hasRows(chunk); chunk = await facts.fetchChunk()) {
+    for (const [tenant, customer, content] of chunk.getRows()) {
+      accountOf(tenant, customer).facts.push(withSharedTerms(factOf(String(content)), termsOfVersions));
+      if (turns.isOver) await turns.end();
+    }
   }
-  const usage = await connection.runAndReadAll(
-    `SELECT tenant, customer, epoch_us(max(effective_at)), ${USED}::BIGINT, hold, belongs_to_period, epoch_us(step_at)
-     FROM ledger.credit_transfer WHERE ${IS_USE}
-     GROUP BY tenant, customer, step_at, hold, belongs_to_period HAVING ${USED} <> 0
-     ORDER BY max(effective_at)`,
-  );
-  for (const [tenant, customer, ...sum] of usage.getRows()) {
-    accountOf(tenant, customer).usage.push(usageSumOf(sum));
-  }
-  const steps = await connection.runAndReadAll(
-    'SELECT tenant, customer, epoch_us(max(step_at)) FROM ledger.credit_transfer GROUP BY tenant, customer',
-  );
-  for (const [tenant, customer, step] of steps.getRows()) {
-    accountOf(tenant, customer).asOfMicros = Number(step);
+  const usage = await connection.stream(USAGE, wanted, types);
+  for (let chunk = await usage.fetchChunk(); hasRows(chunk); chunk = await usage.fetchChunk()) {
+    for (const [isUse, tenant, customer, ...sum] of chunk.getRows()) {
+      const account = accountOf(tenant, customer);
+      if (isUse === true) account.usage.push(usageSumOf(sum));
+      else account.asOfMicros = Number(sum[0]);
+    }
+    if (turns.isOver) await turns.end();
   }
   return [...accounts.values()];
+}
+
+interface OpenedAccount extends HeldAccount {
+  readonly facts: AccountFact[];
+  readonly usage: UsageSum[];
+  asOfMicros: number | null;
+}
+
+function hasRows(chunk: DuckDBDataChunk | null): chunk is DuckDBDataChunk {
+  return chunk !== null && chunk.rowCount > 0;
+}
+
+export async function loadAccountDues(
+  connection: DuckDBConnection,
+  words: Words,
+): Promise<readonly AccountDue[]> {
+  const rows = await connection.runAndReadAll(
+    'SELECT tenant, customer, epoch_us(due_at) FROM ledger.account ORDER BY rowid',
+  );
+  return rows.getRows().map(([tenant, customer, dueAt]) => ({
+    tenant: words.wordOf(Number(tenant)),
+    customer: String(customer),
+    dueAtMicros: dueAt === null ? null : Number(dueAt),
+  }));
+}
+
+export async function writeAccountDues(
+  connection: DuckDBConnection,
+  words: Words,
+  dues: readonly AccountDue[],
+): Promise<void> {
+  if (dues.length === 0) return;
+  await withKeys(connection, accountLayout(words), dues, async () => {
+    await connection.run(
+      'DELETE FROM ledger.account a USING temp.account_due d WHERE a.customer = d.customer AND a.tenant = d.tenant',
+    );
+    await connection.run('INSERT INTO ledger.account FROM temp.account_due');
+  });
+}
+
+/** The newest of all facts: the table has them in the order in which they were booked. */
+export async function loadAlerts(
+  connection: DuckDBConnection,
+  words: Words,
+  sinceMillis: number,
+): Promise<readonly BookedAlert[]> {
+  const rows = await connection.runAndReadAll(
+    `SELECT tenant, customer, content FROM ledger.account_fact
+     WHERE kind = 'alert' AND recorded_at >= make_timestamptz($1::BIGINT * 1000) ORDER BY rowid`,
+    [BigInt(sinceMillis)],
+  );
+  return rows.getRows().flatMap(([tenant, customer, content]) => {
+    const alert = factOf(String(content));
+    if (alert.kind !== 'alert') return [];
+    return [{ tenant: words.wordOf(Number(tenant)), customer: String(customer), alert }];
+  });
 }
 
 /** Every period has the terms in it that it was opened under: all customers of a plan share them in memory. */
@@ -93,6 +157,24 @@ const USED = `sum(CASE WHEN to_account = (SELECT code FROM ledger.word WHERE wor
 const IS_USE = `kind IN (SELECT code FROM ledger.word WHERE word IN
   ('usage', 'usage_correction', 'usage_reversal', 'capture', 'capture_correction'))
   AND (SELECT code FROM ledger.word WHERE word = 'used') IN (from_account, to_account)`;
+
+const WANTED = 'WITH wanted AS (SELECT unnest($1) AS tenant, unnest($2) AS customer)';
+const FACTS = `${WANTED}
+  SELECT tenant, customer, content FROM ledger.account_fact JOIN wanted USING (tenant, customer)
+  ORDER BY account_fact.rowid`;
+/** What was used in each step; and up to which step anything has moved. */
+const USAGE = `${WANTED},
+  step AS MATERIALIZED (
+    SELECT tenant, customer, step_at, hold, belongs_to_period,
+      max(effective_at) FILTER (${IS_USE}) AS effective_at, ${USED} FILTER (${IS_USE}) AS used
+    FROM ledger.credit_transfer JOIN wanted USING (tenant, customer)
+    GROUP BY ALL
+  )
+  SELECT true, tenant, customer, epoch_us(effective_at), used::BIGINT, hold, belongs_to_period, epoch_us(step_at)
+  FROM step WHERE used <> 0
+  UNION ALL
+  SELECT false, tenant, customer, epoch_us(max(step_at)), NULL, NULL, NULL, NULL FROM step GROUP BY tenant, customer
+  ORDER BY 1, 4`;
 
 function usageSumOf([effective, amount, hold, belongsToPeriod, step]: readonly unknown[]): UsageSum {
   return {

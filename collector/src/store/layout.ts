@@ -1,5 +1,5 @@
 import type { AccountFact, AttributionSource, Movement, SpanKey } from '@spanledger/metering';
-import type { AccountKey } from '../ledger/account-store.ts';
+import type { AccountDue, AccountKey } from '../ledger/account-store.ts';
 import { type ActionKey, actionLink, actionOf } from '../ledger/action.ts';
 import { factText } from '../ledger/fact-text.ts';
 import type { KeptSpan, LinkQuery, Posting, Quarantined, Rejection, TraceKey } from '../ledger/store.ts';
@@ -580,6 +580,25 @@ export function factLayout(words: Words): TableLayout<FactRow> {
       actor.set(row, fact.actor);
       reason.set(row, fact.reason);
       content.set(row, factText(fact));
+    },
+  };
+}
+
+/** Accounts, to take the place of what was noted of them. */
+export function accountLayout(words: Words): KeyTable<AccountDue> {
+  const tenant = new WordColumn(words);
+  const customer = new TextColumn();
+  const dueAt = new IntegerColumn();
+  return {
+    catalog: 'temp',
+    schema: 'main',
+    table: 'account_due',
+    declaration: 'tenant INTEGER, customer VARCHAR, due_at TIMESTAMPTZ',
+    columns: [tenant, customer, dueAt],
+    set(row, due) {
+      tenant.set(row, due.tenant);
+      customer.set(row, due.customer);
+      dueAt.set(row, due.dueAtMicros);
     },
   };
 }

@@ -1,9 +1,11 @@
 import { type AccountFact, billedModel, type Movement, type UsageSum } from '@spanledger/metering';
 import type { JournalPosition } from '../journal/index.ts';
 import type {
+  AccountDue,
   AccountKey,
   AccountPosting,
   AnsweredCommand,
+  BookedAlert,
   CustomerProfile,
   HeldAccount,
   ProfilePosting,
@@ -46,7 +48,10 @@ export class MemoryStore implements LedgerStore {
   #postings: Posting[] = [];
   #accounts: AccountPosting[] = [];
   #committed = { spans: 0, postings: 0, accounts: 0 };
+  openBatch = 1;
+  committedBatch = 0;
   commandNumber = 0;
+  readonly #dues = new Map<string, AccountDue>();
   readonly #profiles = new Map<string, ProfilePosting>();
   readonly commands: AnsweredCommand[] = [];
   readonly #actions = new Set<number>();
@@ -93,6 +98,10 @@ export class MemoryStore implements LedgerStore {
     this.#accounts.push(posting);
   }
 
+  setAccountDue(due: AccountDue): void {
+    this.#batch.push(() => this.#dues.set(accountText(due), due));
+  }
+
   setProfile(posting: ProfilePosting): void {
     this.#batch.push(() => this.#profiles.set(accountText(posting), posting));
   }
@@ -117,37 +126,50 @@ export class MemoryStore implements LedgerStore {
     return (await this.loadFacts(account)).filter((fact) => isOfHold(fact, hold));
   }
 
-  async loadAccounts(): Promise<readonly HeldAccount[]> {
-    const accounts = new Map<
-      string,
-      AccountKey & { facts: AccountFact[]; usage: UsageSum[]; asOfMicros: number | null }
-    >();
-    const accountOf = ({ tenant, customer }: AccountKey) => {
-      const text = accountText({ tenant, customer });
-      const account = accounts.get(text) ?? { tenant, customer, facts: [], usage: [], asOfMicros: null };
-      accounts.set(text, account);
-      return account;
-    };
-    const move = (key: AccountKey, { stepMicros }: Movement) => {
-      const account = accountOf(key);
-      account.asOfMicros = Math.max(account.asOfMicros ?? stepMicros, stepMicros);
-    };
-    for (const posting of this.#accounts) {
-      accountOf(posting).facts.push(...posting.facts);
-      for (const movement of posting.movements) move(posting, movement);
-    }
-    for (const { tenant, bookings } of this.#postings) {
-      for (const { customer, movement } of bookings) move({ tenant, customer }, movement);
-    }
-    for (const account of accounts.values()) account.usage.push(...this.#usageOf(account));
-    return [...accounts.values()];
+  async loadAccountDues(): Promise<readonly AccountDue[]> {
+    return [...this.#dues.values()];
   }
 
-  async loadUsage(account: AccountKey): Promise<readonly UsageSum[]> {
-    return this.#usageOf(account).map(({ stepMicros: _, ...usage }) => usage);
+  async loadAccounts(accounts: readonly AccountKey[]): Promise<readonly HeldAccount[]> {
+    const wanted = new Map(
+      accounts.map(({ tenant, customer }) => [
+        accountText({ tenant, customer }),
+        { tenant, customer, facts: [] as AccountFact[], movements: [] as Movement[] },
+      ]),
+    );
+    for (const { tenant, customer, facts, movements } of this.accountPostings) {
+      const account = wanted.get(accountText({ tenant, customer }));
+      account?.facts.push(...facts);
+      account?.movements.push(...movements);
+    }
+    for (const { tenant, bookings } of this.postings) {
+      for (const { customer, movement } of bookings) {
+        wanted.get(accountText({ tenant, customer }))?.movements.push(movement);
+      }
+    }
+    return [...wanted.values()]
+      .filter(({ facts, movements }) => facts.length + movements.length > 0)
+      .map(({ movements, ...account }) => ({
+        ...account,
+        usage: usageIn(movements),
+        asOfMicros: movements.reduce<number | null>(
+          (latest, { stepMicros }) => Math.max(latest ?? stepMicros, stepMicros),
+          null,
+        ),
+      }));
   }
 
-  #usageOf({ tenant, customer }: AccountKey): readonly UsageSum[] {
+  async loadAlerts(sinceMillis: number): Promise<readonly BookedAlert[]> {
+    return this.accountPostings.flatMap(({ tenant, customer, facts }) =>
+      facts.flatMap((alert) =>
+        alert.kind === 'alert' && alert.recordedMicros >= sinceMillis * 1000
+          ? [{ tenant, customer, alert }]
+          : [],
+      ),
+    );
+  }
+
+  async loadUsage({ tenant, customer }: AccountKey): Promise<readonly UsageSum[]> {
     const movements = [
       ...this.#postings
         .filter((posting) => posting.tenant === tenant)
@@ -158,17 +180,8 @@ export class MemoryStore implements LedgerStore {
         .filter((posting) => posting.tenant === tenant && posting.customer === customer)
         .flatMap((posting) => posting.movements),
     ];
-    return movements.flatMap(
-      ({ kind, from, to, amount, effectiveMicros, stepMicros, hold, belongsToPeriod }) => {
-        const used = to === 'used' ? amount : from === 'used' ? -amount : 0n;
-        const isUse = kind === 'usage' || kind === 'capture';
-        return isUse && used !== 0n
-          ? [{ effectiveMicros, amount: used, hold, belongsToPeriod, stepMicros }]
-          : [];
-      },
-    );
+    return usageIn(movements).map(({ stepMicros: _, ...usage }) => usage);
   }
-
   async loadProfiles(): Promise<readonly (AccountKey & { readonly profile: CustomerProfile })[]> {
     return [...this.#profiles.values()];
   }
@@ -222,6 +235,7 @@ export class MemoryStore implements LedgerStore {
     };
     this.counts.push(counts);
     this.position = position ?? this.position;
+    this.committedBatch = this.openBatch++;
   }
 
   /** What a crash leaves: the committed part. */
@@ -356,6 +370,7 @@ export class MemoryStore implements LedgerStore {
       postings: this.#postings.length,
       accounts: this.#accounts.length,
     };
+    this.committedBatch = this.openBatch++;
     for (const job of jobs) this.jobs.set(job.id, job);
     const [job] = jobs;
     if (tally !== null && job !== undefined) this.tallies.push({ job: job.id, tally });
@@ -373,6 +388,19 @@ function lastOfEach(postings: readonly Posting[]): readonly Posting[] {
     last.set(`${keyOf({ tenant: posting.tenant, traceId })}/${spanId}`, posting);
   }
   return [...last.values()];
+}
+
+/** What usage has moved: all of it, an instant at a time. */
+function usageIn(movements: readonly Movement[]): readonly UsageSum[] {
+  return movements.flatMap(
+    ({ kind, from, to, amount, effectiveMicros, stepMicros, hold, belongsToPeriod }) => {
+      const used = to === 'used' ? amount : from === 'used' ? -amount : 0n;
+      const isUse = kind === 'usage' || kind === 'capture';
+      return isUse && used !== 0n
+        ? [{ effectiveMicros, amount: used, hold, belongsToPeriod, stepMicros }]
+        : [];
+    },
+  );
 }
 
 function heldLeaf(tenant: string, usage: Posting['usage'], cost: bigint | null) {

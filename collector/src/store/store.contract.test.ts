@@ -1,3 +1,4 @@
+import type { AlertFact, Movement } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type HeldTrace, type KeptSpan, type LedgerStore, LINK_WINDOW_MICROS } from '../ledger/store.ts';
@@ -41,6 +42,37 @@ function traceId(number: number): string {
   return number.toString(16).padStart(32, '0');
 }
 
+function anAlert(alert: string): AlertFact {
+  return {
+    kind: 'alert',
+    id: `alert:${alert}`,
+    atMicros: NOON_MICROS,
+    recordedMicros: NOON_MICROS,
+    actor: null,
+    reason: null,
+    period: 1,
+    alert,
+    detail: {},
+  };
+}
+
+function aMovement(amount: bigint, effectiveMicros: number, stepMicros: number): Movement {
+  return {
+    from: 'overdraft',
+    fromLot: null,
+    to: 'used',
+    toLot: null,
+    amount,
+    kind: 'usage',
+    isCorrection: false,
+    effectiveMicros,
+    stepMicros,
+    hold: null,
+    period: 1,
+    belongsToPeriod: null,
+  };
+}
+
 for (const [name, open] of [
   ['memory', async (): Promise<LedgerStore> => new MemoryStore()],
   ['DuckDB', async (): Promise<LedgerStore> => (await aStore()).store],
@@ -54,6 +86,63 @@ for (const [name, open] of [
       expect(store.position).toEqual({ segment: 1, offset: 100 });
       await commitAt(store, 250);
       expect(store.position).toEqual({ segment: 1, offset: 250 });
+    });
+
+    it('gives accounts as they are committed: facts, what was used in each step, and when they come due', async () => {
+      const store = await open();
+      const acme = { tenant: 'default', customer: 'cus_acme' };
+      const globex = { tenant: 'default', customer: 'cus_globex' };
+      const fact = anAlert('threshold:50');
+      const movements = [
+        aMovement(5n, NOON_MICROS, NOON_MICROS),
+        aMovement(7n, NOON_MICROS + 1, NOON_MICROS),
+      ];
+      const recordedAtMillis = NOON;
+      store.book({ ...acme, facts: [fact], movements, recordedAtMillis });
+      store.setAccountDue({ ...acme, dueAtMicros: NOON_MICROS + 10 });
+      store.book({ ...globex, facts: [anAlert('threshold:80')], movements: [], recordedAtMillis });
+      store.setAccountDue({ ...globex, dueAtMicros: null });
+      const batch = store.openBatch;
+      expect(store.committedBatch).toBeLessThan(batch);
+      expect(await store.loadAccounts([acme])).toEqual([]);
+      expect(await store.loadAccountDues()).toEqual([]);
+
+      await commitAt(store, 1);
+      expect(store.committedBatch).toBe(batch);
+      expect(store.openBatch).toBe(batch + 1);
+      store.book({
+        ...acme,
+        facts: [],
+        movements: [aMovement(9n, NOON_MICROS + 2, NOON_MICROS)],
+        recordedAtMillis,
+      });
+      store.setAccountDue({ ...acme, dueAtMicros: NOON_MICROS + 20 });
+      const nobody = { tenant: 'default', customer: 'nobody' };
+      const [account, ...more] = await store.loadAccounts([acme, nobody]);
+      expect(more).toEqual([]);
+      expect(account).toMatchObject({ ...acme, facts: [fact], asOfMicros: NOON_MICROS });
+      expect(account?.usage.reduce((sum, { amount }) => sum + amount, 0n)).toBe(12n);
+      expect(new Set(account?.usage.map(({ stepMicros }) => stepMicros))).toEqual(new Set([NOON_MICROS]));
+      expect(await store.loadAccounts([])).toEqual([]);
+      const dues = async () =>
+        (await store.loadAccountDues()).toSorted((one, other) => (one.customer < other.customer ? -1 : 1));
+      expect(await dues()).toEqual([
+        { ...acme, dueAtMicros: NOON_MICROS + 10 },
+        { ...globex, dueAtMicros: null },
+      ]);
+      expect(await store.loadAlerts(NOON)).toEqual([
+        { ...acme, alert: fact },
+        { ...globex, alert: anAlert('threshold:80') },
+      ]);
+      expect(await store.loadAlerts(NOON + 1)).toEqual([]);
+
+      await commitAt(store, 2);
+      expect(await dues()).toEqual([
+        { ...acme, dueAtMicros: NOON_MICROS + 20 },
+        { ...globex, dueAtMicros: null },
+      ]);
+      const [again] = await store.loadAccounts([acme]);
+      expect(again?.usage.reduce((sum, { amount }) => sum + amount, 0n)).toBe(21n);
     });
 
     it('gives the spans of a trace back as they were kept, in the order in which they came', async () => {

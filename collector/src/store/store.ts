@@ -6,9 +6,11 @@ import { type AccountFact, MAX_TRACES_OF_A_LINK, type UsageSum } from '@spanledg
 import { SpanledgerError } from '../errors.ts';
 import type { JournalPosition } from '../journal/index.ts';
 import type {
+  AccountDue,
   AccountKey,
   AccountPosting,
   AnsweredCommand,
+  BookedAlert,
   CustomerProfile,
   HeldAccount,
   ProfilePosting,
@@ -34,13 +36,16 @@ import {
   type TraceKey,
 } from '../ledger/store.ts';
 import {
+  loadAccountDues,
   loadAccounts,
+  loadAlerts,
   loadCommandNumber,
   loadCommands,
   loadFactsOf,
   loadHoldOf,
   loadProfiles,
   loadUsageOf,
+  writeAccountDues,
   writeCommands,
   writeProfiles,
 } from './accounts.ts';
@@ -96,9 +101,11 @@ export class DuckDbStore implements LedgerStore {
   private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
   private due = new Map<string, TraceRow>();
   private damages: Damage[] = [];
+  private accountDues = new Map<string, AccountDue>();
   private profiles: ProfilePosting[] = [];
   private commands: AnsweredCommand[] = [];
   private nextEntry: number;
+  private batches = { open: 1, committed: 0 };
   private committedCommand: number;
   private lastCommand: number;
   /** While a commit runs: what is added to the next batch, which the connection cannot take yet. */
@@ -236,6 +243,20 @@ export class DuckDbStore implements LedgerStore {
     }
   }
 
+  get openBatch(): number {
+    return this.batches.open;
+  }
+
+  get committedBatch(): number {
+    return this.batches.committed;
+  }
+
+  setAccountDue(due: AccountDue): void {
+    const { tenant, customer } = due;
+    if (this.late === null) this.accountDues.set(`${tenant}\u0000${customer}`, due);
+    else this.late.push(() => this.setAccountDue(due));
+  }
+
   setProfile(posting: ProfilePosting): void {
     if (this.late === null) this.profiles.push(posting);
     else this.late.push(() => this.setProfile(posting));
@@ -255,8 +276,22 @@ export class DuckDbStore implements LedgerStore {
     return this.committedCommand;
   }
 
-  async loadAccounts(): Promise<readonly HeldAccount[]> {
-    return await loadAccounts(this.writer, this.words);
+  async loadAccountDues(): Promise<readonly AccountDue[]> {
+    return await loadAccountDues(this.writer, this.words);
+  }
+
+  async loadAccounts(accounts: readonly AccountKey[]): Promise<readonly HeldAccount[]> {
+    // Beside the writer: whoever needs an account does not wait for the commit that runs.
+    const reader = await this.instance.connect();
+    try {
+      return await loadAccounts(reader, this.words, accounts);
+    } finally {
+      reader.closeSync();
+    }
+  }
+
+  async loadAlerts(sinceMillis: number): Promise<readonly BookedAlert[]> {
+    return await loadAlerts(this.writer, this.words, sinceMillis);
   }
 
   async loadFacts(account: AccountKey): Promise<readonly AccountFact[]> {
@@ -327,8 +362,7 @@ export class DuckDbStore implements LedgerStore {
     counts: BatchCounts,
     nowMillis: number,
   ): Promise<void> {
-    const late: (() => void)[] = [];
-    this.late = late;
+    const { late, batch } = this.beginBatch();
     try {
       await this.flush();
       await this.moveReplaced(nowMillis);
@@ -342,6 +376,7 @@ export class DuckDbStore implements LedgerStore {
       await this.writer.run('COMMIT');
       // The next batch's transaction is open before its first row: a flush outside of one would be visible at once.
       await this.writer.run('BEGIN TRANSACTION');
+      this.batches.committed = batch;
       this.committedPosition = position ?? this.committedPosition;
       this.rejected = this.quarantinedOutright = 0;
       this.replaced = [];
@@ -357,6 +392,13 @@ export class DuckDbStore implements LedgerStore {
         { cause: error },
       );
     }
+  }
+
+  /** What is added from now on belongs to the next batch. */
+  private beginBatch(): { readonly late: (() => void)[]; readonly batch: number } {
+    const late: (() => void)[] = [];
+    this.late = late;
+    return { late, batch: this.batches.open++ };
   }
 
   mayHoldTrace({ tenant, traceId }: TraceKey, eventTimeMicros: number): boolean {
@@ -450,8 +492,7 @@ export class DuckDbStore implements LedgerStore {
   }
 
   private async writeRerating({ jobs, reratings, tally, nowMillis }: RerateStep): Promise<void> {
-    const late: (() => void)[] = [];
-    this.late = late;
+    const { late, batch } = this.beginBatch();
     try {
       if (reratings.length > 0) await this.writeReratings(reratings, nowMillis);
       for (const job of jobs) await writeJob(this.writer, job);
@@ -468,6 +509,7 @@ export class DuckDbStore implements LedgerStore {
       await this.writeNewWords();
       await this.writer.run('COMMIT');
       await this.writer.run('BEGIN TRANSACTION');
+      this.batches.committed = batch;
       this.forgetCommandsDone();
       this.late = null;
       for (const add of late) add();
@@ -494,6 +536,7 @@ export class DuckDbStore implements LedgerStore {
 
   /** What commands have done besides facts and movements: it is committed with those, or they would be done again. */
   private async writeCommandsDone(): Promise<void> {
+    await writeAccountDues(this.writer, this.words, [...this.accountDues.values()]);
     await writeProfiles(this.writer, this.words, this.profiles);
     await writeCommands(this.writer, this.words, this.commands);
     if (this.lastCommand !== this.committedCommand) {
@@ -502,6 +545,7 @@ export class DuckDbStore implements LedgerStore {
   }
 
   private forgetCommandsDone(): void {
+    this.accountDues = new Map();
     this.profiles = [];
     this.commands = [];
     this.committedCommand = this.lastCommand;
