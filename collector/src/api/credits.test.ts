@@ -322,6 +322,23 @@ describe('a statement', () => {
   });
 });
 
+it('a call of a million credits and more is read back as it was, by a start and by a plan of an earlier day', async () => {
+  const api = await aCreditsApi({
+    rules: { default: { fixed: { credits: '999999999999' } } },
+    plans: { starter: { fee_usd: '20', allowance: '100' } },
+  });
+  await api.chats({ customer: 'cus_acme' });
+  const [account] = await api.store.loadAccounts([{ tenant: 'default', customer: 'cus_acme' }]);
+  expect(account?.usage).toMatchObject([{ amount: 999_999_999_999_000_000n }]);
+  const start = new Date(api.nowMillis - 20 * 24 * 3_600_000).toISOString();
+  const subscribed = await api.post('/api/customers/cus_acme/subscription', { plan: 'starter', start });
+  expect(subscribed.status).toBe(201);
+  expect((await api.get('/api/customers/cus_acme/statement')).body).toMatchObject({
+    used: '999999999999',
+    overrun: '999999999899',
+  });
+});
+
 describe('a check', () => {
   it('goes from allow to deny as the credits run out', async () => {
     const api = await aSubscriber();

@@ -6,7 +6,13 @@ import {
   listValue,
   VARCHAR,
 } from '@duckdb/node-api';
-import type { AccountFact, PlanTerms, UsageSum } from '@spanledger/metering';
+import {
+  type AccountFact,
+  CREDIT_SCALE,
+  type PlanTerms,
+  parseDecimal,
+  type UsageSum,
+} from '@spanledger/metering';
 import type {
   AccountDue,
   AccountKey,
@@ -142,7 +148,7 @@ export async function loadUsageOf(
   { tenant, customer }: AccountKey,
 ): Promise<readonly UsageSum[]> {
   const rows = await connection.runAndReadAll(
-    `SELECT epoch_us(effective_at), ${USED}::BIGINT, hold, belongs_to_period
+    `SELECT epoch_us(effective_at), ${USED}::VARCHAR, hold, belongs_to_period
      FROM ledger.credit_transfer WHERE ${IS_USE} AND tenant = $1 AND customer = $2
      GROUP BY effective_at, hold, belongs_to_period HAVING ${USED} <> 0 ORDER BY effective_at`,
     [words.codeOf(tenant), customer],
@@ -150,9 +156,9 @@ export async function loadUsageOf(
   return rows.getRows().map(usageSumOf);
 }
 
-/** Micro-credits that went to `used`, less those that came back from it. */
+/** Credits that went to `used`, less those that came back from it; of 38 digits, where an amount has 18. */
 const USED = `sum(CASE WHEN to_account = (SELECT code FROM ledger.word WHERE word = 'used')
-  THEN amount ELSE -amount END * 1000000)`;
+  THEN amount ELSE -amount END)`;
 /** What usage has moved, and what counting it anew has; not what a settled hold debits. */
 const IS_USE = `kind IN (SELECT code FROM ledger.word WHERE word IN
   ('usage', 'usage_correction', 'usage_reversal', 'capture', 'capture_correction'))
@@ -170,16 +176,19 @@ const USAGE = `${WANTED},
     FROM ledger.credit_transfer JOIN wanted USING (tenant, customer)
     GROUP BY ALL
   )
-  SELECT true, tenant, customer, epoch_us(effective_at), used::BIGINT, hold, belongs_to_period, epoch_us(step_at)
+  SELECT true, tenant, customer, epoch_us(effective_at), used::VARCHAR, hold, belongs_to_period, epoch_us(step_at)
   FROM step WHERE used <> 0
   UNION ALL
   SELECT false, tenant, customer, epoch_us(max(step_at)), NULL, NULL, NULL, NULL FROM step GROUP BY tenant, customer
   ORDER BY 1, 4`;
 
 function usageSumOf([effective, amount, hold, belongsToPeriod, step]: readonly unknown[]): UsageSum {
+  const used = parseDecimal(String(amount), CREDIT_SCALE);
+  if (used.kind === 'rejected')
+    throw new Error(`the ledger file has used credits that are no amount: ${amount}`);
   return {
     effectiveMicros: Number(effective),
-    amount: BigInt(String(amount)),
+    amount: used.value,
     hold: hold === null ? null : String(hold),
     belongsToPeriod: belongsToPeriod === null ? null : Number(belongsToPeriod),
     ...(step === undefined || step === null ? {} : { stepMicros: Number(step) }),

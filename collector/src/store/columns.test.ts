@@ -140,6 +140,13 @@ describe.each([
   });
 });
 
+it('a DECIMAL of 18 digits takes nothing longer: its array would wrap it around', () => {
+  const column = new Decimal64Column();
+  for (const units of [10n ** 18n, -(10n ** 18n), 2n ** 64n]) {
+    expect(() => column.set(0, units)).toThrow(/more than 18 digits/);
+  }
+});
+
 describe.each([
   { what: 'trace ids', type: 'UHUGEINT', width: 16 as const, format: '{:032x}' },
   { what: 'span ids', type: 'UBIGINT', width: 8 as const, format: '{:016x}' },

@@ -75,6 +75,8 @@ export class IntegerColumn extends Column {
   }
 }
 
+const MAX_UNITS = 10n ** 18n - 1n;
+
 /** DECIMAL stored as INT64 (up to 18 digits), from a count of the smallest unit. */
 export class Decimal64Column extends Column {
   private readonly units = new BigInt64Array(CHUNK_ROWS);
@@ -84,6 +86,8 @@ export class Decimal64Column extends Column {
       this.setNull(row);
       return;
     }
+    // The array would take it and wrap it around.
+    if (value > MAX_UNITS || value < -MAX_UNITS) throw new RangeError(`${value} has more than 18 digits`);
     this.units[row] = value;
   }
 
