@@ -17,10 +17,17 @@ export function spanledger(
     environment = {},
     stdin,
     cwd,
-  }: { environment?: Readonly<Record<string, string>>; stdin?: string; cwd?: string } = {},
+    isRead = true,
+  }: {
+    environment?: Readonly<Record<string, string>>;
+    stdin?: string;
+    cwd?: string;
+    isRead?: boolean;
+  } = {},
 ): Promise<ProgramEnd> {
   return runProgram([MAIN, ...args], {
     environment,
+    isRead,
     ...(stdin === undefined ? {} : { stdin }),
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -34,7 +41,15 @@ export async function runProgram(
     stdin,
     cwd,
     timeoutMs = 60_000,
-  }: { environment: Readonly<Record<string, string>>; stdin?: string; cwd?: string; timeoutMs?: number },
+    isRead = true,
+  }: {
+    environment: Readonly<Record<string, string>>;
+    stdin?: string;
+    cwd?: string;
+    timeoutMs?: number;
+    /** False: nobody reads its output, and the pipe is closed before it writes any. */
+    isRead?: boolean;
+  },
 ): Promise<ProgramEnd> {
   const child = spawn(process.execPath, ['--conditions=@spanledger/source', ...args], {
     env: { PATH: process.env.PATH, ...environment },
@@ -42,6 +57,7 @@ export async function runProgram(
     timeout: timeoutMs,
     ...(cwd === undefined ? {} : { cwd }),
   });
+  if (!isRead) child.stdout.destroy();
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {

@@ -9,6 +9,8 @@ import type { FromLedger, ToLedger } from './messages.ts';
  * and the arguments.
  */
 const LEDGER_ROLE = 'ledger-process';
+/** What a shell says of a program that SIGPIPE has ended. Node ignores the signal and tells of EPIPE instead. */
+const ENDED_BY_SIGPIPE = 128 + 13;
 
 // Before anything else is loaded: reading the sources takes most of the time of a command, the first time.
 enableCompileCache();
@@ -17,6 +19,11 @@ if (process.argv[2] === LEDGER_ROLE && process.send !== undefined) await beLedge
 else await beCommand();
 
 async function beCommand(): Promise<void> {
+  // Whoever reads the output has seen enough (`| head`).
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ENDED_BY_SIGPIPE);
+    throw error;
+  });
   const { buildCli } = await import('./cli.ts');
   const cli = buildCli({
     environment: process.env,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aRequest, aRequestSpan, attributes } from '../../collector/src/otlp/testing/bodies.ts';
 import { removeDataDirectory } from '../data-directory.ts';
@@ -165,6 +166,20 @@ describe('the command line', () => {
       const help = await run([name, '--help']);
       expect(help.exitCode, name).toBe(0);
       expect(help.stdout, name).toMatch(new RegExp(`^Usage: spanledger ${name}`));
+    }
+  });
+
+  it('a reader that has seen enough ends a command quietly, as SIGPIPE ends other tools', async () => {
+    const scenario = fileURLToPath(new URL('../scenarios/example-1-fixed.yaml', import.meta.url));
+    for (const args of [
+      ['simulate', scenario],
+      ['query', '--url', service.apiUrl, 'SELECT 1'],
+      ['export', 'usage', '--url', service.apiUrl],
+      ['explain', '--url', service.apiUrl, aRequestSpan().traceId ?? ''],
+      ['price', '--help'],
+    ]) {
+      const { exitCode, stderr } = await spanledger(args, { cwd: directory, isRead: false });
+      expect([exitCode, stderr], args.join(' ')).toEqual([141, '']);
     }
   });
 
