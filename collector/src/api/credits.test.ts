@@ -546,4 +546,45 @@ describe('the margin', () => {
     );
     expect(Number(known.margin)).toBeGreaterThan(0.9);
   });
+
+  it('of a time in which a customer changes the plan has a line for each, and each credit its own worth', async () => {
+    const overage = { policy: 'charge', price_usd: '0.3' } as const;
+    const api = await aSubscriber({ overage }, { pro: { fee_usd: '50', allowance: '100', overage } });
+    const from = new Date(api.nowMillis - 60_000).toISOString();
+    await api.chats({ feature: 'chat' });
+    await api.post('/api/customers/cus_acme/subscription/cancel', { at: 'now' });
+    api.advance(3_600_000);
+    await api.post('/api/customers/cus_acme/subscription', { plan: 'pro' });
+    await api.chats({ feature: 'chat' }, { feature: 'chat' });
+    api.advance(40 * 86_400_000);
+    await api.chats({ feature: 'chat' });
+    const to = new Date(api.nowMillis + 60_000).toISOString();
+    const { body } = await api.get(`/api/margin?by=plan&from=${from}&to=${to}`);
+    const lines = body.items.map(({ name, credits, covered_value_usd, cost_usd }: Line) => [
+      name,
+      credits,
+      covered_value_usd,
+      cost_usd,
+    ]);
+    expect(lines).toEqual([
+      ['pro', '30', '15', '0.0105'],
+      ['starter', '10', '2', '0.0035'],
+    ]);
+    expect(body.total).toMatchObject({ credits: '40', covered_value_usd: '17', cost_usd: '0.014' });
+    const periods = await api.get('/api/customers/cus_acme/periods');
+    const statements = await Promise.all(
+      periods.body.items.map(({ number }: { number: number }) =>
+        api.get(`/api/customers/cus_acme/margin?period=${number}`),
+      ),
+    );
+    const values = statements.map(({ body: of }) => Number(of.covered_value_usd));
+    expect(values.reduce((sum, value) => sum + value, 0)).toBe(17);
+  });
 });
+
+interface Line {
+  readonly name: string | null;
+  readonly credits: string;
+  readonly covered_value_usd: string;
+  readonly cost_usd: string;
+}

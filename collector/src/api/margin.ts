@@ -1,20 +1,23 @@
 import {
+  type AccountFact,
   CREDIT_SCALE,
+  type CreditWorth,
+  creditWorth,
   instantMicros,
   type MicroCredits,
   marginJson,
   marginOfCredits,
-  type PlanTerms,
+  type PlanFact,
   parseDecimal,
   type Ratio,
   USD_SCALE,
   type UsdFemto,
 } from '@spanledger/metering';
 import { type Static, Type } from 'typebox';
-import type { AccountKey } from '../ledger/account-store.ts';
+import { factOf } from '../ledger/fact-text.ts';
 import { creditsText, Decimal, Instant, InstantText, instantText, TextOrNull } from './amounts.ts';
 import { textOrNull } from './cells.ts';
-import { type CreditsParts, keyOf, TENANT } from './credits.ts';
+import { type CreditsParts, TENANT } from './credits.ts';
 import { aProblem, InvalidRequest, type Problem } from './problems.ts';
 import { ErrorSchema } from './schemas.ts';
 import type { ApiServer } from './server.ts';
@@ -22,7 +25,7 @@ import { MarginSchema } from './statement.ts';
 
 const MarginQuery = Type.Object({
   by: Type.Enum(['plan', 'feature', 'customer'], {
-    description: 'plan: that which a customer has at the end of the time.',
+    description: 'plan: that of the period in which something was used, at its end or now.',
   }),
   from: Type.Optional(InstantText),
   to: Type.Optional(InstantText),
@@ -55,6 +58,8 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
     {
       schema: {
         summary: 'Revenue value, cost and margin by plan, feature or customer',
+        description:
+          'Credits are worth what they are worth in the statement of their period: all of a period by the last terms in it.',
         tags: ['statements'],
         querystring: MarginQuery,
         response: { 200: MarginAnswer, '4xx': ErrorSchema },
@@ -65,23 +70,15 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
       const { fromMicros, toMicros } = rangeOf(request.query, parts.nowMillis());
       await parts.ledger.whenCommitted();
       const { rows } = await parts.query(SELECT_USE, [TENANT, fromMicros, toMicros]);
-      const uses = rows.map(useOf);
-      const lastUsed = lastUsedIn(uses);
-      const atMicros = Math.min(parts.nowMillis() * 1000, toMicros - 1);
-      const termsAt = (customer: string | null, micros: number) =>
-        customer === null ? null : parts.ledger.accounts.termsAt(keyOf(customer), micros, atMicros);
+      const worths = worthsOf((await parts.query(SELECT_PERIODS, [TENANT, fromMicros, toMicros])).rows);
       const groups = new Map<string | null, Group>();
       const total = emptyGroup();
-      for (const some of byCustomers(uses)) {
-        await parts.ledger.accounts.during(some.keys, () => {
-          for (const use of some.uses) {
-            const name = by === 'plan' ? (termsAt(use.customer, atMicros)?.plan ?? null) : use[by];
-            const group = groups.get(name) ?? emptyGroup();
-            groups.set(name, group);
-            const terms = termsAt(use.customer, lastUsed.get(periodText(use)) ?? atMicros);
-            for (const sums of [group, total]) add(sums, use, terms);
-          }
-        });
+      for (const use of rows.map(useOf)) {
+        const worth = worths.get(periodText(use)) ?? creditWorth(null, []);
+        const name = by === 'plan' ? worth.plan : use[by];
+        const group = groups.get(name) ?? emptyGroup();
+        groups.set(name, group);
+        for (const sums of [group, total]) add(sums, use, worth);
       }
       return {
         by,
@@ -94,32 +91,6 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
       };
     },
   );
-}
-
-/** Customers whose accounts are opened at a time: they know under which plan something was used. */
-const MAX_CUSTOMERS_AT_ONCE = 2000;
-
-interface UsesOfSome {
-  readonly keys: AccountKey[];
-  readonly uses: Use[];
-}
-
-function* byCustomers(uses: readonly Use[]): Generator<UsesOfSome> {
-  const customers = new Map<string | null, Use[]>();
-  for (const use of uses) {
-    const known = customers.get(use.customer);
-    if (known === undefined) customers.set(use.customer, [use]);
-    else known.push(use);
-  }
-  let some: UsesOfSome = { keys: [], uses: [] };
-  for (const [customer, ofCustomer] of customers) {
-    if (customer !== null) some.keys.push(keyOf(customer));
-    for (const use of ofCustomer) some.uses.push(use);
-    if (some.keys.length < MAX_CUSTOMERS_AT_ONCE) continue;
-    yield some;
-    some = { keys: [], uses: [] };
-  }
-  if (some.uses.length > 0) yield some;
 }
 
 /** The month that runs, in UTC, unless something else is said. */
@@ -153,11 +124,10 @@ interface Use {
   readonly overage: MicroCredits;
   readonly cost: UsdFemto | null;
   readonly unpricedCalls: number;
-  readonly lastMicros: number | null;
 }
 
 function useOf(row: readonly unknown[]): Use {
-  const [customer, period, feature, used, covered, overage, cost, unpriced, last] = row;
+  const [customer, period, feature, used, covered, overage, cost, unpriced] = row;
   return {
     customer: textOrNull(customer),
     period: textOrNull(period),
@@ -167,22 +137,23 @@ function useOf(row: readonly unknown[]): Use {
     overage: amountOf(overage, CREDIT_SCALE),
     cost: cost === null ? null : amountOf(cost, USD_SCALE),
     unpricedCalls: Number(unpriced),
-    lastMicros: last === null ? null : Number(last),
   };
 }
 
-/** The terms at the last use in a period say what all its credits are worth, as in its statement. */
-function lastUsedIn(uses: readonly Use[]): ReadonlyMap<string, number> {
-  const last = new Map<string, number>();
-  for (const use of uses) {
-    if (use.lastMicros === null) continue;
-    const key = periodText(use);
-    last.set(key, Math.max(last.get(key) ?? 0, use.lastMicros));
+/** What credits are worth, by customer and period. */
+function worthsOf(rows: readonly (readonly unknown[])[]): ReadonlyMap<string, CreditWorth> {
+  const worths = new Map<string, CreditWorth>();
+  for (const [customer, period, content, ...plans] of rows) {
+    const opened = factOf(String(content));
+    if (opened.kind !== 'period_opened') throw new Error(`a ${opened.kind} is taken for an opened period`);
+    const planFacts = textsOf(plans[0]).map(factOf).filter(isPlanFact);
+    const key = periodText({ customer: textOrNull(customer), period: textOrNull(period) });
+    worths.set(key, creditWorth(opened, planFacts));
   }
-  return last;
+  return worths;
 }
 
-function periodText({ customer, period }: Use): string {
+function periodText({ customer, period }: Pick<Use, 'customer' | 'period'>): string {
   return JSON.stringify([customer, period]);
 }
 
@@ -198,14 +169,9 @@ function emptyGroup(): Group {
   return { used: 0n, coveredValue: 0n, overageCharge: 0n, cost: null, unpricedCalls: 0 };
 }
 
-function add(group: Group, use: Use, terms: PlanTerms | null): void {
+function add(group: Group, use: Use, { creditValue, overagePrice }: CreditWorth): void {
   const { coveredValue, overageCharge } = marginOfCredits(
-    {
-      covered: use.covered,
-      creditValue: terms?.creditValue ?? null,
-      overage: use.overage,
-      overagePrice: terms?.overage.price ?? null,
-    },
+    { covered: use.covered, creditValue, overage: use.overage, overagePrice },
     { cost: null, unpricedCalls: 0 },
   );
   group.used += use.used;
@@ -213,6 +179,16 @@ function add(group: Group, use: Use, terms: PlanTerms | null): void {
   group.overageCharge = sumOf(group.overageCharge, overageCharge);
   if (use.cost !== null) group.cost = (group.cost ?? 0n) + use.cost;
   group.unpricedCalls += use.unpricedCalls;
+}
+
+/** Null: nothing was told. */
+function textsOf(cell: unknown): readonly string[] {
+  const texts: unknown = cell === null ? [] : JSON.parse(String(cell));
+  return Array.isArray(texts) ? texts.map(String) : [];
+}
+
+function isPlanFact(fact: AccountFact): fact is PlanFact {
+  return fact.kind === 'subscribed' || fact.kind === 'plan_changed' || fact.kind === 'canceled';
 }
 
 /** What is not known makes the sum unknown. */
@@ -256,9 +232,40 @@ function amountOf(cell: unknown, scale: number): bigint {
   return parsed.value;
 }
 
+/** The periods that have been: one that began where an earlier subscription lives on has never been. */
+const PERIODS = `
+  opened AS MATERIALIZED (
+    SELECT
+      customer,
+      (content ->> '$.period')::BIGINT AS period,
+      make_timestamptz((content ->> '$.bounds.startMicros')::BIGINT) AS starts_at,
+      make_timestamptz((content ->> '$.bounds.endMicros')::BIGINT) AS ends_at,
+      content
+    FROM ledger.account_fact
+    WHERE kind = 'period_opened' AND tenant = (SELECT code FROM ledger.word WHERE word = $1)
+  ),
+  periods AS MATERIALIZED (
+    SELECT * FROM opened
+    QUALIFY coalesce(starts_at < min(starts_at) OVER (
+      PARTITION BY customer ORDER BY period DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true)
+  )`;
+
+/** Those in which something may have been used, or booked, in the time; with all that was told about plans. */
+const SELECT_PERIODS = `
+WITH ${PERIODS},
+  told AS (
+    SELECT customer, to_json(list(content ORDER BY rowid)) AS facts
+    FROM ledger.account_fact
+    WHERE kind IN ('subscribed', 'plan_changed', 'canceled') AND tenant = (SELECT code FROM ledger.word WHERE word = $1)
+    GROUP BY customer
+  )
+SELECT customer, period, content, facts
+FROM periods LEFT JOIN told USING (customer)
+WHERE starts_at < make_timestamptz($3::BIGINT) AND ends_at > make_timestamptz($2::BIGINT)`;
+
 /** Credits by when they were booked, and cost by when calls ended; fees are nobody's of these. */
 const SELECT_USE = `
-WITH
+WITH ${PERIODS},
   words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   tenant AS MATERIALIZED (SELECT code FROM ledger.word WHERE word = $1),
   moved AS MATERIALIZED (
@@ -291,17 +298,17 @@ SELECT
   coalesce(sum(moved.credits) FILTER (source IN ('available', 'held')), 0) AS covered,
   coalesce(sum(moved.credits) FILTER (source = 'overage'), 0) AS overage,
   NULL::DECIMAL(38, 15) AS cost_usd,
-  0 AS unpriced_calls,
-  epoch_us(max(moved.effective_at)) AS last_used
+  0 AS unpriced_calls
 FROM moved
 LEFT JOIN ledger.usage_record u
   ON u.trace_id = moved.trace_id AND u.span_id = moved.span_id AND u.tenant = (SELECT code FROM tenant)
 LEFT JOIN holds ON holds.hold = moved.hold AND holds.customer = moved.customer
 GROUP BY ALL
 UNION ALL
-SELECT customer, NULL, feature, 0, 0, 0, sum(cost_usd), count(*) FILTER (cost_usd IS NULL), NULL
-FROM ledger.usage_record
-WHERE tenant = (SELECT code FROM tenant) AND event_time >= make_timestamptz($2::BIGINT)
-  AND event_time < make_timestamptz($3::BIGINT)
-  AND billing_role = (SELECT code FROM ledger.word WHERE word = 'billed')
+SELECT u.customer, periods.period, u.feature, 0, 0, 0, sum(u.cost_usd), count(*) FILTER (u.cost_usd IS NULL)
+FROM ledger.usage_record u
+ASOF LEFT JOIN periods ON periods.customer = u.customer AND u.event_time >= periods.starts_at
+WHERE u.tenant = (SELECT code FROM tenant) AND u.event_time >= make_timestamptz($2::BIGINT)
+  AND u.event_time < make_timestamptz($3::BIGINT)
+  AND u.billing_role = (SELECT code FROM ledger.word WHERE word = 'billed')
 GROUP BY ALL`;

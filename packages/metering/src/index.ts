@@ -98,6 +98,8 @@ export {
   type TopUpCommand,
 } from './credits/lot-commands.ts';
 export {
+  type CreditWorth,
+  creditWorth,
   type FeeShare,
   type KnownCost,
   type Margin,

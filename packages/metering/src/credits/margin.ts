@@ -87,17 +87,33 @@ export function periodMargin(
 ): PeriodMargin {
   const { periodUsage } = balance;
   const period = balance.period === null ? null : periodAsItWas(balance.period, planFacts);
-  const terms = period === null ? null : lastTerms(period, planFacts, () => true);
+  const { creditValue, overagePrice } = creditWorth(balance.period, planFacts);
   const margin = marginOfCredits(
-    {
-      covered: coveredByLots(periodUsage),
-      creditValue: terms?.creditValue ?? null,
-      overage: periodUsage.overage,
-      overagePrice: period === null ? null : overagePriceOf(period, planFacts),
-    },
+    { covered: coveredByLots(periodUsage), creditValue, overage: periodUsage.overage, overagePrice },
     cost,
   );
   return { ...margin, fee: feeShare({ ...balance, period }, planFacts) };
+}
+
+/** What one credit that is used in a period is worth. */
+export interface CreditWorth extends Pick<ValuedCredits, 'creditValue' | 'overagePrice'> {
+  /** Under whose terms; null: no plan. */
+  readonly plan: string | null;
+}
+
+/**
+ * All credits of a period are worth what the last terms in it say: an upgrade holds for what was used before it, too, so
+ * that whatever the credits of a period are divided by adds up to its statement.
+ */
+export function creditWorth(opened: PeriodOpenedFact | null, planFacts: readonly PlanFact[]): CreditWorth {
+  if (opened === null) return { plan: null, creditValue: null, overagePrice: null };
+  const period = periodAsItWas(opened, planFacts);
+  const terms = lastTerms(period, planFacts, () => true);
+  return {
+    plan: terms?.plan ?? null,
+    creditValue: terms?.creditValue ?? null,
+    overagePrice: overagePriceOf(period, planFacts),
+  };
 }
 
 export function coveredByLots({ used, overage, overrun, overdraft }: UsageTotals): MicroCredits {
