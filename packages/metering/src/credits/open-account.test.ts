@@ -112,17 +112,18 @@ function storyOf(gap: fc.Arbitrary<number>, what: fc.Arbitrary<Happening>): fc.A
 }
 
 /** Over years, so that much happens to lots between two usages; or within days, so that many usages share a step. */
+const withinDays = storyOf(
+  fc.nat(2),
+  fc.oneof(
+    { weight: 8, arbitrary: used },
+    { weight: 3, arbitrary: corrected },
+    { weight: 1, arbitrary: holding },
+    happening,
+  ),
+);
 const story = fc.oneof(
   storyOf(fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 300 })), happening),
-  storyOf(
-    fc.nat(2),
-    fc.oneof(
-      { weight: 8, arbitrary: used },
-      { weight: 3, arbitrary: corrected },
-      { weight: 1, arbitrary: holding },
-      happening,
-    ),
-  ),
+  withinDays,
 );
 
 /** What happens at which instant: the same for all who tell it, however late usage arrives. */
@@ -341,6 +342,42 @@ describe('an account', () => {
     );
   });
 
+  it('I2: at the beginning of every step has what was effective by then, and what the steps before add up to', () => {
+    fc.assert(
+      fc.property(story, (given) => {
+        const { books, endMicros } = live(given, (delay) => delay);
+        books.advance(endMicros);
+        const starts = stepStarts(books.movements);
+        for (const start of starts) expect(sumsByTime(books, start)).toEqual(sumsByStep(books, start));
+        expect(starts.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('I2: has that, too, outside of a step that a subscription from the past has divided; in it, by steps alone', () => {
+    let divided = 0;
+    fc.assert(
+      fc.property(withinDays, fc.nat(80), (given, hours) => {
+        const { books } = live({ ...given, subscribes: false }, (delay) => delay);
+        const before = stepStarts(books.movements);
+        const fromMicros = START + hours * HOUR + 7;
+        const nowMicros = START + 20 * 24 * HOUR;
+        books.apply(subscribed(fromMicros, nowMicros));
+        const startMicros = before.findLast((start) => start < fromMicros) ?? Number.NEGATIVE_INFINITY;
+        const endMicros = before.find((start) => start >= fromMicros) ?? Number.POSITIVE_INFINITY;
+        const history = openHistory('acme', books.facts, books.usageSums(), books.asOfMicros);
+        for (const start of stepStarts(books.movements)) {
+          expectSumsToBeBalance(books, start, history);
+          if (start > startMicros && start < endMicros) divided++;
+          else expect(sumsByTime(books, start)).toEqual(sumsByStep(books, start));
+        }
+      }),
+      { numRuns: 150 },
+    );
+    expect(divided).toBeGreaterThan(0);
+  });
+
   it('I2: says that it has forgotten what is closed; its history has it, as it was booked', () => {
     fc.assert(
       fc.property(story, (given) => {
@@ -394,6 +431,24 @@ describe('an account', () => {
     );
   });
 });
+
+function stepStarts(movements: readonly Movement[]): readonly number[] {
+  return [...new Set(movements.map(({ stepMicros }) => stepMicros))].sort((one, other) => one - other);
+}
+
+function sumsByTime({ movements }: Books, untilMicros: number): Map<string, bigint> {
+  return sumsOf(movements.filter(({ effectiveMicros }) => effectiveMicros < untilMicros));
+}
+
+function sumsByStep({ movements }: Books, untilMicros: number): Map<string, bigint> {
+  return sumsOf(movements.filter(({ stepMicros }) => stepMicros < untilMicros));
+}
+
+function sumsOf(movements: readonly Movement[]): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const movement of movements) post(sums, movement);
+  return new Map([...sums].filter(([, sum]) => sum !== 0n));
+}
 
 function sumOf(movements: readonly Movement[]): bigint {
   let sum = 0n;
