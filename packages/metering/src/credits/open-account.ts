@@ -32,7 +32,7 @@ import type { AccountFact, PeriodOpenedFact, PlanFact } from './fact.ts';
 import { flowsBetween } from './flow.ts';
 import { goBack, goForward, goOn, movementOf } from './fold.ts';
 import type { Plans, PlanTerms } from './plan.ts';
-import { addFact, stepIndexAt, usageFor } from './step.ts';
+import { addFact, type Step, stepIndexAt, usageFor } from './step.ts';
 import { anyPeriodAt, periodOf, termsAt } from './timeline.ts';
 
 /**
@@ -142,9 +142,16 @@ class Account implements CustomerAccount {
       step.usageFlows = [];
       step.courses.length = 0;
     }
+    const divided = new Map<Step, number>();
     for (const old of before.steps) {
       const step = state.steps[stepIndexAt(state.steps, old.startMicros)];
       if (step?.startMicros === old.startMicros) {
+        if (old.lastUsageMicros > step.lastUsageMicros) {
+          divided.set(step, step.lastUsageMicros);
+          // What it loses was used later than all that is left: it is taken back when the last of it has been used, so
+          // that no lot is given back at an earlier time what was drawn from it since.
+          step.lastUsageMicros = old.lastUsageMicros;
+        }
         step.boundaryFlows = old.boundaryFlows;
         step.usageFlows = old.usageFlows;
         step.courses.push(...old.courses);
@@ -155,6 +162,7 @@ class Account implements CustomerAccount {
       }
     }
     movements.push(...goForward(state.standing, state.timeline, state.steps, 0, null));
+    for (const [step, lastMicros] of divided) step.lastUsageMicros = lastMicros;
     forget(state);
     this.#state = state;
     return movements;
