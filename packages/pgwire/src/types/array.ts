@@ -19,7 +19,13 @@ export function arrayOf(element: TypeCodec): TypeCodec {
     size: -1,
     plainInArrays: false,
     writeText: (out, value, zone) => writeItems(out, asItems(name, value), element, zone),
-    writeBinary: (out, value) => writeBinary(out, asItems(name, value), element, 1),
+    writeBinary(out, value) {
+      const items = asItems(name, value);
+      const dimensions = dimensionsOf(items);
+      if (dimensions === undefined) throw new TypeError('the rows of a nested array are not of one length');
+      writeHeader(out, dimensions, items, element, 1);
+      writeBinaryItems(out, items, element);
+    },
     readText: (text, zone) => readText(text, element, zone),
     readBinary: (bytes) => readBinary(bytes, element),
   };
@@ -43,7 +49,12 @@ export function vectorOf(
         element.writeText(out, item, zone);
       }
     },
-    writeBinary: (out, value) => writeBinary(out, asItems(names.name, value), element, 0),
+    writeBinary(out, value) {
+      const items = asItems(names.name, value);
+      // One dimension even when there is nothing in it.
+      writeHeader(out, [items.length], items, element, 0);
+      writeBinaryItems(out, items, element);
+    },
     readText: (text, zone) =>
       text
         .trim()
@@ -189,9 +200,13 @@ function dimensionsOf(items: readonly Item[]): readonly number[] | undefined {
 
 // Binary: dimensions, whether there are NULLs, the type of the items, length and lower bound of each dimension, items.
 
-function writeBinary(out: Outgoing, items: readonly Item[], element: TypeCodec, lowerBound: number): void {
-  const dimensions = dimensionsOf(items);
-  if (dimensions === undefined) throw new TypeError('the rows of a nested array are not of one length');
+function writeHeader(
+  out: Outgoing,
+  dimensions: readonly number[],
+  items: readonly Item[],
+  element: TypeCodec,
+  lowerBound: number,
+): void {
   out.int32(dimensions.length);
   out.int32(hasNull(items) ? 1 : 0);
   out.uint32(element.oid);
@@ -199,7 +214,6 @@ function writeBinary(out: Outgoing, items: readonly Item[], element: TypeCodec, 
     out.int32(length);
     out.int32(lowerBound);
   }
-  writeBinaryItems(out, items, element);
 }
 
 function hasNull(items: readonly Item[]): boolean {
@@ -232,7 +246,7 @@ function readBinary(bytes: Buffer, element: TypeCodec): readonly Item[] {
   }
   // Every item has at least a length, so more than that were never sent: nothing is allocated by a number alone.
   const count = lengths.reduce((product, length) => product * length, 1);
-  if (lengths.some((length) => length < 1) || (depth > 0 && count > reader.remainingBytes / 4))
+  if (lengths.some((length) => length < 0) || (depth > 0 && count > reader.remainingBytes / 4))
     throw invalidBinary('dimensions');
   const items = depth === 0 ? [] : readRows(reader, lengths, element);
   reader.end();

@@ -20,9 +20,9 @@ const INT64_MIN = -(2n ** 63n);
 const INT32_MAX = 0x7fff_ffff;
 const INT32_MIN = -0x8000_0000;
 
-/** 4714-11-24 BC, and the last instants that fit, as PostgreSQL has them. */
+/** 4714-11-24 BC, where days are counted from by astronomers, and the last instants that fit, as PostgreSQL has them. */
 const FIRST_DAY = -2_440_588;
-const LAST_DAY = 2_147_483_493 + EPOCH_DAYS;
+const LAST_DAY = 2_147_483_493 + FIRST_DAY;
 const FIRST_MICROS = BigInt(FIRST_DAY) * DAY_MICROS;
 const END_MICROS = 9_223_371_331_200_000_000n + EPOCH_MICROS;
 
@@ -262,7 +262,7 @@ interface Written {
 const OFFSET = String.raw`(?:\s*(?:(?<utc>z|utc|gmt)|(?<sign>[+-])(?<oh>\d{1,2})(?::?(?<om>\d\d))?(?::?(?<os>\d\d))?))?`;
 const CLOCK = String.raw`(?<h>\d{1,2}):(?<mi>\d\d)(?::(?<s>\d\d)(?:\.(?<f>\d{1,12}))?)?`;
 const ISO = new RegExp(
-  String.raw`^\s*(?<y>\d{4,6})-(?<mo>\d{1,2})-(?<d>\d{1,2})(?:(?:\s+|t)${CLOCK}${OFFSET})?\s*(?<bc>bc)?\s*$`,
+  String.raw`^\s*(?<y>\d{4,7})-(?<mo>\d{1,2})-(?<d>\d{1,2})(?:(?:\s+|t)${CLOCK}${OFFSET})?\s*(?<bc>bc)?\s*$`,
   'i',
 );
 const ISO_TIME = new RegExp(String.raw`^\s*${CLOCK}${OFFSET}\s*$`, 'i');

@@ -104,6 +104,7 @@ function readWords(written: string, sum: Sum): void {
   const words = written
     .replace(/\sago$/, '')
     .replace(/([\d.])([a-z])/g, '$1 $2')
+    .replace(/([a-z])([\d+-])/g, '$1 $2')
     .split(/\s+/)
     .filter((word) => word !== '');
   if (words.length === 0) throw invalidInterval(sum.text);

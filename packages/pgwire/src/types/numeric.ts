@@ -16,6 +16,9 @@ const POSITIVE = 0x0000;
 const NEGATIVE = 0x4000;
 const SPECIAL: Readonly<Record<string, number>> = { NaN: 0xc000, Infinity: 0xd000, '-Infinity': 0xf000 };
 
+/** What PostgreSQL writes for the scale of infinity; nobody reads it. */
+const INFINITE_SCALE = 0x20;
+
 const DECIMAL = /^\s*([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,7}))?\s*$/;
 
 /** The modifier of `numeric(precision, scale)` for a `Field`. */
@@ -78,7 +81,7 @@ function overflow(): SqlError {
 function writeBinary(out: Outgoing, decimal: string): void {
   const special = SPECIAL[decimal];
   if (special !== undefined) {
-    writeHeader(out, 0, 0, special, 0);
+    writeHeader(out, 0, 0, special, decimal === 'NaN' ? 0 : INFINITE_SCALE);
     return;
   }
   const isNegative = decimal.startsWith('-');

@@ -167,7 +167,7 @@ function writeFloat(value: number, shortest: number, exponentFrom: number): stri
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
-  const size = Math.abs(value);
+  const size = Math.abs(shortest);
   if (size >= 1e-4 && size < exponentFrom) return String(shortest);
   return shortest.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }
