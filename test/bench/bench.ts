@@ -6,6 +6,7 @@ import { benchDecide } from './decide.ts';
 import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
+import { benchPgwire } from './pgwire.ts';
 import { benchPrice } from './price.ts';
 import { benchRerate } from './rerate.ts';
 import { benchScan } from './scan.ts';
@@ -15,7 +16,7 @@ import { benchLateParents, benchOpenTraces } from './traces.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits|pgwire]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -26,6 +27,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|trace
   traces     memory of a million open traces; late spans of traces that have left the memory
   price      pricing, rating, and all of metering
   rerate     a million stored records rated again, and a what-if over them
+  pgwire     rows over the PostgreSQL protocol to node-postgres and postgres.js, and what these take alone
   credits    checks, holds and how soon a balance is known, with 10,000 spans/s coming in
 
   --seconds  how long each load of ingest lasts (default 15)
@@ -60,6 +62,7 @@ const benches: Record<string, () => Promise<void>> = {
     show('Checks while spans come in', await benchCredits(Number(values.seconds)));
     show('Holds at once on one balance', [await benchHolds()]);
   },
+  pgwire: async () => show('Rows of six columns over the PostgreSQL protocol', await benchPgwire()),
   rerate: async () => show('Rating a million stored records again', [await benchRerate()]),
 };
 

@@ -244,11 +244,12 @@ function readBinary(bytes: Buffer, element: TypeCodec): readonly Item[] {
     lengths.push(reader.int32());
     reader.int32();
   }
+  const isEmpty = depth === 0 || (depth === 1 && lengths[0] === 0);
   // Every item has at least a length, so more than that were never sent: nothing is allocated by a number alone.
   const count = lengths.reduce((product, length) => product * length, 1);
-  if (lengths.some((length) => length < 0) || (depth > 0 && count > reader.remainingBytes / 4))
+  if (!isEmpty && (lengths.some((length) => length < 1) || count > reader.remainingBytes / 4))
     throw invalidBinary('dimensions');
-  const items = depth === 0 ? [] : readRows(reader, lengths, element);
+  const items = isEmpty ? [] : readRows(reader, lengths, element);
   reader.end();
   return items;
 }

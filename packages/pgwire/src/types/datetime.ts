@@ -69,7 +69,7 @@ export const time: TypeCodec = {
   arrayOid: 1183,
   size: 8,
   plainInArrays: true,
-  writeText: (out, value) => out.ascii(writeTime(asMicros('time', value))),
+  writeText: (out, value) => writeClock(out, ...secondsOf(asMicros('time', value))),
   writeBinary: (out, value) => out.int64(asMicros('time', value)),
   readText: (text) => readTime('time', text).micros,
   readBinary: (bytes) => timeOfDay(exactly(bytes, 8, 'time').readBigInt64BE(), 'time'),
@@ -83,7 +83,7 @@ export const timetz: TypeCodec = {
   plainInArrays: true,
   writeText(out, value) {
     const { micros, offsetSeconds } = asTimeWithZone(value);
-    out.ascii(writeTime(micros));
+    writeClock(out, ...secondsOf(micros));
     out.ascii(writeOffset(offsetSeconds));
   },
   writeBinary(out, value) {
@@ -205,49 +205,52 @@ function writeDay(day: number): string {
 }
 
 function writeTimestamp(out: Outgoing, micros: bigint, zone: Zone | undefined): void {
-  let seconds = floorDivide(micros, SECOND_MICROS);
-  const fraction = Number(micros - BigInt(seconds) * SECOND_MICROS);
-  const offset = zone === undefined || zone === UTC ? 0 : zone.offsetSeconds(seconds);
-  seconds += offset;
+  const [utcSeconds, fraction] = secondsOf(micros);
+  const offset = zone === undefined || zone === UTC ? 0 : zone.offsetSeconds(utcSeconds);
+  const seconds = utcSeconds + offset;
   const day = Math.floor(seconds / SECONDS_PER_DAY);
   out.ascii(writeDay(day));
-  out.ascii(' ');
-  out.ascii(writeClock(seconds - day * SECONDS_PER_DAY, fraction));
+  out.byte(BLANK);
+  writeClock(out, seconds - day * SECONDS_PER_DAY, fraction);
   if (zone !== undefined) out.ascii(offset === 0 ? '+00' : writeOffset(offset));
   if (day < FIRST_COMMON_DAY) out.ascii(' BC');
 }
 
-/** Exact, and without bigint division wherever a number holds the value. */
-function floorDivide(value: bigint, divisor: bigint): number {
-  const small = Number(value);
-  if (Number.isSafeInteger(small)) return Math.floor(small / Number(divisor));
-  const quotient = value / divisor;
-  return Number(value < 0n && quotient * divisor !== value ? quotient - 1n : quotient);
+/** Whole seconds, rounded down, and the microseconds on top; without bigint division wherever a number will do. */
+function secondsOf(micros: bigint): readonly [seconds: number, micros: number] {
+  const small = Number(micros);
+  if (Number.isSafeInteger(small)) {
+    const seconds = Math.floor(small / 1e6);
+    return [seconds, small - 1e6 * seconds];
+  }
+  const fraction = ((micros % SECOND_MICROS) + SECOND_MICROS) % SECOND_MICROS;
+  return [Number((micros - fraction) / SECOND_MICROS), Number(fraction)];
 }
 
-function writeTime(micros: bigint): string {
-  const seconds = Number(micros / SECOND_MICROS);
-  return writeClock(seconds, Number(micros % SECOND_MICROS));
-}
+const BLANK = 0x20;
+const COLON = 0x3a;
 
-function writeClock(secondOfDay: number, micros: number): string {
-  const hours = Math.floor(secondOfDay / 3_600);
-  const minutes = Math.floor(secondOfDay / 60) % 60;
-  const clock = `${two(hours)}:${two(minutes)}:${two(secondOfDay % 60)}`;
-  return micros === 0 ? clock : `${clock}.${writeFraction(micros)}`;
+/** `04:05:06.789`; up to 24:00:00, which is a time of day, too. */
+function writeClock(out: Outgoing, secondOfDay: number, micros: number): void {
+  const minutes = Math.floor(secondOfDay / 60);
+  out.digits(Math.floor(minutes / 60), 2);
+  out.byte(COLON);
+  out.digits(minutes % 60, 2);
+  out.byte(COLON);
+  out.digits(secondOfDay % 60, 2);
+  if (micros > 0) out.ascii(`.${writeFraction(micros)}`);
 }
 
 /** Six digits without the zeros at the end. */
 export function writeFraction(micros: number): string {
-  let digits = String(micros + 1_000_000).slice(1);
-  while (digits.endsWith('0')) digits = digits.slice(0, -1);
-  return digits;
+  let value = micros;
+  let digits = 6;
+  for (; value % 10 === 0 && digits > 1; digits--) value /= 10;
+  return String(value).padStart(digits, '0');
 }
 
-const TWO_DIGITS = Array.from({ length: 100 }, (_, value) => (value < 10 ? `0${value}` : String(value)));
-
 function two(value: number): string {
-  return TWO_DIGITS[value] ?? String(value);
+  return String(value).padStart(2, '0');
 }
 
 // Reading

@@ -85,28 +85,34 @@ function writeBinary(out: Outgoing, decimal: string): void {
     return;
   }
   const isNegative = decimal.startsWith('-');
-  const unsigned = isNegative ? decimal.slice(1) : decimal;
-  const point = unsigned.indexOf('.');
-  const whole = (point < 0 ? unsigned : unsigned.slice(0, point)).replace(/^0+/, '');
-  const fraction = point < 0 ? '' : unsigned.slice(point + 1);
-  if (whole.length > MAX_INTEGER_DIGITS || fraction.length > MAX_FRACTION_DIGITS)
+  const start = isNegative ? 1 : 0;
+  const dot = decimal.indexOf('.');
+  const point = dot < 0 ? decimal.length : dot;
+  const scale = dot < 0 ? 0 : decimal.length - dot - 1;
+  if (point - start > MAX_INTEGER_DIGITS || scale > MAX_FRACTION_DIGITS)
     throw outOfRange('numeric', `${decimal.slice(0, 20)}…`);
 
-  const wholeGroups = Math.ceil(whole.length / 4);
-  const groups =
-    whole.padStart(4 * wholeGroups, '0') + fraction.padEnd(4 * Math.ceil(fraction.length / 4), '0');
-  let first = 0;
-  let last = groups.length / 4;
-  while (first < last && isZeroGroup(groups, first)) first++;
-  while (last > first && isZeroGroup(groups, last - 1)) last--;
+  // Groups are numbered from the point: 0 is the one before it, -1 the first one after it.
+  let first = Math.ceil((point - start) / 4) - 1;
+  let last = -Math.ceil(scale / 4);
+  while (first >= last && groupOf(decimal, start, point, first) === 0) first--;
+  while (last <= first && groupOf(decimal, start, point, last) === 0) last++;
 
-  const weight = first === last ? 0 : wholeGroups - 1 - first;
-  writeHeader(out, last - first, weight, isNegative && last > first ? NEGATIVE : POSITIVE, fraction.length);
-  for (let group = first; group < last; group++) out.int16(Number(groups.slice(4 * group, 4 * group + 4)));
+  const count = first - last + 1;
+  writeHeader(out, count, count === 0 ? 0 : first, isNegative && count > 0 ? NEGATIVE : POSITIVE, scale);
+  for (let group = first; group >= last; group--) out.int16(groupOf(decimal, start, point, group));
 }
 
-function isZeroGroup(groups: string, group: number): boolean {
-  return groups.startsWith('0000', 4 * group);
+/** The four digits of a group as one number; beyond both ends there are zeros. */
+function groupOf(decimal: string, start: number, point: number, group: number): number {
+  // Digits after the point stand one further to the right, because of the point itself.
+  const from = point - 4 * (group + 1) + (group < 0 ? 1 : 0);
+  let value = 0;
+  for (let at = from; at < from + 4; at++) {
+    const digit = at < start || at >= decimal.length ? 0 : decimal.charCodeAt(at) - 0x30;
+    value = 10 * value + digit;
+  }
+  return value;
 }
 
 function writeHeader(out: Outgoing, groups: number, weight: number, sign: number, scale: number): void {

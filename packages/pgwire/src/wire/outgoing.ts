@@ -99,6 +99,19 @@ export class Outgoing {
     this.#length = at;
   }
 
+  /** The last `count` decimal digits of a number that is not negative, zeros in front included. */
+  digits(value: number, count: number): void {
+    this.#room(count);
+    const bytes = this.#bytes;
+    let rest = value;
+    for (let at = this.#length + count - 1; at >= this.#length; at--) {
+      const next = Math.floor(rest / 10);
+      bytes[at] = 0x30 + (rest - 10 * next);
+      rest = next;
+    }
+    this.#length += count;
+  }
+
   text(text: string): void {
     const { length } = text;
     this.#room(3 * length);
