@@ -110,9 +110,11 @@ export function fieldsOf(dialogue: Dialogue, prepared: Prepared): readonly Field
   if (command.kind === 'fetch' && !command.isMove)
     return dialogue.portals.get(command.cursor)?.fields ?? null;
   if (command.kind !== 'show') return null;
-  return command.name === 'all'
-    ? ['name', 'setting', 'description'].map((name) => ({ name, oid: OID.text }))
-    : [{ name: dialogue.settings.nameOf(command.name), oid: OID.text }];
+  if (command.name === 'all')
+    return ['name', 'setting', 'description'].map((name) => ({ name, oid: OID.text }));
+  // Nothing is described that cannot be shown.
+  dialogue.settings.show(command.name);
+  return [{ name: dialogue.settings.nameOf(command.name), oid: OID.text }];
 }
 
 /** The prepared statements of one connection, by the names that the client has given them. */

@@ -3,7 +3,7 @@ import { positionOf, type Token, tokenAt, tokensOf } from '../sql/lexer.ts';
 
 /** What is about the session rather than about what the backend keeps, and so is answered here. */
 export type Command =
-  | { readonly kind: 'begin' }
+  | { readonly kind: 'begin'; readonly tag: 'BEGIN' | 'START TRANSACTION' }
   | { readonly kind: 'commit'; readonly chain: boolean }
   | { readonly kind: 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint'; readonly name: string }
@@ -56,10 +56,13 @@ export function parseCommand(sql: string): Command | undefined {
 
 /** Names that are written without quotes and mean something of their own. */
 const GRAMMAR: Readonly<Record<string, (words: Words) => Command>> = {
-  begin: (words) => begin(words),
+  begin(words) {
+    if (!words.skip('work')) words.skip('transaction');
+    return begin(words, 'BEGIN');
+  },
   start(words) {
     words.expect('transaction');
-    return begin(words);
+    return begin(words, 'START TRANSACTION');
   },
   commit: (words) => end(words, 'commit'),
   end: (words) => end(words, 'commit'),
@@ -156,10 +159,9 @@ class Words {
   }
 }
 
-function begin(words: Words): Command {
-  if (!words.skip('work')) words.skip('transaction');
+function begin(words: Words, tag: 'BEGIN' | 'START TRANSACTION'): Command {
   transactionModes(words);
-  return words.last({ kind: 'begin' });
+  return words.last({ kind: 'begin', tag });
 }
 
 /** Isolation levels and the like: there is nothing here that they would change. */

@@ -31,7 +31,7 @@ async function obey(dialogue: Dialogue, command: Order, portal: Portal): Promise
     case 'begin':
       if (transaction.status === 'I') transaction.begin();
       else warn(dialogue, SQLSTATE.activeSqlTransaction, 'there is already a transaction in progress');
-      return 'BEGIN';
+      return command.tag;
     case 'commit':
     case 'rollback':
       return endTransaction(dialogue, command.kind, command.chain, portal);

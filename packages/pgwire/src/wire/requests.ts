@@ -91,9 +91,9 @@ function readRequest(type: string, reader: BodyReader, bytes: number): Request {
         bytes,
       };
     case 'D':
-      return { kind: 'describe', target: readTarget(reader), name: reader.text() };
+      return { kind: 'describe', target: readTarget(reader, 'DESCRIBE'), name: reader.text() };
     case 'C':
-      return { kind: 'close', target: readTarget(reader), name: reader.text() };
+      return { kind: 'close', target: readTarget(reader, 'CLOSE'), name: reader.text() };
     case 'E':
       return { kind: 'execute', portal: reader.text(), maxRows: Math.max(0, reader.int32()) };
     case 'S':
@@ -133,9 +133,9 @@ function readParameter(reader: BodyReader): Buffer | null {
   return reader.bytes(bytes);
 }
 
-function readTarget(reader: BodyReader): 'statement' | 'portal' {
+function readTarget(reader: BodyReader, message: string): 'statement' | 'portal' {
   const target = reader.byte();
   if (target === 0x53) return 'statement';
   if (target === 0x50) return 'portal';
-  throw malformed(`invalid subtype ${target} of a Describe or Close message`);
+  throw malformed(`invalid ${message} message subtype ${target}`);
 }
