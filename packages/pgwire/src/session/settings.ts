@@ -224,7 +224,7 @@ export class Settings {
     const parameter = this.#parameters.get(key);
     // Anything with a dot is the client's own (20.16, "Customized Options").
     if (parameter === undefined && !key.includes('.')) throw unrecognised(name);
-    if (parameter?.isFixed && value !== undefined && key !== 'session_authorization')
+    if (parameter?.isFixed && value !== undefined)
       throw new SqlError(SQLSTATE.cantChangeRuntimeParam, `parameter "${parameter.name}" cannot be changed`);
     const values = scope === 'local' ? this.#local : this.#session;
     if (value === undefined) {

@@ -116,7 +116,7 @@ function quoted(
 }
 
 const SINGLE_ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-const NUMERIC_ESCAPE = /([0-7]{1,3})|x([0-9a-f]{1,2})|u([0-9a-f]{4})|U([0-9a-f]{8})/iy;
+const NUMERIC_ESCAPE = /([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})/y;
 
 /** What follows a backslash in `E''`, and where it ends. */
 function readEscape(sql: string, at: number): readonly [string, number] {
