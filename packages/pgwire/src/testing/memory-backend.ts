@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Backend, Client, Credential, Field, RowBatch, Session, Statement } from '../backend.ts';
 import { SQLSTATE, SqlError } from '../errors.ts';
@@ -24,14 +25,29 @@ export interface MemoryBackendOptions {
 export interface MemoryBackend extends Backend {
   readonly clients: Client[];
   /** What is open now, so that tests see whether it was let go of. */
-  readonly open: { sessions: number; statements: number; executions: number };
+  readonly open: Open;
+  /** `running` when a statement has begun, `closed` when a session has ended. */
+  readonly events: EventEmitter<{ running: []; closed: [] }>;
+}
+
+/** All clients have said goodbye, and have been heard. */
+export async function allGone({ open, events }: MemoryBackend): Promise<void> {
+  while (open.sessions > 0) await once(events, 'closed');
+}
+
+interface Open {
+  sessions: number;
+  statements: number;
+  executions: number;
 }
 
 export function memoryBackend({ users, databases }: MemoryBackendOptions): MemoryBackend {
   const open = { sessions: 0, statements: 0, executions: 0 };
   const clients: Client[] = [];
+  const events: MemoryBackend['events'] = new EventEmitter();
   return {
     open,
+    events,
     clients,
     credentialOf: async ({ user }) => (Object.hasOwn(users, user) ? (users[user] ?? null) : null),
     async openSession(client) {
@@ -39,19 +55,19 @@ export function memoryBackend({ users, databases }: MemoryBackendOptions): Memor
         throw new SqlError(SQLSTATE.invalidCatalogName, `database "${client.database}" does not exist`);
       clients.push(client);
       open.sessions++;
-      return session(open);
+      return session(open, events);
     },
   };
 }
 
-function session(open: MemoryBackend['open']): Session {
+function session(open: Open, events: MemoryBackend['events']): Session {
   return {
     async prepare(sql, parameterOids) {
       const statement = parse(sql, parameterOids);
       open.statements++;
       return {
         ...statement,
-        execute: (values, context) => counted(open, statement.execute(values, context)),
+        execute: (values, context) => counted(open, events, statement.execute(values, context)),
         async close() {
           open.statements--;
         },
@@ -59,15 +75,19 @@ function session(open: MemoryBackend['open']): Session {
     },
     async close() {
       open.sessions--;
+      events.emit('closed');
     },
   };
 }
 
 async function* counted(
-  open: MemoryBackend['open'],
+  open: Open,
+  events: MemoryBackend['events'],
   batches: AsyncIterable<RowBatch>,
 ): AsyncGenerator<RowBatch> {
   open.executions++;
+  // Once whoever has asked for rows waits for them.
+  setImmediate(() => events.emit('running'));
   try {
     yield* batches;
   } finally {
