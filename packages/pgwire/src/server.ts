@@ -54,6 +54,8 @@ export class PgServer {
   readonly #host: Host;
   readonly #limits: Limits;
   readonly #connections = new Map<Connection, Promise<void>>();
+  /** Those that have not logged in. */
+  readonly #opening = new Set<Connection>();
   readonly #sessions = new Map<number, Session>();
   #isClosing = false;
 
@@ -126,14 +128,17 @@ export class PgServer {
   }
 
   #accept(socket: Socket): void {
-    const opening = this.#connections.size - this.#sessions.size;
     // Without a word: whoever opens so many connections at once is owed none.
-    if (this.#isClosing || opening >= this.#limits.maxOpening) {
+    if (this.#isClosing || this.#opening.size >= this.#limits.maxOpening) {
       socket.destroy();
       return;
     }
     const connection = new Connection(socket, this.#host);
-    const served = connection.serve().finally(() => this.#connections.delete(connection));
+    this.#opening.add(connection);
+    const served = connection.serve().finally(() => {
+      this.#opening.delete(connection);
+      this.#connections.delete(connection);
+    });
     this.#connections.set(connection, served);
   }
 
@@ -151,6 +156,7 @@ export class PgServer {
     let processId = randomInt(1, MAX_PROCESS_ID);
     while (this.#sessions.has(processId)) processId = randomInt(1, MAX_PROCESS_ID);
     const secret = randomBytes(minorVersion >= LONG_SECRET_SINCE ? LONG_SECRET_BYTES : SHORT_SECRET_BYTES);
+    this.#opening.delete(connection);
     this.#sessions.set(processId, { user, secret, connection });
     return { processId, secret, release: () => this.#sessions.delete(processId) };
   }

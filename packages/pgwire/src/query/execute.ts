@@ -4,7 +4,7 @@ import { runCommand } from '../session/run-command.ts';
 import { commandComplete, emptyQueryResponse, portalSuspended } from '../wire/replies.ts';
 import type { Dialogue } from './dialogue.ts';
 import { closeRows, type Portal, type Running } from './portals.ts';
-import { runsAfterFailure } from './prepared.ts';
+import { failedTransaction, runsAfterFailure } from './prepared.ts';
 import { rowWriter } from './row-writer.ts';
 import { rowsOf } from './rows.ts';
 
@@ -14,20 +14,13 @@ import { rowsOf } from './rows.ts';
  */
 export async function executePortal(dialogue: Dialogue, portal: Portal, maxRows: number): Promise<void> {
   const { wire, transaction, interrupts, settings } = dialogue;
-  if (transaction.status === 'E' && !runsAfterFailure(portal.prepared))
-    throw new SqlError(
-      SQLSTATE.inFailedSqlTransaction,
-      'current transaction is aborted, commands ignored until end of transaction block',
-    );
+  if (transaction.status === 'E' && !runsAfterFailure(portal.prepared)) throw failedTransaction();
   if (portal.prepared.kind === 'empty') {
     emptyQueryResponse(wire.out);
     return;
   }
   if (portal.running !== undefined && portal.fields === null)
-    throw new SqlError(
-      SQLSTATE.objectNotInPrerequisiteState,
-      `portal "${portal.name}" cannot be run anymore`,
-    );
+    throw new SqlError(SQLSTATE.objectNotInPrerequisiteState, `portal "${portal.name}" cannot be run`);
   const running = await startPortal(dialogue, portal);
   const limit = maxRows === 0 ? Infinity : maxRows;
   const timeoutMs = settings.timeoutMs('statement_timeout');

@@ -1,5 +1,5 @@
 import type { Field } from '../backend.ts';
-import { malformed, SQLSTATE, SqlError } from '../errors.ts';
+import { malformed } from '../errors.ts';
 import type { Value } from '../types/codec.ts';
 import { codecOf } from '../types/table.ts';
 import { decodeText } from '../wire/body.ts';
@@ -14,7 +14,7 @@ import {
 import type { Format, Request } from '../wire/requests.ts';
 import type { Dialogue } from './dialogue.ts';
 import { executePortal } from './execute.ts';
-import { fieldsOf, parameterOidsOf, prepareOne, runsAfterFailure } from './prepared.ts';
+import { failedTransaction, fieldsOf, parameterOidsOf, prepareOne, runsAfterFailure } from './prepared.ts';
 
 /** The steps of the extended query protocol (54.2.3, "Extended Query"). */
 export type Step = Extract<Request, { kind: 'parse' | 'bind' | 'describe' | 'execute' | 'close' }>;
@@ -55,11 +55,7 @@ async function parse(
 async function bind(dialogue: Dialogue, step: StepOf<'bind'>): Promise<void> {
   const { statements, portals, transaction, wire } = dialogue;
   const prepared = statements.find(step.statement);
-  if (transaction.status === 'E' && !runsAfterFailure(prepared))
-    throw new SqlError(
-      SQLSTATE.inFailedSqlTransaction,
-      'current transaction is aborted, commands ignored until end of transaction block',
-    );
+  if (transaction.status === 'E' && !runsAfterFailure(prepared)) throw failedTransaction();
   const values = readParameters(dialogue, step, parameterOidsOf(prepared));
   const fields = fieldsOf(dialogue, prepared);
   await portals.add({
@@ -116,10 +112,13 @@ function formatFor(formats: readonly Format[], index: number): Format {
 }
 
 function describeStatement(dialogue: Dialogue, name: string): void {
-  const { wire, statements } = dialogue;
+  const { wire, statements, transaction } = dialogue;
   const prepared = statements.find(name);
+  const fields = fieldsOf(dialogue, prepared);
+  // Columns could have changed in what has failed, so nothing is said of them.
+  if (fields !== null && transaction.status === 'E') throw failedTransaction();
   parameterDescription(wire.out, parameterOidsOf(prepared));
-  describeFields(dialogue, fieldsOf(dialogue, prepared), () => 'text');
+  describeFields(dialogue, fields, () => 'text');
 }
 
 function describePortal(dialogue: Dialogue, name: string): void {

@@ -50,11 +50,7 @@ export async function prepare(
   parameterOids: readonly number[],
 ): Promise<Prepared> {
   const command = parseCommand(sql);
-  if (dialogue.transaction.status === 'E' && !endsTransaction(command))
-    throw new SqlError(
-      SQLSTATE.inFailedSqlTransaction,
-      'current transaction is aborted, commands ignored until end of transaction block',
-    );
+  if (dialogue.transaction.status === 'E' && !endsTransaction(command)) throw failedTransaction();
   if (command === undefined) return { kind: 'query', shared: await ask(dialogue, sql, parameterOids) };
   if (command.kind !== 'declare') return { kind: 'command', command };
   if (parseCommand(command.sql) !== undefined)
@@ -87,7 +83,14 @@ async function ask(
   return new SharedStatement(statement);
 }
 
-export function endsTransaction(command: Command | undefined): boolean {
+export function failedTransaction(): SqlError {
+  return new SqlError(
+    SQLSTATE.inFailedSqlTransaction,
+    'current transaction is aborted, commands ignored until end of transaction block',
+  );
+}
+
+function endsTransaction(command: Command | undefined): boolean {
   return command?.kind === 'commit' || command?.kind === 'rollback' || command?.kind === 'rollback to';
 }
 

@@ -150,16 +150,17 @@ function timestampCodec(
   };
 }
 
-/** How far local time is ahead. A local time that comes twice, or never, is read with the offset before the change. */
+/**
+ * How far local time is ahead. Where clocks go back, a time that comes twice is the second one; where they go forward,
+ * a time that never comes is read as if they had not, which is what PostgreSQL does.
+ */
 function offsetMicros(localMicros: bigint, written: number | undefined, zone: Zone): bigint {
   if (written !== undefined) return BigInt(written) * SECOND_MICROS;
-  const localSeconds = Number(localMicros / SECOND_MICROS);
-  const dayBefore = zone.offsetSeconds(localSeconds - 86_400);
-  const guess = zone.offsetSeconds(localSeconds - dayBefore);
-  const offset =
-    zone.offsetSeconds(localSeconds - guess) === guess && guess !== dayBefore ? guess : dayBefore;
-  const holds = zone.offsetSeconds(localSeconds - dayBefore) === dayBefore;
-  return BigInt(holds ? dayBefore : offset) * SECOND_MICROS;
+  const [local] = secondsOf(localMicros);
+  const before = zone.offsetSeconds(local - SECONDS_PER_DAY);
+  const after = zone.offsetSeconds(local + SECONDS_PER_DAY);
+  const isAfter = zone.offsetSeconds(local - after) === after;
+  return BigInt(isAfter ? after : before) * SECOND_MICROS;
 }
 
 function asMicros(type: string, value: Value): bigint {

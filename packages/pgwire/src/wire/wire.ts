@@ -145,6 +145,8 @@ export class Wire {
       // Nobody can be led here who meant to speak another protocol.
       ALPNProtocols: ['postgresql'],
     });
+    secured.on('error', this.#onError);
+    plain.on('error', this.#onError);
     this.#socket = secured;
     this.#frames = new FrameReader();
     await new Promise<void>((resolve, reject) => {
