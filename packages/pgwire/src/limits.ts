@@ -47,6 +47,7 @@ export const DEFAULT_LIMITS: Limits = {
   heldBytes: 16_777_216,
   /** Names of a session's own, such as `myapp.tenant`. */
   maxSettings: 100,
+  /** A `search_path` or an application's name; nothing that is set is a document. */
   settingBytes: 8_192,
   /** Drivers nest a few; each keeps the settings as they were. */
   maxSavepoints: 100,
