@@ -75,7 +75,7 @@ export interface Statement {
    * does not want the rest. May be called again, with other values.
    */
   execute(values: readonly (Value | null)[], context: StatementContext): AsyncIterable<RowBatch>;
-  /** The client has closed it. */
+  /** The client has closed it, and nothing that runs needs it any more. */
   close?(): Promise<void>;
 }
 

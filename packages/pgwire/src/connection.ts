@@ -52,7 +52,7 @@ export class Connection {
     });
   }
 
-  /** From the first byte to the last. Never throws. */
+  /** From the first byte to the last. */
   async serve(): Promise<void> {
     const { limits } = this.#host;
     try {

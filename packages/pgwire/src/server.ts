@@ -79,6 +79,10 @@ export class PgServer {
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
       (socket) => this.#accept(socket),
     );
+    // Such as too many open files: those who are connected already need not suffer from it.
+    this.#server.on('error', (error) => {
+      if (this.#server.listening) this.#host.onUnexpected(error);
+    });
   }
 
   /** Port 0 for any that is free; see `address`. Rejects when the port cannot be had. */
@@ -135,10 +139,13 @@ export class PgServer {
     }
     const connection = new Connection(socket, this.#host);
     this.#opening.add(connection);
-    const served = connection.serve().finally(() => {
-      this.#opening.delete(connection);
-      this.#connections.delete(connection);
-    });
+    const served = connection
+      .serve()
+      .catch((error: unknown) => this.#host.onUnexpected(error))
+      .finally(() => {
+        this.#opening.delete(connection);
+        this.#connections.delete(connection);
+      });
     this.#connections.set(connection, served);
   }
 
