@@ -94,10 +94,6 @@ export class Connection {
     this.#interrupts.end(reason);
   }
 
-  destroy(): void {
-    this.#wire.destroy();
-  }
-
   async #logIn({ minorVersion, parameters, options }: SessionOpening): Promise<Login | undefined> {
     const wire = this.#wire;
     // Before anything else, so that the client knows what the rest means.

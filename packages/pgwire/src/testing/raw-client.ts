@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BodyReader } from '../wire/body.ts';
 import { FrameReader, type FrameRule } from '../wire/frames.ts';
@@ -46,12 +46,6 @@ export class RawClient {
     this.#stream.write(Buffer.concat(messages));
   }
 
-  /** The next single byte, as the answer to a request for encryption. */
-  async byte(): Promise<string> {
-    const [chunk] = await once(this.#stream, 'data');
-    return String(chunk);
-  }
-
   /** What comes up to a message of this type, or to the end. */
   async until(type: string): Promise<string[]> {
     const lines: string[] = [];
@@ -78,13 +72,6 @@ export class RawClient {
 
   destroy(): void {
     this.#stream.destroy();
-  }
-
-  /** Takes what has come by now out of the stream, so that something else can read it. */
-  detach(): Socket {
-    this.#stream.removeAllListeners('data').removeAllListeners('close').removeAllListeners('end').pause();
-    if (!('remoteAddress' in this.#stream)) throw new TypeError('not a socket');
-    return Object(this.#stream);
   }
 
   #listen(stream: Duplex): void {

@@ -55,10 +55,6 @@ export class BodyReader {
     return this.bytes(4).readUInt32BE();
   }
 
-  int64(): bigint {
-    return this.bytes(8).readBigInt64BE();
-  }
-
   bytes(count: number): Buffer {
     if (count < 0 || count > this.remainingBytes) throw malformed('insufficient data left in message');
     const from = this.#at;

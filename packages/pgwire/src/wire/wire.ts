@@ -189,10 +189,6 @@ export class Wire {
     });
   }
 
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
   #attach(socket: Socket): void {
     socket
       .on('data', this.#onData)
