@@ -141,4 +141,46 @@ describe('the FOCUS export', () => {
     );
     expect(exported.length).toBeGreaterThan(2);
   });
+
+  it('C17, I23: has overage of a closed period at the price of that one, as statement, view and margin have', async () => {
+    const api = await aSubscriber();
+    await api.chats({ feature: 'chat' });
+    await api.post('/api/customers/cus_acme/subscription/change', { plan: 'pro' });
+    const downgrade = await api.post('/api/customers/cus_acme/subscription/change', { plan: 'starter' });
+    expect(downgrade.status).toBe(200);
+    api.advance(40 * DAY_MS);
+    await api.chats(...Array.from({ length: 11 }, () => ({ feature: 'chat' })));
+    api.advance(1);
+    await api.chats({ feature: 'chat', agoMs: 40 * DAY_MS });
+    const { body } = await api.get('/api/customers/cus_acme/statement');
+    // 10 of its own at 0.3 USD, and 10 of the period before at 0.123456789 USD.
+    expect(body).toMatchObject({ overage: '20', overage_charge_usd: '4.23456789' });
+    expect((await sumsOf(api)).overage).toMatchObject({ billed: '4.234567890000000', credits: '20.000000' });
+    expect(await totalsOfExport(api)).toEqual(await totalsOf(api));
+    const month = new Date(api.nowMillis).toISOString().slice(0, 7);
+    const margin = await api.get(`/api/margin?by=customer&from=${month}-01`);
+    expect(margin.body.total).toMatchObject({ overage_charge_usd: '4.23456789' });
+  });
+
+  it('I23: values what an allowance has repaid in the period that repays, as statement and margin do', async () => {
+    const plans = {
+      lent: { fee_usd: '20', allowance: '100', overage: { policy: 'allow', repay: true } },
+    } as const;
+    const api = await aCreditsApi({ rules: { features: { chat: { fixed: { credits: '10' } } } }, plans });
+    await api.post('/api/customers', { id: 'cus_acme' });
+    await api.post('/api/customers/cus_acme/subscription', { plan: 'lent', anchor_day: 1 });
+    await api.chats(...Array.from({ length: 13 }, () => ({ feature: 'chat' })));
+    api.advance(20 * DAY_MS);
+    await api.chats({ feature: 'chat' });
+    const { body } = await api.get('/api/customers/cus_acme/statement');
+    expect(body).toMatchObject({ used: '10', used_from_lots: '40', overdraft: '-30' });
+    const month = new Date(api.nowMillis).toISOString().slice(0, 7);
+    const margin = await api.get(`/api/margin?by=customer&from=${month}-01`);
+    expect(margin.body.total).toMatchObject({ credits: '10', covered_value_usd: '8' });
+    // 130 credits at 20 / 100 USD, 30 of which were lent and repaid; and 10 more.
+    expect((await sumsOf(api)).usage).toMatchObject({
+      effective: '28.000000000000000',
+      credits: '140.000000',
+    });
+  });
 });

@@ -20,7 +20,7 @@ export function drawnStory(draw: Draw): string {
     const customer = one(['acme', 'zeta'], 'acme');
     const credits = String(1 + draw(80));
     const hold = one(holds, 'none');
-    const kind = draw(20);
+    const kind = draw(23);
     if (kind < 9) return { usage: Array.from({ length: 1 + draw(3) }, () => usage(draw, index, customer)) };
     if (kind < 13) return { advance: one(['1h', '9h', '2d', '5d', '12d', '33d'], '1h') };
     switch (kind) {
@@ -46,6 +46,23 @@ export function drawnStory(draw: Draw): string {
         );
       case 18:
         return { change_plan: { customer, plan: one(PLANS, 'starter') } };
+      case 19:
+      case 20:
+      case 21:
+        // Later than all before, so that it holds for all that was used.
+        return {
+          price_correction: {
+            cards: [
+              {
+                ...CARD,
+                id: `house/painter-${index}`,
+                effective_from: new Date(Date.UTC(2025, 1, 1 + index)).toISOString().slice(0, 10),
+                units: { image: one(['0.001', '0.005', '0.02'], '0.01') },
+              },
+            ],
+            rerate: { policy: 'neutral' },
+          },
+        };
       default:
         return oneDeed(
           { cancel: { customer, when: one(['now', 'period_end'], 'now') } },
@@ -89,7 +106,7 @@ const ACTIONS = ['a', 'b', 'c'];
 function usage(draw: Draw, index: number, customer: string): object {
   return {
     customer,
-    feature: draw(4) === 0 ? 'other' : 'draw',
+    feature: draw(2) === 0 ? 'other' : 'draw',
     provider: 'house',
     model: 'painter-1',
     units: { image: String(1 + draw(40)) },

@@ -74,11 +74,15 @@ export function marginRoutes(server: ApiServer, parts: CreditsParts): void {
       const groups = new Map<string | null, Group>();
       const total = emptyGroup();
       for (const use of rows.map(useOf)) {
-        const worth = worths.get(periodText(use)) ?? creditWorth(null, []);
+        const worth = worths.get(periodText(use)) ?? NO_WORTH;
         const name = by === 'plan' ? worth.plan : use[by];
         const group = groups.get(name) ?? emptyGroup();
         groups.set(name, group);
-        for (const sums of [group, total]) add(sums, use, worth);
+        const { overagePrice } =
+          use.lateFor === null
+            ? worth
+            : (worths.get(periodText({ ...use, period: use.lateFor })) ?? NO_WORTH);
+        for (const sums of [group, total]) add(sums, use, { ...worth, overagePrice });
       }
       return {
         by,
@@ -122,12 +126,14 @@ interface Use {
   readonly used: MicroCredits;
   readonly covered: MicroCredits;
   readonly overage: MicroCredits;
+  /** The closed period that the overage belongs to, and whose price it has; null: the one it was booked in. */
+  readonly lateFor: string | null;
   readonly cost: UsdFemto | null;
   readonly unpricedCalls: number;
 }
 
 function useOf(row: readonly unknown[]): Use {
-  const [customer, period, feature, used, covered, overage, cost, unpriced] = row;
+  const [customer, period, feature, lateFor, used, covered, overage, cost, unpriced] = row;
   return {
     customer: textOrNull(customer),
     period: textOrNull(period),
@@ -135,12 +141,15 @@ function useOf(row: readonly unknown[]): Use {
     used: amountOf(used, CREDIT_SCALE),
     covered: amountOf(covered, CREDIT_SCALE),
     overage: amountOf(overage, CREDIT_SCALE),
+    lateFor: textOrNull(lateFor),
     cost: cost === null ? null : amountOf(cost, USD_SCALE),
     unpricedCalls: Number(unpriced),
   };
 }
 
 /** What credits are worth, by customer and period. */
+const NO_WORTH = creditWorth(null, []);
+
 function worthsOf(rows: readonly (readonly unknown[])[]): ReadonlyMap<string, CreditWorth> {
   const worths = new Map<string, CreditWorth>();
   for (const [customer, period, content, ...plans] of rows) {
@@ -171,7 +180,7 @@ function emptyGroup(): Group {
 
 function add(group: Group, use: Use, { creditValue, overagePrice }: CreditWorth): void {
   const { coveredValue, overageCharge } = marginOfCredits(
-    { covered: use.covered, creditValue, overage: use.overage, overagePrice },
+    { covered: use.covered, creditValue, overage: [{ credits: use.overage, price: overagePrice }] },
     { cost: null, unpricedCalls: 0 },
   );
   group.used += use.used;
@@ -261,9 +270,19 @@ WITH ${PERIODS},
   )
 SELECT customer, period, content, facts
 FROM periods LEFT JOIN told USING (customer)
-WHERE starts_at < make_timestamptz($3::BIGINT) AND ends_at > make_timestamptz($2::BIGINT)`;
+WHERE starts_at < make_timestamptz($3::BIGINT) AND (
+  ends_at > make_timestamptz($2::BIGINT)
+  OR (customer, period) IN (
+    SELECT (customer, belongs_to_period) FROM ledger.credit_transfer
+    WHERE belongs_to_period IS NOT NULL AND tenant = (SELECT code FROM ledger.word WHERE word = $1)
+      AND effective_at >= make_timestamptz($2::BIGINT) AND effective_at < make_timestamptz($3::BIGINT)
+  )
+)`;
 
-/** Credits by when they were booked, and cost by when calls ended; fees are nobody's of these. */
+/**
+ * Credits by when they were booked, and cost by when calls ended; fees are nobody's of these. What an allowance has
+ * repaid is covered by it, whichever features it was lent for.
+ */
 const SELECT_USE = `
 WITH ${PERIODS},
   words AS MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
@@ -277,6 +296,7 @@ WITH ${PERIODS},
       CASE WHEN starts_with(word[kind], 'settlement') THEN hold END AS hold,
       CASE WHEN word[to_account] = 'used' THEN word[from_account] ELSE word[to_account] END AS source,
       CASE WHEN word[to_account] = 'used' THEN amount ELSE -amount END AS credits,
+      CASE WHEN 'overage' IN (word[from_account], word[to_account]) THEN belongs_to_period END AS late_for,
       effective_at
     FROM ledger.credit_transfer, words
     WHERE tenant = (SELECT code FROM tenant)
@@ -294,6 +314,7 @@ SELECT
   moved.customer,
   moved.period,
   coalesce(u.feature, holds.feature) AS feature,
+  moved.late_for,
   sum(moved.credits) AS used,
   coalesce(sum(moved.credits) FILTER (source IN ('available', 'held')), 0) AS covered,
   coalesce(sum(moved.credits) FILTER (source = 'overage'), 0) AS overage,
@@ -305,7 +326,23 @@ LEFT JOIN ledger.usage_record u
 LEFT JOIN holds ON holds.hold = moved.hold AND holds.customer = moved.customer
 GROUP BY ALL
 UNION ALL
-SELECT u.customer, periods.period, u.feature, 0, 0, 0, sum(u.cost_usd), count(*) FILTER (u.cost_usd IS NULL)
+SELECT
+  customer,
+  period,
+  NULL,
+  NULL,
+  0,
+  sum(CASE WHEN word[to_account] = 'overdraft' THEN amount ELSE -amount END),
+  0,
+  NULL,
+  0
+FROM ledger.credit_transfer, words
+WHERE tenant = (SELECT code FROM tenant)
+  AND effective_at >= make_timestamptz($2::BIGINT) AND effective_at < make_timestamptz($3::BIGINT)
+  AND starts_with(word[kind], 'repayment')
+GROUP BY ALL
+UNION ALL
+SELECT u.customer, periods.period, u.feature, NULL, 0, 0, 0, sum(u.cost_usd), count(*) FILTER (u.cost_usd IS NULL)
 FROM ledger.usage_record u
 ASOF LEFT JOIN periods ON periods.customer = u.customer AND u.event_time >= periods.starts_at
 WHERE u.tenant = (SELECT code FROM tenant) AND u.event_time >= make_timestamptz($2::BIGINT)

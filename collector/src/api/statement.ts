@@ -66,16 +66,19 @@ const StatementSchema = Type.Object({
   used: Type.String({
     description: 'used_from_lots + overage + overrun + overdraft; the sum of each breakdown.',
   }),
-  used_from_lots: Decimal,
+  used_from_lots: Type.String({ description: 'With what an allowance has repaid of earlier periods.' }),
   overage: Decimal,
   overrun: Decimal,
-  overdraft: Decimal,
+  overdraft: Type.String({ description: 'Lent, less what was repaid: of earlier periods, too.' }),
   ...BalanceSchema.properties,
   at_zero: Type.Object(
     { code: Type.Enum(['charge', 'block', 'allow', 'degrade', 'no_plan']), sentence: Type.String() },
     { description: 'What happens when the credits have run out.' },
   ),
-  overage_charge_usd: DecimalOrNull,
+  overage_charge_usd: Type.Union([Type.String(), Type.Null()], {
+    description:
+      'Overage of closed periods, charged late or (below zero) given back, has the price of its period.',
+  }),
   overage_charge_usd_rounded: DecimalOrNull,
   exhausted_at: Type.Union([Type.String(), Type.Null()], {
     description:

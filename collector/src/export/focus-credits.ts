@@ -4,8 +4,9 @@
  *
  * - `calls`: all billed calls, whose credits belong to the period of the call, covered by lots as far as nothing else is
  *   said.
- * - `booked`: what was booked otherwise. Credits that no lot covers; credits without a call (a settled hold); and late
- *   ones, which are taken out of the closed period of their call and put into the one that pays for them (C16).
+ * - `booked`: what was booked otherwise. Credits that no lot covers, until an allowance repays them; credits without a
+ *   call (a settled hold); and late ones, which are taken out of the closed period of their call and put into the one
+ *   that pays for them (C16). Overage of those has the price of the closed period.
  */
 export function usedCredits(within: (column: string) => string): string {
   return `
@@ -26,6 +27,7 @@ calls AS (
     sum(u.cost_usd) AS cost_usd,
     coalesce(sum(u.credits), 0)::DECIMAL(38, 6) AS used,
     0::DECIMAL(38, 6) AS overage,
+    0::DECIMAL(38, 15) AS overage_usd,
     0::DECIMAL(38, 6) AS unpaid
   FROM public.usage u
   ASOF LEFT JOIN public.billing_periods p ON p.customer = u.customer AND u.event_time >= p.period_start
@@ -45,11 +47,17 @@ booked AS (
     CASE WHEN l.usage_id IS NOT NULL AND l.account = 'used' THEN l.belongs_to_period END AS late_for,
     CASE WHEN l.account = 'used' THEN l.credits ELSE 0 END AS used,
     CASE WHEN l.account = 'overage' THEN -l.credits ELSE 0 END AS overage,
+    CASE
+      WHEN l.account = 'overage' THEN (-l.credits::DECIMAL(19, 6) * sold.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15)
+      ELSE 0
+    END AS overage_usd,
     CASE WHEN l.account IN ('overrun', 'overdraft') THEN -l.credits ELSE 0 END AS unpaid
   FROM public.credit_ledger l
   LEFT JOIN public.usage u ON u.usage_id = l.usage_id
+  LEFT JOIN public.billing_periods sold
+    ON sold.customer = l.customer AND sold.period = coalesce(l.belongs_to_period, l.period)
   WHERE (l.account = 'used' AND (l.usage_id IS NULL OR l.belongs_to_period IS NOT NULL))
-    OR (l.account IN ('overage', 'overrun', 'overdraft') AND NOT starts_with(l.kind, 'repayment'))
+    OR l.account IN ('overage', 'overrun', 'overdraft')
 ),
 lines AS (
   FROM calls
@@ -70,6 +78,8 @@ summed AS (
     sum(cost_usd) AS cost_usd,
     sum(used) AS used,
     sum(overage) AS overage,
+    -- What has no price is not known, and makes no sum without it.
+    CASE WHEN count(*) = count(overage_usd) THEN sum(overage_usd) END::DECIMAL(38, 15) AS overage_usd,
     sum(used) - sum(overage) - sum(unpaid) AS covered
   FROM lines
   GROUP BY ALL
@@ -85,8 +95,7 @@ used AS (
       WHEN s.covered = 0 THEN 0
       -- In whole numbers: a product of decimals would have more places than there are.
       ELSE ledger.usd_of(((s.covered * 1000000)::HUGEINT * (p.credit_value_usd * 1000000000000000)::HUGEINT // 1000000)::VARCHAR)
-    END::DECIMAL(38, 15) AS covered_usd,
-    (s.overage::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15) AS overage_usd
+    END::DECIMAL(38, 15) AS covered_usd
   FROM summed s
   LEFT JOIN public.billing_periods p ON p.customer = s.customer AND p.period = s.period
 )`;

@@ -30,7 +30,7 @@ const NOTHING = '0::DECIMAL(38, 15)';
 export function focusRows(within: (column: string) => string, issuer: string): ExportRows {
   const kinds = [
     { from: 'used', columns: USAGE },
-    { from: 'used WHERE overage <> 0', columns: OVERAGE },
+    { from: 'used WHERE overage <> 0 OR overage_usd <> 0', columns: OVERAGE },
     { from: `fees WHERE ${within('charged_from')}`, columns: FEE },
     { from: `upgrades WHERE ${within('charged_from')}`, columns: UPGRADE },
     { from: `bought WHERE ${within('charged_from')}`, columns: TOP_UP },

@@ -26,6 +26,8 @@ export interface AccountSums {
   readonly total: Balance['total'];
   /** Of the period, as is all that follows. */
   readonly periodUsage: UsageTotals;
+  /** The part of its overage that belongs to closed periods, by their number. */
+  readonly lateOverage: ReadonlyMap<number, MicroCredits>;
   readonly breakdown: Breakdown;
   readonly cost: KnownCost;
 }
@@ -39,8 +41,8 @@ export interface LotSums extends Omit<LotBalance, 'lot'> {
  * behind the file; every amount is from the file.
  */
 export function committedBalance(
-  account: Pick<CustomerAccount, 'balance'>,
-  { lots: sums, total, periodUsage }: AccountSums,
+  account: Pick<CustomerAccount, 'balance' | 'period'>,
+  { lots: sums, total, periodUsage, lateOverage }: AccountSums,
   period: PeriodOpenedFact,
   atMicros: number,
   nowMicros: number,
@@ -59,6 +61,12 @@ export function committedBalance(
     held: lots.reduce((sum, { held }) => sum + held, 0n),
     lots,
     periodUsage,
+    lateOverage: [...lateOverage]
+      .sort(([one], [other]) => one - other)
+      .flatMap(([number, overage]) => {
+        const closed = account.period(number);
+        return closed === null || overage === 0n ? [] : { period: closed, overage };
+      }),
     total,
   };
 }

@@ -21,12 +21,13 @@ export async function readAccountSums(query: Query, question: SumsQuestion): Pro
   const lots = new Map<string, Writable<LotSums>>();
   const total = { used: 0n, overage: 0n, overrun: 0n, overdraft: 0n, granted: 0n, expired: 0n };
   const periodUsage = { used: 0n, overage: 0n, overrun: 0n, overdraft: 0n };
+  const lateOverage = new Map<number, MicroCredits>();
   const breakdown = {
     byFeature: [] as BreakdownRow[],
     byUser: [] as BreakdownRow[],
     byModel: [] as BreakdownRow[],
   };
-  for (const [part, account, name, kind, isIn, isInPeriod, amount, calls, cost, unpriced] of rows) {
+  for (const [part, account, name, kind, isIn, isInPeriod, lateFor, amount, calls, cost, unpriced] of rows) {
     const credits = amountOf(amount, CREDIT_SCALE);
     switch (part) {
       case 'balance':
@@ -47,8 +48,11 @@ export async function readAccountSums(query: Query, question: SumsQuestion): Pro
           case 'overrun':
           case 'overdraft':
             total[account] -= credits;
-            // What is repaid was used in an earlier period.
-            if (isInPeriod === true && kind !== 'repayment') periodUsage[account] -= credits;
+            if (isInPeriod === true) periodUsage[account] -= credits;
+            if (isInPeriod === true && account === 'overage' && lateFor !== null) {
+              const number = Number(lateFor);
+              lateOverage.set(number, (lateOverage.get(number) ?? 0n) - credits);
+            }
             break;
         }
         break;
@@ -69,6 +73,7 @@ export async function readAccountSums(query: Query, question: SumsQuestion): Pro
     lots,
     total,
     periodUsage,
+    lateOverage,
     cost: costOf(breakdown.byFeature),
     breakdown: {
       byFeature: addingUp(breakdown.byFeature, periodUsage.used),
@@ -194,6 +199,7 @@ WITH
       ends_with(word[kind], '_correction') AS is_correction,
       amount,
       hold,
+      belongs_to_period,
       effective_at >= starts_at AND effective_at < ends_at AS is_in_time,
       CASE
         WHEN is_opened THEN period IS NOT DISTINCT FROM $3::BIGINT
@@ -204,11 +210,14 @@ WITH
       AND ($6::BIGINT IS NULL OR step_at < make_timestamptz($6::BIGINT))
   ),
   balances AS (
-    SELECT account, lot, kind, is_in, in_period, sum(credits) AS credits
+    SELECT account, lot, kind, is_in, in_period, CASE WHEN account = 'overage' THEN belongs END AS late_for, sum(credits) AS credits
     FROM (
-      SELECT from_account AS account, from_lot AS lot, kind, is_correction AS is_in, in_period, -amount AS credits FROM moved
+      SELECT
+        from_account AS account, from_lot AS lot, kind, is_correction AS is_in, in_period, belongs_to_period AS belongs,
+        -amount AS credits
+      FROM moved
       UNION ALL
-      SELECT to_account, to_lot, kind, NOT is_correction, in_period, amount FROM moved
+      SELECT to_account, to_lot, kind, NOT is_correction, in_period, belongs_to_period, amount FROM moved
     )
     GROUP BY ALL
   ),
@@ -257,7 +266,7 @@ WITH
       AND billing_role = (SELECT code FROM ledger.word WHERE word = 'billed')
   )
 SELECT
-  'balance' AS part, account, lot AS name, kind, is_in, in_period, credits,
+  'balance' AS part, account, lot AS name, kind, is_in, in_period, late_for, credits,
   NULL AS calls, NULL AS cost_usd, NULL AS unpriced_calls
 FROM balances
 UNION ALL
@@ -265,7 +274,7 @@ SELECT
   CASE WHEN grouping(feature) = 0 THEN 'feature' WHEN grouping(user_id) = 0 THEN 'user' ELSE 'model' END,
   NULL,
   CASE WHEN grouping(feature) = 0 THEN feature WHEN grouping(user_id) = 0 THEN user_id ELSE model END,
-  NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL,
   sum(credits),
   sum(calls),
   sum(cost_usd),

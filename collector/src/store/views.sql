@@ -416,6 +416,20 @@ WITH
     WHERE u.billing_role = 'billed'
     GROUP BY ALL
   ),
+  -- Overage of a closed period has the price of that one: late usage, and below zero what was given back of it.
+  sold AS (
+    SELECT
+      l.customer,
+      l.period,
+      CASE
+        WHEN count(*) = count(p.overage_price_usd)
+          THEN sum((-l.credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15))
+      END::DECIMAL(38, 15) AS overage_usd
+    FROM public.credit_ledger l
+    LEFT JOIN public.billing_periods p ON p.customer = l.customer AND p.period = coalesce(l.belongs_to_period, l.period)
+    WHERE l.account = 'overage'
+    GROUP BY ALL
+  ),
   -- What was booked when accounts had no periods yet.
   months AS (
     SELECT
@@ -443,10 +457,14 @@ SELECT
   p.overrun_credits,
   p.overdraft_credits,
   p.expired_credits,
-  (p.overage_credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15) AS overage_usd,
+  CASE
+    WHEN s.period IS NOT NULL THEN s.overage_usd
+    ELSE (p.overage_credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15)
+  END AS overage_usd,
   p.closed_at
 FROM calls c
 FULL JOIN public.billing_periods p ON p.customer = c.customer AND p.period_start = c.period_start
+LEFT JOIN sold s ON s.customer = p.customer AND s.period = p.period
 LEFT JOIN months m
   ON m.customer = coalesce(p.customer, c.customer) AND m.period_start = coalesce(p.period_start, c.period_start);
 

@@ -1,4 +1,11 @@
-import type { Balance, CustomerAccount, HoldState, LotBalance, UsageTotals } from '../src/credits/account.ts';
+import type {
+  Balance,
+  CustomerAccount,
+  HoldState,
+  LateOverage,
+  LotBalance,
+  UsageTotals,
+} from '../src/credits/account.ts';
 import type { PeriodOpenedFact, PlanFact, SubscribedFact } from '../src/credits/fact.ts';
 import type { Lot } from '../src/credits/lot.ts';
 import type { Anchor, PeriodBounds } from '../src/credits/period.ts';
@@ -25,6 +32,7 @@ export interface AccountStatement {
   readonly promised?: bigint;
   readonly lots?: readonly LotBalance[];
   readonly usage?: Partial<UsageTotals>;
+  readonly lateOverage?: readonly LateOverage[];
   readonly period?: PeriodOpenedFact | null;
   /** Those of the period when left out. */
   readonly terms?: PlanTerms | null;
@@ -49,6 +57,7 @@ export function anAccount(stated: AccountStatement): StatedAccount {
       promised: stated.promised ?? 0n,
       lots,
       periodUsage: usage,
+      lateOverage: stated.lateOverage ?? [],
       total: { ...usage, granted: available + held + usage.used, expired: 0n },
     }),
     termsAt: () => (stated.terms === undefined ? (period?.terms ?? null) : stated.terms),

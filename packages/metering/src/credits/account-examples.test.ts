@@ -17,6 +17,7 @@ import {
 } from '../../test/books.ts';
 import type { Lot } from './lot.ts';
 import { compareBurnOrder } from './lot.ts';
+import { coveredByLots } from './margin.ts';
 import type { PlanTerms } from './plan.ts';
 
 const FEBRUARY = START + 31 * DAY;
@@ -241,6 +242,32 @@ describe('an allowance', () => {
       available: 70n,
       total: { used: 130n, overdraft: 0n },
     });
+  });
+
+  it('C13: that repays the overdraft covers it in its own period, and all periods add up to the total', () => {
+    const books = subscribedBooks(terms({ allowance: 100n, policy: 'allow', repays: true }));
+    books.use(usage(130n, START + DAY));
+    books.use(usage(80n, FEBRUARY + DAY));
+    const january = books.account.balance(FEBRUARY - 1).periodUsage;
+    const february = books.account.balance(FEBRUARY + DAY).periodUsage;
+    expect([january, february].map(coveredByLots)).toEqual([100n, 100n]);
+    expect(february).toMatchObject({ used: 80n, overdraft: 10n - 30n });
+    expect(coveredByLots(books.account.balance(FEBRUARY + DAY).total)).toBe(200n);
+  });
+
+  it('repays what was lent first, and names the period of it', () => {
+    const books = subscribedBooks(terms({ allowance: 100n, policy: 'allow', repays: true }));
+    books.use(usage(250n, START + DAY));
+    books.use(usage(30n, FEBRUARY + DAY));
+    books.advance(MARCH);
+    const repayments = books.movements.filter(({ kind }) => kind === 'repayment');
+    expect(
+      repayments.map(({ period, belongsToPeriod, amount }) => [period, belongsToPeriod, amount]),
+    ).toEqual([
+      [2, 1, 100n],
+      [3, 1, 50n],
+      [3, 2, 30n],
+    ]);
   });
 
   it('rolls over once, however many lots it came in', () => {

@@ -54,7 +54,10 @@ export interface Movement {
   readonly hold: string | null;
   /** The number of the period it is booked in. */
   readonly period: number | null;
-  /** The closed period that late usage belongs to (C16); null: the one it is booked in. */
+  /**
+   * The closed period that late usage belongs to (C16); null: the one it is booked in. Of a repayment, the period in
+   * which was lent what it repays.
+   */
   readonly belongsToPeriod: number | null;
 }
 
@@ -104,10 +107,25 @@ export interface BookedBalance {
   readonly available: MicroCredits;
   readonly held: MicroCredits;
   readonly lots: readonly LotBalance[];
-  /** Of the running period; what lots covered and what they did not. */
+  /**
+   * Of the running period; what lots covered and what they did not. What its allowance repaid is covered in it, so its
+   * overdraft is below zero where more was repaid than lent, and all periods add up to the total.
+   */
   readonly periodUsage: UsageTotals;
+  /** The part of its overage that belongs to closed periods, ascending. */
+  readonly lateOverage: readonly LateOverage[];
   /** Since the beginning. */
   readonly total: UsageTotals & { readonly granted: MicroCredits; readonly expired: MicroCredits };
+}
+
+/**
+ * Overage of late usage or, below zero, of usage that was taken back after the close of its period (C17). It has the
+ * price of that period, and counts for its limit.
+ */
+export interface LateOverage {
+  /** That it belongs to. */
+  readonly period: PeriodOpenedFact;
+  readonly overage: MicroCredits;
 }
 
 export interface UsageTotals {
@@ -156,6 +174,8 @@ export interface CustomerAccount {
   termsAt(atMicros: number): PlanTerms | null;
   /** The period of an instant, opened or not; the calendar month in UTC where no plan says otherwise. */
   periodAt(atMicros: number): PeriodOpenedFact | null;
+  /** A period that was opened, by its number; null: there is none. */
+  period(number: number): PeriodOpenedFact | null;
   /** A hold by the caller's id; null: there is none, or it ended so long ago that it was forgotten. */
   hold(hold: string): HoldState | null;
   /** There is no such hold now, and there may have been one; only who has all facts can tell. */

@@ -1,9 +1,18 @@
 import type { MicroCredits } from '../amount.ts';
-import type { Balance, LotBalance, UsageTotals } from './account.ts';
+import type { Balance, LateOverage, LotBalance, UsageTotals } from './account.ts';
 import type { AccountState } from './account-state.ts';
 import type { HoldFact, PeriodOpenedFact } from './fact.ts';
-import { heldBy, type LotStanding, move, moveBack, type Standing, type Totals } from './standing.ts';
+import {
+  heldBy,
+  type LotStanding,
+  move,
+  moveBack,
+  type PeriodTotals,
+  type Standing,
+  type Totals,
+} from './standing.ts';
 import { stepIndexAt } from './step.ts';
+import type { Timeline } from './timeline.ts';
 
 /**
  * What the account has at an instant; in the past as of the end of the step of then, because within a step usage is
@@ -21,7 +30,7 @@ export function balanceAt(state: AccountState, atMicros: number, period: PeriodO
 }
 
 function balanceOf(
-  { standing, holds }: AccountState,
+  { standing, holds, timeline }: AccountState,
   atMicros: number,
   period: PeriodOpenedFact | null,
 ): Balance {
@@ -35,7 +44,8 @@ function balanceOf(
     held: lots.reduce((sum, { held }) => sum + held, 0n),
     promised: holds.openAt(atMicros).reduce((sum, hold) => sum + promisedTo(standing, hold), 0n),
     lots,
-    periodUsage: ofPeriod === undefined ? NOTHING_USED : usageTotals(ofPeriod),
+    periodUsage: ofPeriod === undefined ? NOTHING_USED : periodUsageOf(ofPeriod),
+    lateOverage: ofPeriod === undefined ? [] : lateOverageOf(timeline, ofPeriod),
     total: { ...usageTotals(standing.total), granted, expired },
   };
 }
@@ -50,6 +60,18 @@ const NOTHING_USED: UsageTotals = { used: 0n, overage: 0n, overrun: 0n, overdraf
 
 function usageTotals({ used, overage, overrun, overdraft }: Totals): UsageTotals {
   return { used, overage, overrun, overdraft };
+}
+
+function periodUsageOf(totals: PeriodTotals): UsageTotals {
+  return { ...usageTotals(totals), overdraft: totals.overdraft - totals.repaid };
+}
+
+function lateOverageOf(timeline: Timeline, { lateOverage }: PeriodTotals): readonly LateOverage[] {
+  if (lateOverage.size === 0) return [];
+  return timeline.periods.flatMap(({ number, fact }) => {
+    const overage = lateOverage.get(number);
+    return overage === undefined ? [] : { period: fact, overage };
+  });
 }
 
 function lotBalance(standing: LotStanding): LotBalance {

@@ -37,7 +37,7 @@ export function cross(standing: Standing, step: Step, opening: PeriodOpening | n
   const excess: { readonly purse: Purse; readonly amount: MicroCredits }[] = [];
   for (const fact of step.facts) {
     if (fact.kind !== 'hold_ended') continue;
-    const purse = { hold: fact.hold, belongsToPeriod: null };
+    const purse = { hold: fact.hold, belongsToPeriod: null, terms: step.terms };
     excess.push({ purse, amount: endHold(standing, step, fact, purse) });
   }
   expireLots(standing, step, opening);
@@ -118,17 +118,32 @@ function grant(standing: Standing, step: Step, lot: Lot): void {
   }
 }
 
+/** What was lent first is repaid first. */
 function repayOverdraft(standing: Standing, step: Step): void {
   for (const fact of step.facts) {
     if (fact.kind !== 'granted' || fact.lot.kind !== 'allowance') continue;
-    const owed = standing.total.overdraft;
     const available = standing.lots.get(fact.lot.id)?.available ?? 0n;
-    if (owed <= 0n) return;
-    happen(standing, step.boundaryFlows, {
-      ...between(step, 'available', fact.lot.id, 'overdraft', null, smaller(owed, available)),
-      kind: 'repayment',
-    });
+    let rest = smaller(standing.total.overdraft, available);
+    for (const [period, { overdraft }] of [...standing.coverage].sort(byNumber)) {
+      if (rest <= 0n) break;
+      if (overdraft <= 0n) continue;
+      const repaid = smaller(rest, overdraft);
+      rest -= repaid;
+      happen(standing, step.boundaryFlows, {
+        ...between(step, 'available', fact.lot.id, 'overdraft', null, repaid),
+        belongsToPeriod: period,
+        kind: 'repayment',
+      });
+    }
   }
+}
+
+/** What was used before the first period comes first. */
+function byNumber(
+  [one]: readonly [number | null, unknown],
+  [other]: readonly [number | null, unknown],
+): number {
+  return (one ?? 0) - (other ?? 0);
 }
 
 function withdraw(standing: Standing, step: Step, fact: WithdrawnFact): void {

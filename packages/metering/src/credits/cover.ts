@@ -4,10 +4,10 @@ import type { Lot } from './lot.ts';
 import type { PlanTerms } from './plan.ts';
 import {
   addLot,
+  coverageOf,
   heldOf,
   type LotStanding,
   move,
-  periodTotals,
   type Standing,
   type Uncovered,
 } from './standing.ts';
@@ -15,8 +15,11 @@ import type { Step, UsageOfStep } from './step.ts';
 
 const DAY_MICROS = 86_400_000_000;
 
-/** Who uses: what a flow of usage is marked with. */
-export type Purse = Pick<UsageOfStep, 'hold' | 'belongsToPeriod'>;
+/** Who uses: what a flow of usage is marked with, and the terms that say who bears what no lot covers. */
+export interface Purse extends Pick<UsageOfStep, 'hold' | 'belongsToPeriod'> {
+  /** Those it was used under: of a closed period the last ones of that. Null: no plan. */
+  readonly terms: PlanTerms | null;
+}
 
 /**
  * Usage is covered by what its hold has set aside, then by the lots of the step in burn order; what is left is
@@ -76,7 +79,7 @@ export function drawAvailable(
     happen(standing, flows, usageFlow(step, purse, 'available', lot.id, kind, taken));
     if (rest === 0n) return;
   }
-  happen(standing, flows, usageFlow(step, purse, uncoveredBy(step.terms), null, kind, rest));
+  happen(standing, flows, usageFlow(step, purse, uncoveredBy(purse.terms), null, kind, rest));
 }
 
 /** The lots in which a hold holds something, in burn order. */
@@ -93,28 +96,46 @@ export function heldLots(standing: Standing, hold: string): LotStanding[] {
 }
 
 /**
- * Gives back what was used too much: first what is uncovered in the running period, then to the lots in reverse burn
- * order what was taken from them. Beyond that nothing is known to have been used, and the uncovered account of the
- * policy rises above zero.
+ * Gives back what was used too much to whatever has paid for the usage of its period, also when that is closed (C17):
+ * first what no lot covered, then to the lots in reverse burn order. A period knows of less than is given back only
+ * where the usage was booked in another one, because clocks differ: then any lot that paid for something gets it back,
+ * and beyond that the uncovered account of the policy rises above zero.
  */
 function giveBack(standing: Standing, step: Step, purse: Purse, amount: MicroCredits, flows: Flow[]): void {
   let rest = amount;
-  const policyAccount = uncoveredBy(step.terms);
-  const totals = periodTotals(standing, step.period);
+  const policyAccount = uncoveredBy(purse.terms);
+  const coverage = coverageOf(standing, purse.belongsToPeriod ?? step.period);
   for (const account of [policyAccount, ...UNCOVERED.filter((other) => other !== policyAccount)]) {
-    const given = smaller(rest, totals[account] > 0n ? totals[account] : 0n);
+    const given = smaller(rest, positive(coverage[account]));
     rest -= given;
     happen(standing, flows, usageFlow(step, purse, account, null, 'usage', -given));
   }
+  rest = giveBackToLots(standing, step, purse, rest, (lot) => coverage.lots.get(lot.lot.id) ?? 0n, flows);
+  rest = giveBackToLots(standing, step, purse, rest, (lot) => lot.consumed, flows);
+  happen(standing, flows, usageFlow(step, purse, policyAccount, null, 'usage', -rest));
+}
+
+/** To each lot at most what it has paid; returns what is left. */
+function giveBackToLots(
+  standing: Standing,
+  step: Step,
+  purse: Purse,
+  amount: MicroCredits,
+  paidBy: (lot: LotStanding) => MicroCredits,
+  flows: Flow[],
+): MicroCredits {
+  let rest = amount;
+  if (rest === 0n) return rest;
   // A copy: giving back may make a lot, which has its place in the burn order.
   for (const lot of standing.burnOrder.toReversed()) {
-    if (rest === 0n) return;
-    const given = smaller(rest, lot.consumed > 0n ? lot.consumed : 0n);
+    const given = smaller(rest, positive(smaller(paidBy(lot), lot.consumed)));
+    if (given === 0n) continue;
     rest -= given;
     happen(standing, flows, usageFlow(step, purse, 'available', lot.lot.id, 'usage', -given));
     if (isExpiredAt(lot.lot, step.startMicros)) restore(standing, step, lot.lot, given, flows);
+    if (rest === 0n) break;
   }
-  happen(standing, flows, usageFlow(step, purse, policyAccount, null, 'usage', -rest));
+  return rest;
 }
 
 const UNCOVERED: readonly Uncovered[] = ['overage', 'overrun', 'overdraft'];
@@ -208,6 +229,10 @@ export function happen(standing: Standing, flows: Flow[], flow: Flow): void {
   if (flow.amount === 0n) return;
   move(standing, flow);
   merge(flows, flow);
+}
+
+function positive(amount: MicroCredits): MicroCredits {
+  return amount > 0n ? amount : 0n;
 }
 
 export function smaller(one: MicroCredits, other: MicroCredits): MicroCredits {

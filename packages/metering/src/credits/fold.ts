@@ -6,13 +6,13 @@ import { cover, type Purse } from './cover.ts';
 import { type Flow, flowsBetween, merge } from './flow.ts';
 import { heldBy, heldOf, moveBack, type Standing } from './standing.ts';
 import type { Step, UsageOfStep } from './step.ts';
-import { openingAt, periodOf, type Timeline, termsOf } from './timeline.ts';
+import { lastTermsOf, openingAt, periodOf, type Timeline, termsOf } from './timeline.ts';
 
 /** What has happened that makes it necessary to fold again: its own movements are no corrections. */
 export interface Cause {
   readonly step: Step;
   readonly usage: {
-    readonly purse: Purse;
+    readonly purse: UsageOfStep;
     readonly amount: MicroCredits;
     readonly effectiveMicros: number;
   } | null;
@@ -83,15 +83,26 @@ function foldStep(standing: Standing, timeline: Timeline, step: Step): void {
   step.drawing = 'none';
   cross(standing, step, openingAt(timeline, step.startMicros));
   for (const usage of step.usage) {
-    cover(standing, step, usage, usage.amount, step.usageFlows);
+    cover(standing, step, purseOf(timeline, step, usage), usage.amount, step.usageFlows);
     noteDrawing(step, usage);
   }
 }
 
+/** What belongs to a closed period was used under its terms, whatever holds where it is booked. */
+function purseOf(timeline: Timeline, step: Step, { hold, belongsToPeriod }: UsageOfStep): Purse {
+  const terms = belongsToPeriod === null ? step.terms : lastTermsOf(timeline, belongsToPeriod);
+  return { hold, belongsToPeriod, terms };
+}
+
 function noteDrawing(step: Step, usage: UsageOfStep): void {
+  if (step.drawing === 'given_back') return;
+  if (usage.amount < 0n) {
+    step.drawing = 'given_back';
+    return;
+  }
   const isCaptured = step.usageFlows.every((flow) => flow.hold !== usage.hold || flow.kind === 'capture');
-  if (usage.amount === 0n || (usage.hold !== null && usage.amount > 0n && isCaptured)) return;
-  step.drawing = step.drawing === 'none' && usage.amount > 0n ? usage : 'several';
+  if (usage.amount === 0n || (usage.hold !== null && isCaptured)) return;
+  step.drawing = step.drawing === 'none' ? usage : 'several';
 }
 
 /**
@@ -100,12 +111,13 @@ function noteDrawing(step: Step, usage: UsageOfStep): void {
  */
 export function goOn(
   standing: Standing,
+  timeline: Timeline,
   step: Step,
   usage: UsageOfStep,
   amount: MicroCredits,
   effectiveMicros: number,
 ): readonly Movement[] | null {
-  if (amount < 0n || usage.amount < 0n) return null;
+  if (amount < 0n || step.drawing === 'given_back') return null;
   if (usage.hold !== null && heldBy(standing, usage.hold) < amount) {
     if (step.drawing !== 'none' && step.drawing !== usage) return null;
     step.drawing = usage;
@@ -116,7 +128,7 @@ export function goOn(
   usage.amount += amount;
   if (effectiveMicros > step.lastUsageMicros) step.lastUsageMicros = effectiveMicros;
   const flows: Flow[] = [];
-  cover(standing, step, usage, amount, flows);
+  cover(standing, step, purseOf(timeline, step, usage), amount, flows);
   return flows.map((flow) => {
     merge(step.usageFlows, flow);
     return movementOf(step.startMicros, flow, instantOf(standing, step, flow, effectiveMicros), false);

@@ -8,7 +8,7 @@ import { marginJson } from './statement-json.ts';
 const NOW = micros('2026-11-11T10:00:00Z');
 const NOVEMBER = { startMicros: micros('2026-11-01T00:00Z'), endMicros: micros('2026-12-01T00:00Z') };
 const DOLLAR = 10n ** 15n;
-const NO_OVERAGE = { overage: 0n, overagePrice: null };
+const NO_OVERAGE = { overage: [] };
 const FREE: KnownCost = { cost: 0n, unpricedCalls: 0 };
 
 function costing(cost: bigint, unpricedCalls = 0): KnownCost {
@@ -31,8 +31,7 @@ describe('the margin of credits', () => {
       {
         covered: credits('100'),
         creditValue: { numerator: DOLLAR, denominator: 3n },
-        overage: credits('0.5'),
-        overagePrice: DOLLAR,
+        overage: [{ credits: credits('0.5'), price: DOLLAR }],
       },
       FREE,
     );
@@ -62,11 +61,10 @@ describe('the margin of credits', () => {
     const unsold = {
       covered: 0n,
       creditValue: { numerator: DOLLAR, denominator: 1n },
-      overage: 1n,
-      overagePrice: null,
+      overage: [{ credits: 1n, price: null }],
     };
     expect(marginOfCredits(unsold, FREE)).toMatchObject({ overageCharge: null, revenueValue: null });
-    const unpriced = { ...unsold, covered: credits('1'), overage: 0n };
+    const unpriced = { ...unsold, covered: credits('1'), overage: [{ credits: 0n, price: null }] };
     expect(marginOfCredits(unpriced, { cost: null, unpricedCalls: 7 })).toMatchObject({
       revenueValue: DOLLAR,
       cost: null,
@@ -149,6 +147,34 @@ describe('the margin of a period', () => {
     const after = periodMargin(account.balance(NOW), [upgrade], FREE);
     expect(before).toMatchObject({ overageCharge: DOLLAR, fee: { fee: DOLLAR * 49n, unused: 0n } });
     expect(after).toMatchObject({ overageCharge: DOLLAR / 2n, fee: { fee: DOLLAR * 69n } });
+  });
+
+  it('C17: charges and gives back overage of a closed period at the price of that one', () => {
+    const dear = terms({ overage: { policy: 'charge', price_usd: '0.05' } });
+    const cheap = terms({ overage: { policy: 'charge', price_usd: '0.01' } }, 'small');
+    const october = { startMicros: micros('2026-10-01T00:00Z'), endMicros: NOVEMBER.startMicros };
+    const givenBack = { period: aPeriod(october, dear), overage: -credits('100') };
+    const inNovember = (planTerms: typeof dear, overage: bigint) =>
+      anAccount({
+        period: aPeriod(NOVEMBER, planTerms, { period: 2 }),
+        usage: { used: overage, overage },
+        lateOverage: [givenBack],
+      });
+    const charging = periodMargin(inNovember(cheap, -credits('40')).balance(NOW), [], FREE);
+    // 60 of its own at 0.01 USD, 100 given back at 0.05 USD.
+    expect(charging.overageCharge).toBe((DOLLAR * 60n) / 100n - DOLLAR * 5n);
+    const blocking = periodMargin(inNovember(terms({}, 'small'), -credits('100')).balance(NOW), [], FREE);
+    expect(blocking.overageCharge).toBe(-DOLLAR * 5n);
+  });
+
+  it('counts what was repaid in it as covered, and what was lent not', () => {
+    const account = anAccount({
+      period: aPeriod(NOVEMBER),
+      usage: { used: credits('1'), overdraft: credits('1') - credits('10') },
+    });
+    const margin = periodMargin(account.balance(NOW), [], costing(DOLLAR / 500n));
+    // 10 credits at 49 / 20,000 USD.
+    expect(margin.coveredValue).toBe((DOLLAR * 49n) / 2000n);
   });
 
   it('has no fee in a trial, and none without a plan', () => {

@@ -25,9 +25,15 @@ export interface ValuedCredits {
   readonly covered: MicroCredits;
   /** 10⁻¹⁵ USD per credit; null: nothing says it. */
   readonly creditValue: Ratio | null;
-  readonly overage: MicroCredits;
+  /** By its price. */
+  readonly overage: readonly SoldOverage[];
+}
+
+export interface SoldOverage {
+  /** Below zero where more was taken back than was sold. */
+  readonly credits: MicroCredits;
   /** Per credit; null: it is not sold. */
-  readonly overagePrice: UsdFemto | null;
+  readonly price: UsdFemto | null;
 }
 
 /** What usage is worth beside what it cost. A part that is not known makes what depends on it null, never 0. */
@@ -47,7 +53,7 @@ export interface Margin extends KnownCost {
 /** Each part is exact until it is rounded once, half to even, at 10⁻¹⁵ USD. */
 export function marginOfCredits(credits: ValuedCredits, { cost, unpricedCalls }: KnownCost): Margin {
   const coveredValue = credits.creditValue === null ? null : worthOf(credits.covered, credits.creditValue);
-  const overageCharge = chargeOf(credits.overage, credits.overagePrice);
+  const overageCharge = chargeOf(credits.overage);
   const revenueValue = coveredValue === null || overageCharge === null ? null : coveredValue + overageCharge;
   const earned = revenueValue === null || cost === null ? null : revenueValue - cost;
   return {
@@ -85,18 +91,19 @@ export function periodMargin(
   planFacts: readonly PlanFact[],
   cost: KnownCost,
 ): PeriodMargin {
-  const { periodUsage } = balance;
   const period = balance.period === null ? null : periodAsItWas(balance.period, planFacts);
-  const { creditValue, overagePrice } = creditWorth(balance.period, planFacts);
+  const { creditValue } = creditWorth(balance.period, planFacts);
   const margin = marginOfCredits(
-    { covered: coveredByLots(periodUsage), creditValue, overage: periodUsage.overage, overagePrice },
+    { covered: coveredByLots(balance.periodUsage), creditValue, overage: overageOf(balance, planFacts) },
     cost,
   );
   return { ...margin, fee: feeShare({ ...balance, period }, planFacts) };
 }
 
 /** What one credit that is used in a period is worth. */
-export interface CreditWorth extends Pick<ValuedCredits, 'creditValue' | 'overagePrice'> {
+export interface CreditWorth extends Pick<ValuedCredits, 'creditValue'> {
+  /** Of overage that belongs to it; null: it is not sold. */
+  readonly overagePrice: UsdFemto | null;
   /** Under whose terms; null: no plan. */
   readonly plan: string | null;
 }
@@ -116,15 +123,30 @@ export function creditWorth(opened: PeriodOpenedFact | null, planFacts: readonly
   };
 }
 
+/** Credits that lots paid for in a period: for what was used in it, and for what was lent before and repaid in it. */
 export function coveredByLots({ used, overage, overrun, overdraft }: UsageTotals): MicroCredits {
   return used - overage - overrun - overdraft;
+}
+
+/** The overage that was booked in a period: its own, and that of closed periods at the prices of those. */
+export function overageOf(
+  { period, periodUsage, lateOverage }: BookedBalance,
+  planFacts: readonly PlanFact[],
+): readonly SoldOverage[] {
+  const late = lateOverage.map(({ period: closed, overage }) => ({
+    credits: overage,
+    price: overagePriceOf(closed, planFacts),
+  }));
+  const own = late.reduce((rest, { credits }) => rest - credits, periodUsage.overage);
+  return [{ credits: own, price: period === null ? null : overagePriceOf(period, planFacts) }, ...late];
 }
 
 /**
  * The price of all overage of a period: that of the last terms in it which sell any. An upgrade so lowers the price of
  * what was used before it, too, and one to a plan without overage leaves that at the price it had.
  */
-export function overagePriceOf(period: PeriodOpenedFact, planFacts: readonly PlanFact[]): UsdFemto | null {
+export function overagePriceOf(opened: PeriodOpenedFact, planFacts: readonly PlanFact[]): UsdFemto | null {
+  const period = periodAsItWas(opened, planFacts);
   return lastTerms(period, planFacts, ({ overage }) => overage.price !== null)?.overage.price ?? null;
 }
 
@@ -161,9 +183,14 @@ function changesIn({ bounds }: PeriodOpenedFact, planFacts: readonly PlanFact[])
 const MICRO_CREDITS_PER_CREDIT = 10n ** BigInt(CREDIT_SCALE);
 
 /** No overage costs nothing, also where it is not sold; overage without a price is not known. */
-function chargeOf(overage: MicroCredits, price: UsdFemto | null): UsdFemto | null {
-  if (overage === 0n) return 0n;
-  return price === null ? null : worthOf(overage, { numerator: price, denominator: 1n });
+function chargeOf(overage: readonly SoldOverage[]): UsdFemto | null {
+  let charge = 0n;
+  for (const { credits, price } of overage) {
+    if (credits === 0n) continue;
+    if (price === null) return null;
+    charge += worthOf(credits, { numerator: price, denominator: 1n });
+  }
+  return charge;
 }
 
 function worthOf(credits: MicroCredits, perCredit: Ratio): UsdFemto {

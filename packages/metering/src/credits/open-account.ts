@@ -77,7 +77,7 @@ class Account implements CustomerAccount {
     const hold = change.actionId === null ? null : state.holds.forAction(change.actionId, effectiveMicros);
     const purse = usageFor(step, hold, belongsToPeriod);
     if (step === state.steps.at(-1)) {
-      const movements = goOn(state.standing, step, purse, change.amount, effectiveMicros);
+      const movements = goOn(state.standing, state.timeline, step, purse, change.amount, effectiveMicros);
       if (movements !== null) return movements;
     }
     purse.amount += change.amount;
@@ -98,8 +98,9 @@ class Account implements CustomerAccount {
     const wantedMicros = isLate ? change.recordedMicros : Math.min(change.eventMicros, change.recordedMicros);
     const atMicros = Math.min(wantedMicros, latestMicros);
     if (atMicros > nowMicros) this.#state.nowMicros = atMicros;
-    const belongsToPeriod = isLate ? (periodOf(timeline, change.eventMicros)?.number ?? null) : null;
-    return { atMicros, belongsToPeriod };
+    // What happened before the first period was booked in that.
+    const period = periodOf(timeline, change.eventMicros)?.number ?? timeline.periods[0]?.number ?? null;
+    return { atMicros, belongsToPeriod: isLate ? period : null };
   }
 
   apply(fact: AccountFact): Applied {
@@ -185,6 +186,10 @@ class Account implements CustomerAccount {
 
   periodAt(atMicros: number): PeriodOpenedFact | null {
     return anyPeriodAt(this.#state.timeline, atMicros);
+  }
+
+  period(number: number): PeriodOpenedFact | null {
+    return this.#state.timeline.periods.findLast((period) => period.number === number)?.fact ?? null;
   }
 
   hold(hold: string): HoldState | null {

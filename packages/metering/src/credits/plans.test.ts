@@ -126,7 +126,8 @@ describe('plans', () => {
       plans({ a: { ...PRO, overage: { policy: 'charge', price_usd } } });
     const finest = pricedAt('0.000000001');
     const price = finest.kind === 'plans' ? finest.plans.termsAt('a', TODAY)?.overage.price : undefined;
-    const smallest = { covered: 0n, creditValue: null, overage: 1n, overagePrice: price ?? null };
+    const overage = [{ credits: 1n, price: price ?? null }];
+    const smallest = { covered: 0n, creditValue: null, overage };
     // A millionth of a credit at a billionth of a dollar.
     expect(marginOfCredits(smallest, { cost: null, unpricedCalls: 0 }).overageCharge).toBe(1n);
     expect(pricedAt('1.0000000010')).toMatchObject({ kind: 'plans' });

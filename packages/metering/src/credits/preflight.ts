@@ -46,7 +46,7 @@ export interface Funds {
   readonly held: MicroCredits;
   /** What open holds may still take beyond what they hold. */
   readonly promised: MicroCredits;
-  /** Of the period of then, so far. */
+  /** That belongs to the period of then, so far. */
   readonly overage: MicroCredits;
   /** Null: no plan. */
   readonly terms: PlanTerms | null;
@@ -54,8 +54,10 @@ export interface Funds {
 
 /** The account has been advanced to then. */
 export function fundsAt(account: Pick<CustomerAccount, 'balance' | 'termsAt'>, atMicros: number): Funds {
-  const { available, held, promised, periodUsage } = account.balance(atMicros);
-  return { available, held, promised, overage: periodUsage.overage, terms: account.termsAt(atMicros) };
+  const { available, held, promised, periodUsage, lateOverage } = account.balance(atMicros);
+  // What belongs to a closed period neither fills the limit of this one nor makes room in it.
+  const overage = lateOverage.reduce((rest, late) => rest - late.overage, periodUsage.overage);
+  return { available, held, promised, overage, terms: account.termsAt(atMicros) };
 }
 
 /** Whether something may begin (convention C13). It only reads: usage that happens all the same is always recorded. */

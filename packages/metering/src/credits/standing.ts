@@ -12,8 +12,20 @@ export interface Standing {
   /** What usage of its action has taken so far, by hold: of what is held and beyond it. */
   readonly usedByHold: Map<string, MicroCredits>;
   readonly total: Totals;
-  /** By number; usage before the first period is under `null`. */
+  /** By number; usage before the first period is under `null`. Of closed periods they are forgotten. */
   readonly periods: Map<number | null, PeriodTotals>;
+  /** By the period that the usage belongs to. Kept for ever: the price of any period may be corrected one day. */
+  readonly coverage: Map<number | null, Coverage>;
+}
+
+/** What has paid for the usage of one period, whenever that was booked: what is given back of it goes there. */
+export interface Coverage {
+  /** By lot; those that paid for nothing are not in it. */
+  readonly lots: Map<string, MicroCredits>;
+  overage: MicroCredits;
+  overrun: MicroCredits;
+  /** What was lent and not repaid: what was is paid for by the lot that repaid it. */
+  overdraft: MicroCredits;
 }
 
 export interface LotStanding {
@@ -41,6 +53,8 @@ export interface Totals {
 export interface PeriodTotals extends Totals {
   rolledOver: MicroCredits;
   repaid: MicroCredits;
+  /** The part of `overage` that belongs to closed periods, by their number. */
+  readonly lateOverage: Map<number, MicroCredits>;
   /** What was granted in it, by lot. */
   readonly lots: Map<string, MicroCredits>;
 }
@@ -55,6 +69,7 @@ export function emptyStanding(): Standing {
     usedByHold: new Map(),
     total: noTotals(),
     periods: new Map(),
+    coverage: new Map(),
   };
 }
 
@@ -98,9 +113,23 @@ export function heldOf(standing: Standing, hold: string, lot: string): MicroCred
 export function periodTotals(standing: Standing, period: number | null): PeriodTotals {
   const known = standing.periods.get(period);
   if (known !== undefined) return known;
-  const totals: PeriodTotals = { ...noTotals(), rolledOver: 0n, repaid: 0n, lots: new Map() };
+  const totals: PeriodTotals = {
+    ...noTotals(),
+    rolledOver: 0n,
+    repaid: 0n,
+    lateOverage: new Map(),
+    lots: new Map(),
+  };
   standing.periods.set(period, totals);
   return totals;
+}
+
+export function coverageOf(standing: Standing, period: number | null): Coverage {
+  const known = standing.coverage.get(period);
+  if (known !== undefined) return known;
+  const coverage: Coverage = { lots: new Map(), overage: 0n, overrun: 0n, overdraft: 0n };
+  standing.coverage.set(period, coverage);
+  return coverage;
 }
 
 function noTotals(): Totals {
@@ -143,10 +172,16 @@ function moveAmount(standing: Standing, flow: Flow, amount: MicroCredits): void 
       if (flow.hold !== null && flow.kind !== 'settlement') add(standing.usedByHold, flow.hold, amount);
       total.used += amount;
       period.used += amount;
-      if (flow.fromLot !== null) lotOf(standing, flow.fromLot).consumed += amount;
-      else if (isUncovered(flow.from)) {
+      if (flow.fromLot !== null) {
+        lotOf(standing, flow.fromLot).consumed += amount;
+        add(coverageOf(standing, ownerOf(flow)).lots, flow.fromLot, amount);
+      } else if (isUncovered(flow.from)) {
         total[flow.from] += amount;
         period[flow.from] += amount;
+        coverageOf(standing, ownerOf(flow))[flow.from] += amount;
+        if (flow.from === 'overage' && flow.belongsToPeriod !== null) {
+          add(period.lateOverage, flow.belongsToPeriod, amount);
+        }
       }
       return;
     case 'expiry':
@@ -159,15 +194,25 @@ function moveAmount(standing: Standing, flow: Flow, amount: MicroCredits): void 
       lotOf(standing, flow.toLot).received += amount;
       period.rolledOver += amount;
       return;
-    case 'repayment':
-      lotOf(standing, flow.fromLot).consumed += amount;
+    case 'repayment': {
+      const lot = lotOf(standing, flow.fromLot);
+      lot.consumed += amount;
       total.overdraft -= amount;
       period.repaid += amount;
+      const coverage = coverageOf(standing, flow.belongsToPeriod);
+      coverage.overdraft -= amount;
+      add(coverage.lots, lot.lot.id, amount);
       return;
+    }
     case 'hold':
     case 'release':
       return;
   }
+}
+
+/** The period that usage belongs to: the one that it is booked in, unless that was closed before. */
+function ownerOf({ period, belongsToPeriod }: Flow): number | null {
+  return belongsToPeriod ?? period;
 }
 
 function leave(standing: Standing, flow: Flow, amount: MicroCredits): void {
@@ -191,7 +236,7 @@ function hold(standing: Standing, flow: Flow, lotId: string | null, amount: Micr
 }
 
 /** What has come to nothing is forgotten, so that equal accounts look equal. */
-function add(amounts: Map<string, MicroCredits>, key: string, amount: MicroCredits): void {
+function add<Key>(amounts: Map<Key, MicroCredits>, key: Key, amount: MicroCredits): void {
   const sum = (amounts.get(key) ?? 0n) + amount;
   if (sum === 0n) amounts.delete(key);
   else amounts.set(key, sum);

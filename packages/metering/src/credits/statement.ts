@@ -4,7 +4,7 @@ import { type AtZero, atZero } from './at-zero.ts';
 import type { PeriodOpenedFact } from './fact.ts';
 import { exhaustionForecast } from './forecast.ts';
 import type { LotKind } from './lot.ts';
-import { coveredByLots, type KnownCost, marginOfCredits, overagePriceOf } from './margin.ts';
+import { coveredByLots, type KnownCost, marginOfCredits, overageOf } from './margin.ts';
 import { grantedInPeriod, periodAllowance } from './period-allowance.ts';
 import type { PlanTerms } from './plan.ts';
 import { periodAsItWas, subscriptionAt } from './subscription.ts';
@@ -25,7 +25,7 @@ export interface Statement {
   readonly allowance: MicroCredits;
   /** In this period, by the kind of lot; the allowance too. */
   readonly granted: Readonly<Record<LotKind, MicroCredits>>;
-  /** `used = usedFromLots + overage + overrun + overdraft`. */
+  /** `used = usedFromLots + overage + overrun + overdraft`; what was repaid makes the first more, the last less. */
   readonly usage: UsageTotals;
   readonly usedFromLots: MicroCredits;
   readonly available: MicroCredits;
@@ -33,7 +33,10 @@ export interface Statement {
   /** Available and held. */
   readonly remaining: MicroCredits;
   readonly atZero: AtZero;
-  /** What is invoiced for the overage so far, exactly; null: there is overage, and no plan says its price. */
+  /**
+   * What is invoiced for the overage so far, exactly; below zero: more of a closed period is given back. Null: there is
+   * overage, and no plan says its price.
+   */
   readonly overageCharge: UsdFemto | null;
   /** When the credits run out at the pace of this period; null: not before it ends, or too early to tell. */
   readonly exhaustedMicros: number | null;
@@ -84,8 +87,7 @@ export function statementOf(
     {
       covered: usedFromLots,
       creditValue: terms?.creditValue ?? null,
-      overage: balance.periodUsage.overage,
-      overagePrice: overagePriceOf(period, account.planFacts),
+      overage: overageOf(balance, account.planFacts),
     },
     { cost: null, unpricedCalls: 0 },
   );

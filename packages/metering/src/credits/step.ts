@@ -29,9 +29,10 @@ export interface Step {
   readonly courses: Course[];
   /**
    * Whose usage took from what is available. Usage of one purse alone can go on where it stopped; where several share
-   * the step, who came first would matter, so they are covered together, in order.
+   * the step, who came first would matter, so they are covered together, in order; and so would whether what is given
+   * back was taken before.
    */
-  drawing: UsageOfStep | 'none' | 'several';
+  drawing: UsageOfStep | 'none' | 'several' | 'given_back';
 }
 
 /** What is used in a step for one hold and one period, summed. */

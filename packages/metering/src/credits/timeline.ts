@@ -84,6 +84,12 @@ export function termsOf(timeline: Timeline, period: Period, atMicros: number): P
   return terms;
 }
 
+/** The terms at the end of a period; null: it had no plan, or there is none of that number. */
+export function lastTermsOf(timeline: Timeline, number: number): PlanTerms | null {
+  const period = timeline.periods.findLast((candidate) => candidate.number === number);
+  return period === undefined ? null : termsOf(timeline, period, period.endMicros - 1);
+}
+
 /** The terms that hold for an action of that time; null: no plan. */
 export function termsAt(timeline: Timeline, atMicros: number): PlanTerms | null {
   const period = periodOf(timeline, atMicros);
