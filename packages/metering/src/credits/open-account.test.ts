@@ -149,6 +149,11 @@ const withinDays = storyOf(
     happening,
   ),
 );
+/** Before anything of it is closed, a subscription may still begin amid it. */
+const withinAPeriod = withinDays.map((given) => ({
+  ...given,
+  entries: given.entries.filter(([, { kind }]) => kind !== 'correct_late'),
+}));
 const story = fc.oneof(
   storyOf(fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 300 })), happening),
   withinDays,
@@ -448,7 +453,7 @@ describe('an account', () => {
   it('I2, I3: has that, too, when a subscription from the past divides a step; in that step, of what was used in all', () => {
     let divided = 0;
     fc.assert(
-      fc.property(withinDays, fc.nat(80), (given, hours) => {
+      fc.property(withinAPeriod, fc.nat(80), (given, hours) => {
         const { books } = live({ ...given, subscribes: false }, (delay) => delay);
         const before = stepStarts(books.movements);
         const fromMicros = START + hours * HOUR + 7;
