@@ -1,8 +1,9 @@
-import type { SpanKey } from '@spanledger/metering';
+import { isDeepStrictEqual } from 'node:util';
+import { GrowingAction, type SpanKey } from '@spanledger/metering';
 import { actionText, type HeldLeaf } from './action.ts';
 import type { Leaf } from './charging.ts';
 import type { HeldAction, NamedAction } from './store.ts';
-import type { StoredRating } from './stored-rating.ts';
+import { isSameCharge, type StoredCharge, type StoredRating } from './stored-rating.ts';
 
 /** An action that an app has named, whole: all its calls, whatever traces they are in. */
 export class OpenAction {
@@ -10,10 +11,54 @@ export class OpenAction {
   /** False: the ledger may hold calls of it that are not here yet. */
   isLoaded: boolean;
   readonly leaves = new Map<SpanKey, NamedLeaf>();
+  /** What each of them bears. */
+  readonly calls = new GrowingAction();
+  /** What is due for calls for which something else, or nothing, is posted. */
+  readonly #due = new Map<SpanKey, StoredCharge>();
 
   constructor(key: NamedAction, isLoaded: boolean) {
     this.key = key;
     this.isLoaded = isLoaded;
+  }
+
+  set(leaf: NamedLeaf): void {
+    const { key } = leaf.leaf;
+    const before = this.leaves.get(key)?.leaf ?? null;
+    this.leaves.set(key, leaf);
+    // A call that is decided or posted anew mostly counts for the action what it counted before.
+    if (!isDeepStrictEqual(before, leaf.leaf)) this.calls.change(before, leaf.leaf);
+  }
+
+  /** What is posted for a call is not what was found here: all that follows is compared again. */
+  rerated(leaf: NamedLeaf): void {
+    const { key } = leaf.leaf;
+    this.calls.change(this.leaves.get(key)?.leaf ?? null, leaf.leaf);
+    this.leaves.set(key, leaf);
+    this.#due.delete(key);
+  }
+
+  remove(key: SpanKey): void {
+    const before = this.leaves.get(key);
+    if (before === undefined) return;
+    this.calls.change(before.leaf, null);
+    this.leaves.delete(key);
+    this.#due.delete(key);
+  }
+
+  setDue(key: SpanKey, charge: StoredCharge): void {
+    const posted = this.leaves.get(key)?.posted ?? null;
+    if (posted !== null && isSameCharge(posted, charge)) this.#due.delete(key);
+    else this.#due.set(key, charge);
+  }
+
+  /** Null: nothing but what is posted. */
+  dueFor(key: SpanKey): StoredCharge | null {
+    return this.#due.get(key) ?? null;
+  }
+
+  posted(leaf: NamedLeaf): void {
+    this.set(leaf);
+    this.#due.delete(leaf.leaf.key);
   }
 }
 
@@ -61,7 +106,7 @@ export class ActionWindow {
 
   set(action: OpenAction, leaf: NamedLeaf): void {
     const before = action.leaves.size;
-    action.leaves.set(leaf.leaf.key, leaf);
+    action.set(leaf);
     this.#leaves += action.leaves.size - before;
   }
 
@@ -70,12 +115,14 @@ export class ActionWindow {
     const action = this.#actions.get(actionText(key));
     const before = action?.leaves.get(leaf.key);
     if (action !== undefined && before !== undefined) {
-      action.leaves.set(leaf.key, { ...before, leaf, posted: rating });
+      action.rerated({ ...before, leaf, posted: rating });
     }
   }
 
   remove(action: OpenAction, key: SpanKey): void {
-    if (action.leaves.delete(key)) this.#leaves--;
+    const before = action.leaves.size;
+    action.remove(key);
+    this.#leaves += action.leaves.size - before;
   }
 
   /** Lets the least recently touched actions go until there is room again. Only between two batches. */

@@ -1,6 +1,14 @@
-import { type ActionLeaf, type CreditRules, rateAction, type SpanKey } from '@spanledger/metering';
+import {
+  type ActionCharge,
+  type ActionLeaf,
+  type CreditRules,
+  type PlanTerms,
+  rateAction,
+  type SpanKey,
+} from '@spanledger/metering';
 import type { Accounts } from './accounts.ts';
 import type { ActionKey } from './action.ts';
+import type { OpenAction } from './action-window.ts';
 import type { Booking, HeldRecord } from './store.ts';
 import { type StoredCharge, type StoredRating, storedCharge } from './stored-rating.ts';
 
@@ -41,14 +49,41 @@ export function chargeAction(
     rules,
     terms,
   );
+  return storedCharges(charged, rules, terms);
+}
+
+/** The same for an action that is in memory whole: only of the calls whose share may be another than the last time. */
+export function chargeGrowth(
+  { key, calls, leaves }: OpenAction,
+  { accounts, rules: inUse, rulesOf, nowMicros }: ChargingParts,
+): ReadonlyMap<SpanKey, StoredCharge> {
+  const inOrder = calls.leaves;
+  const [first] = inOrder;
+  if (first === undefined) return NO_CHARGES;
+  // All but those that have just come are posted, so this looks at the first of them.
+  let pinned: CreditRules | null = null;
+  for (const leaf of inOrder) {
+    const posted = leaves.get(leaf.key)?.posted ?? null;
+    if (posted === null) continue;
+    pinned = rulesOf(posted.rulesVersion);
+    break;
+  }
+  const rules = pinned ?? inUse;
+  const terms = accounts.termsAt(key, first.eventTimeMicros, nowMicros);
+  return storedCharges(calls.rate(rules, terms), rules, terms);
+}
+
+function storedCharges(
+  { rule, shares }: ActionCharge<ActionLeaf>,
+  rules: CreditRules,
+  terms: PlanTerms | null,
+): ReadonlyMap<SpanKey, StoredCharge> {
   const by = {
     rulesVersion: rules.version,
-    creditRule: charged.rule?.id ?? null,
-    planTerms: charged.rule === null ? null : (terms?.version ?? null),
+    creditRule: rule?.id ?? null,
+    planTerms: rule === null ? null : (terms?.version ?? null),
   };
-  const charges = new Map<SpanKey, StoredCharge>();
-  for (const { leaf, charge } of charged.shares) charges.set(leaf.key, storedCharge(charge, by));
-  return charges;
+  return new Map(shares.map(({ leaf, charge }) => [leaf.key, storedCharge(charge, by)]));
 }
 
 export const NO_CHARGES: ReadonlyMap<SpanKey, StoredCharge> = new Map();

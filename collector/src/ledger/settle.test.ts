@@ -1,6 +1,7 @@
 import {
   type AttributionSettings,
   type Book,
+  type CreditRules,
   creditRules,
   NO_ATTRIBUTION_SETTINGS,
   NO_PLANS,
@@ -446,6 +447,66 @@ describe.each([
     expect(bench.store.postings).toMatchObject([
       { rating: { cost: 3_500_000_000_000n, creditStatus: 'not_charged:cost_only' }, bookings: [] },
     ]);
+  });
+});
+
+describe('an action whose calls are in many traces', () => {
+  /** A rule that rounds what the calls come to; and how often it was asked for. */
+  function aCountedBook() {
+    let asked = 0;
+    const parsed = creditRules({ default: { tokens: { input: '0.5' }, increment: '1' } });
+    if (parsed.kind === 'problems') throw new Error('the rules of the tests are wrong');
+    const rules: CreditRules = {
+      version: parsed.rules.version,
+      ruleAt(feature, atMicros) {
+        asked++;
+        return parsed.rules.ruleAt(feature, atMicros);
+      },
+    };
+    return {
+      book: { ...BOOK, rules },
+      takeAsked: () => {
+        const before = asked;
+        asked = 0;
+        return before;
+      },
+    };
+  }
+
+  const attributes = { 'spanledger.action.id': 'crawl' };
+  const customer = 'cus_acme';
+  const chatOf = (trace: number) =>
+    aChat({ trace, span: 1, customer, attributes, endMicros: NOON_MICROS - SECOND_MICROS + trace });
+
+  it('is charged once for all of them that come together, and each bears its share', async () => {
+    const bench = aBench();
+    const { book, takeAsked } = aCountedBook();
+    bench.book = book;
+    const settled = await bench.receive(...Array.from({ length: 100 }, (_, call) => chatOf(call + 1)));
+    expect(takeAsked()).toBe(1);
+    expect(settled).toMatchObject({ posted: 100, corrected: 0 });
+    // Half a credit each, rounded up once: every second call bears one.
+    expect(bench.store.current.map(({ rating }) => Number(rating.credits) / 1_000_000)).toEqual(
+      Array.from({ length: 100 }, (_, call) => (call + 1) % 2),
+    );
+    expect(used(bench.store)).toEqual({ cus_acme: 50_000_000n });
+  });
+
+  it('corrects no call before one that comes late, and each after it at most once', async () => {
+    const bench = aBench();
+    const { book, takeAsked } = aCountedBook();
+    bench.book = book;
+    const calls = Array.from({ length: 20 }, (_, call) => chatOf(10 * (call + 1)));
+    await bench.receive(...calls);
+    takeAsked();
+    expect(await bench.receive(chatOf(201))).toMatchObject({ posted: 1, corrected: 0 });
+    // What was rounded up on the one is now on the next, also where a trace is decided anew for another reason.
+    expect(await bench.receive(chatOf(101), aSpan({ trace: 150, span: 2 }))).toMatchObject({
+      posted: 1,
+      corrected: 11,
+    });
+    expect(takeAsked(), 'once for each batch, and once more with the traces of the calls after it').toBe(3);
+    expect(used(bench.store)).toEqual({ cus_acme: 11_000_000n });
   });
 });
 

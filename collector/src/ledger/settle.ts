@@ -28,11 +28,12 @@ import {
   isSameAction,
   leafOf,
 } from './action.ts';
-import type { ActionWindow, NamedLeaf, OpenAction } from './action-window.ts';
+import type { ActionWindow, OpenAction } from './action-window.ts';
 import {
   bookDifference,
   type ChargingParts,
   chargeAction,
+  chargeGrowth,
   type Leaf,
   NO_CHARGES,
   notCharged,
@@ -126,10 +127,13 @@ class Batch {
   #recharged = new Set<OpenTrace>();
   /** Of those, the ones that are being decided. */
   readonly #due = new Set<OpenTrace>();
+  readonly #charging: ChargingParts;
 
   constructor(parts: SettleParts, visit: AccountVisit) {
     this.#parts = parts;
     this.#visit = visit;
+    const { accounts, rulesOf, book, deadline } = parts;
+    this.#charging = { accounts, rules: book.rules, rulesOf, nowMicros: deadline.nowMicros };
   }
 
   /** Completes the traces of which the store may hold a part. */
@@ -298,6 +302,7 @@ class Batch {
     }
     if (waiting.length === 0) return;
     await Promise.all([this.#loadActions(), this.#visit.open(waiting.flatMap(accountsOf))]);
+    await this.#chargeNamed(waiting);
     for (const group of waiting) {
       this.#postGroup(group);
       if (this.#turns.isOver) await this.#turns.end();
@@ -338,7 +343,7 @@ class Batch {
       const rows = decisions.flatMap((decision) => this.#rowOf(traces, decision) ?? []);
       for (const trace of traces) this.#setDue(trace, decisions, wholeAtMicros);
       const isDue = hasWaited || traces.some((trace) => this.#due.has(trace));
-      group = { traces, rows, recordedAtMillis, isDue };
+      group = { traces, rows, recordedAtMillis, actions: changedActions(rows, isDue) };
     } catch (cause) {
       for (const trace of traces) {
         for (const { observation, held } of trace.spans) {
@@ -379,32 +384,31 @@ class Batch {
     }
   }
 
-  /** False: accounts must be opened from the store first, or named actions of the group completed from it. */
-  #isReady({ rows, isDue }: DecidedGroup): boolean {
+  /**
+   * False: accounts must be opened from the store first; or there are calls of named actions, which are charged when all
+   * calls of the batch are decided, whatever traces they are in.
+   */
+  #isReady({ actions: changed }: DecidedGroup): boolean {
     const { actions, accounts, store } = this.#parts;
-    let isComplete = true;
-    for (const { isChanged, held, before, usage } of rows) {
-      if (!isChanged && !isDue) continue;
-      for (const action of [held?.action, before?.leaf?.action]) {
-        if (action === undefined) continue;
-        if (!accounts.isReady(action)) isComplete = false;
-        if (!isNamed(action)) continue;
-        const link = actionLink(action);
-        const open = actions.open(
-          action,
-          () => link !== null && store.mayHoldAction(link, usage.eventTimeMicros),
-        );
-        if (open.isLoaded) continue;
-        this.#actionsToLoad.add(open);
-        isComplete = false;
-      }
+    let isReady = true;
+    for (const { key, rows, gone } of changed) {
+      if (!accounts.isReady(key)) isReady = false;
+      if (!isNamed(key)) continue;
+      isReady = false;
+      const link = actionLink(key);
+      const open = actions.open(key, () => {
+        const [row] = rows.length > 0 ? rows : gone;
+        return link !== null && row !== undefined && store.mayHoldAction(link, row.usage.eventTimeMicros);
+      });
+      if (!open.isLoaded) this.#actionsToLoad.add(open);
     }
-    return isComplete;
+    return isReady;
   }
 
   async #loadActions(): Promise<void> {
     const { actions, store } = this.#parts;
     const missing = [...this.#actionsToLoad];
+    if (missing.length === 0) return;
     this.#actionsToLoad = new Set();
     const found = new Map<string, HeldAction[]>();
     for (const held of await store.loadActions(missing.map(({ key }) => key))) {
@@ -416,85 +420,24 @@ class Batch {
     for (const action of missing) actions.load(action, found.get(actionText(action.key)) ?? []);
   }
 
-  /** Charges the actions that have changed, and posts every usage of which anything has. */
-  #postGroup(group: DecidedGroup): void {
-    const charges = this.#chargesOf(group);
-    const { rules } = this.#parts.book;
-    for (const row of group.rows) {
-      const { usage, before, held, isChanged } = row;
-      const charge =
-        held === null
-          ? notCharged(row.notCharged ?? 'not_billed', rules)
-          : (charges.get(keyOf(usage)) ?? before?.rating ?? null);
-      if (charge === null) throw new Error(`nothing is due for ${usage.traceId}/${usage.spanId}`);
-      if (!isChanged && before !== null && chargesTheSame(charge, before.rating)) continue;
-      this.#post(row, charge, group.recordedAtMillis);
+  /** Charges each named action of which a call is new, has changed or has gone: once, whatever traces they are in. */
+  async #chargeNamed(groups: readonly DecidedGroup[]): Promise<void> {
+    const traces = new Set(groups.flatMap((group) => group.traces));
+    const changed = new Set<OpenAction>();
+    for (const { actions } of groups) {
+      for (const action of actions) if (isNamed(action.key)) changed.add(this.#takeIn(action.key, action));
     }
-  }
-
-  /** What is due for each call of the actions of the group that have changed. */
-  #chargesOf(group: DecidedGroup): ReadonlyMap<SpanKey, StoredCharge> {
-    const charging: ChargingParts = {
-      accounts: this.#parts.accounts,
-      rules: this.#parts.book.rules,
-      rulesOf: this.#parts.rulesOf,
-      nowMicros: this.#parts.deadline.nowMicros,
-    };
-    const changed = this.#actionsOf(group);
-    const [only] = changed;
-    if (only === undefined) return NO_CHARGES;
-    if (changed.length === 1) return this.#chargesOfAction(only, group, charging);
-    const charges = new Map<SpanKey, StoredCharge>();
     for (const action of changed) {
-      for (const [key, charge] of this.#chargesOfAction(action, group, charging)) charges.set(key, charge);
+      for (const [key, charge] of chargeGrowth(action, this.#charging)) {
+        action.setDue(key, charge);
+        this.#noteRecharged(action, key, charge, traces);
+      }
+      if (this.#turns.isOver) await this.#turns.end();
     }
-    return charges;
   }
 
-  #chargesOfAction(
-    action: ChangedAction,
-    group: DecidedGroup,
-    charging: ChargingParts,
-  ): ReadonlyMap<SpanKey, StoredCharge> {
-    if (!isNamed(action.key)) return chargeAction(action.key, leavesIn(group, action), charging);
-    const leaves = this.#leavesOfNamed(action.key, action);
-    const charges = chargeAction(action.key, leaves, charging);
-    this.#noteRecharged(action.key, leaves, charges, group);
-    return charges;
-  }
-
-  /** The actions of the group of which a call is new, has changed or has gone. */
-  #actionsOf(group: DecidedGroup): readonly ChangedAction[] {
-    const { rows, isDue } = group;
-    const changed: ChangedAction[] = [];
-    let byText: Map<string, ChangedAction> | null = null;
-    const add = (action: ActionKey, row: Row, isIn: boolean): void => {
-      let found: ChangedAction | undefined;
-      if (changed.length < FEW_ACTIONS) found = changed.find(({ key }) => isSameAction(key, action));
-      else {
-        byText ??= new Map(changed.map((each) => [actionText(each.key), each]));
-        found = byText.get(actionText(action));
-      }
-      if (found === undefined) {
-        found = { key: action, rows: [], gone: [] };
-        changed.push(found);
-        byText?.set(actionText(action), found);
-      }
-      if (isIn) found.rows.push(row);
-      else found.gone.push(row);
-    };
-    for (const row of rows) {
-      const was = row.before?.leaf?.action;
-      if (row.isChanged && was !== undefined && (row.held === null || !isSameAction(was, row.held.action))) {
-        add(was, row, false);
-      }
-    }
-    const touched = rows.filter(({ held, isChanged }) => held !== null && (isChanged || isDue));
-    for (const row of touched) if (row.held !== null) add(row.held.action, row, true);
-    return changed;
-  }
-
-  #leavesOfNamed(key: NamedAction, { rows, gone }: ChangedAction): readonly NamedLeaf[] {
+  /** What its calls in one group of traces are now. */
+  #takeIn(key: NamedAction, { rows, gone }: ChangedAction): OpenAction {
     const { actions } = this.#parts;
     const action = actions.find(key);
     if (action === null) throw new Error(`the action ${key.actionId} is not open`);
@@ -503,23 +446,59 @@ class Batch {
       const { traceId, spanId } = row.usage;
       actions.set(action, { traceId, spanId, ...leafOfRow(row) });
     }
-    return [...action.leaves.values()];
+    return action;
   }
 
-  /** Calls of the action in other traces that bear another share now are posted anew with their traces. */
+  /** A call in a trace that is not decided now bears another share: it is posted anew with its trace. */
   #noteRecharged(
-    { tenant }: NamedAction,
-    leaves: readonly NamedLeaf[],
-    charges: ReadonlyMap<SpanKey, StoredCharge>,
-    { traces }: DecidedGroup,
+    { key: { tenant }, leaves }: OpenAction,
+    key: SpanKey,
+    charge: StoredCharge,
+    decided: ReadonlySet<OpenTrace>,
   ): void {
     const { window } = this.#parts;
-    for (const { traceId, leaf, posted } of leaves) {
-      const charge = charges.get(leaf.key);
-      if (posted === null || charge === undefined || chargesTheSame(charge, posted)) continue;
-      if (traces.some((trace) => trace.traceId === traceId)) continue;
-      this.#recharged.add(window.find({ tenant, traceId }) ?? window.open({ tenant, traceId }, false));
+    const leaf = leaves.get(key);
+    if (leaf === undefined || leaf.posted === null || chargesTheSame(charge, leaf.posted)) return;
+    const trace =
+      window.find({ tenant, traceId: leaf.traceId }) ?? window.open({ tenant, traceId: leaf.traceId }, false);
+    if (!decided.has(trace)) this.#recharged.add(trace);
+  }
+
+  /** Posts every usage of which anything has changed. */
+  #postGroup(group: DecidedGroup): void {
+    const charges = this.#chargesOf(group);
+    for (const row of group.rows) {
+      const { usage, before, isChanged } = row;
+      const charge = this.#chargeOf(row, charges);
+      if (charge === null) throw new Error(`nothing is due for ${usage.traceId}/${usage.spanId}`);
+      if (!isChanged && before !== null && chargesTheSame(charge, before.rating)) continue;
+      this.#post(row, charge, group.recordedAtMillis);
     }
+  }
+
+  #chargeOf(
+    { usage, before, held, notCharged: reason }: Row,
+    charges: ReadonlyMap<SpanKey, StoredCharge>,
+  ): StoredCharge | null {
+    if (held === null) return notCharged(reason ?? 'not_billed', this.#parts.book.rules);
+    const due = isNamed(held.action)
+      ? this.#parts.actions.find(held.action)?.dueFor(keyOf(usage))
+      : charges.get(keyOf(usage));
+    return due ?? before?.rating ?? null;
+  }
+
+  /** What is due for each call of the actions without a name of which a call in the group has changed. */
+  #chargesOf(group: DecidedGroup): ReadonlyMap<SpanKey, StoredCharge> {
+    const unnamed = group.actions.filter(({ key }) => !isNamed(key));
+    const [only] = unnamed;
+    if (only === undefined) return NO_CHARGES;
+    if (unnamed.length === 1) return chargeAction(only.key, leavesIn(group, only), this.#charging);
+    const charges = new Map<SpanKey, StoredCharge>();
+    for (const action of unnamed) {
+      const due = chargeAction(action.key, leavesIn(group, action), this.#charging);
+      for (const [key, charge] of due) charges.set(key, charge);
+    }
+    return charges;
   }
 
   #post(row: Row, charge: StoredCharge, recordedAtMillis: number): void {
@@ -561,7 +540,7 @@ class Batch {
     if (held !== null && action !== null && isNamed(action)) {
       const open = actions.find(action);
       const { traceId, spanId } = usage;
-      if (open !== null) actions.set(open, { traceId, spanId, leaf: held.leaf, posted: rating });
+      open?.posted({ traceId, spanId, leaf: held.leaf, posted: rating });
     }
     if (before === null) this.counts.posted++;
     else this.counts.corrected++;
@@ -598,8 +577,7 @@ interface DecidedGroup {
   readonly traces: readonly OpenTrace[];
   readonly rows: readonly Row[];
   readonly recordedAtMillis: number;
-  /** What every call is charged is looked at, not only what is new. */
-  readonly isDue: boolean;
+  readonly actions: readonly ChangedAction[];
 }
 
 /** What is decided of one span, and what is posted for it. */
@@ -625,6 +603,41 @@ interface ChangedAction {
 
 /** Up to so many, comparing is faster than a map; a trace usually has one. */
 const FEW_ACTIONS = 8;
+
+/**
+ * The actions of which a call is new, has changed or has gone.
+ *
+ * @param isDue what every call is charged is looked at, not only what is new
+ */
+function changedActions(rows: readonly Row[], isDue: boolean): readonly ChangedAction[] {
+  const changed: ChangedAction[] = [];
+  let byText: Map<string, ChangedAction> | null = null;
+  const add = (action: ActionKey, row: Row, isIn: boolean): void => {
+    let found: ChangedAction | undefined;
+    if (changed.length < FEW_ACTIONS) found = changed.find(({ key }) => isSameAction(key, action));
+    else {
+      byText ??= new Map(changed.map((each) => [actionText(each.key), each]));
+      found = byText.get(actionText(action));
+    }
+    if (found === undefined) {
+      found = { key: action, rows: [], gone: [] };
+      changed.push(found);
+      byText?.set(actionText(action), found);
+    }
+    if (isIn) found.rows.push(row);
+    else found.gone.push(row);
+  };
+  for (const row of rows) {
+    const was = row.before?.leaf?.action;
+    if (row.isChanged && was !== undefined && (row.held === null || !isSameAction(was, row.held.action))) {
+      add(was, row, false);
+    }
+  }
+  for (const row of rows) {
+    if (row.held !== null && (row.isChanged || isDue)) add(row.held.action, row, true);
+  }
+  return changed;
+}
 
 /** Those that pay for the calls of the group, or have paid so far. */
 function accountsOf({ rows }: DecidedGroup): readonly AccountKey[] {

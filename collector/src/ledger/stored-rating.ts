@@ -68,6 +68,16 @@ export function chargesTheSame(one: StoredCharge, other: StoredCharge): boolean 
   return one.credits === other.credits && one.creditStatus === other.creditStatus;
 }
 
+/** Whether they were made by the same as well. */
+export function isSameCharge(one: StoredCharge, other: StoredCharge): boolean {
+  return (
+    chargesTheSame(one, other) &&
+    one.rulesVersion === other.rulesVersion &&
+    one.creditRule === other.creditRule &&
+    one.planTerms === other.planTerms
+  );
+}
+
 /**
  * Whether two ratings say the same of the usage. By which version of a book, or under which name of a card, is no
  * difference: a new release of a price list would give every record a new revision.

@@ -77,6 +77,7 @@ export type {
 } from './credits/explanation.ts';
 export type { AccountFact, AlertFact, PeriodOpenedFact, PlanFact } from './credits/fact.ts';
 export { exhaustionForecast } from './credits/forecast.ts';
+export { GrowingAction } from './credits/growing-action.ts';
 export { type AccountHistory, openHistory } from './credits/history.ts';
 export {
   type AuthoriseCommand,

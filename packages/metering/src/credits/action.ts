@@ -4,6 +4,7 @@ import {
   type ActionTerms,
   creditsFor,
   incrementsPerQuantity,
+  isMeasured,
   type MeasuredUsage,
   quantityOf,
 } from './measure.ts';
@@ -64,7 +65,8 @@ export function inOrder<Leaf extends ActionLeaf>(leaves: readonly Leaf[]): reado
   return leaves.length < 2 ? leaves : leaves.toSorted(compareLeaves);
 }
 
-function compareLeaves(one: ActionLeaf, other: ActionLeaf): number {
+/** By event time, then trace id, then span id: no two calls are equal. */
+export function compareLeaves(one: ActionLeaf, other: ActionLeaf): number {
   if (one.eventTimeMicros !== other.eventTimeMicros) return one.eventTimeMicros - other.eventTimeMicros;
   return one.key < other.key ? -1 : one.key > other.key ? 1 : 0;
 }
@@ -74,39 +76,86 @@ function rateInOrder<Leaf extends ActionLeaf>(
   rules: CreditRules,
   plan: ActionTerms | null,
 ): ActionCharge<Leaf> {
+  const basis = basisOf(leaves, rules, plan);
+  const sums = sumsBefore(basis);
+  const shares: LeafShare<Leaf>[] = [];
+  for (const leaf of leaves) {
+    const charge = nextShare(sums, leaf, basis);
+    if (charge === OUT_OF_RANGE) return outOfRange(leaves, basis);
+    shares.push({ leaf, charge });
+  }
+  const { feature, rule } = basis;
+  return { feature, rule, credits: sums.credits, shares };
+}
+
+/** The action is not charged then, whatever its other calls are. */
+export const OUT_OF_RANGE: Charge = { kind: 'not_charged', reason: 'out_of_range' };
+
+export function outOfRange<Leaf>(
+  leaves: readonly Leaf[],
+  { feature, rule }: ChargingBasis,
+): ActionCharge<Leaf> {
+  return { feature, rule, credits: 0n, shares: leaves.map((leaf) => ({ leaf, charge: OUT_OF_RANGE })) };
+}
+
+/** What the share of every call depends on, and only all calls together tell. */
+export interface ChargingBasis {
+  readonly feature: string | null;
+  readonly rule: DatedRule | null;
+  readonly ruleVersion: string;
+  readonly verdict: Verdict;
+  /** See `waitingSuccesses`. */
+  readonly waitingSuccesses: number;
+}
+
+/** @param leaves in order */
+export function basisOf(
+  leaves: readonly ActionLeaf[],
+  rules: CreditRules,
+  plan: ActionTerms | null,
+): ChargingBasis {
   const feature = leaves.find((leaf) => leaf.feature !== null)?.feature ?? null;
   const rule = rules.ruleAt(feature, leaves[0]?.eventTimeMicros ?? 0);
   const verdict = verdictOn(leaves, rule, plan);
-  const notCharged = (charge: Charge) => ({
+  return {
     feature,
     rule,
-    credits: 0n,
-    shares: leaves.map((leaf) => ({ leaf, charge })),
-  });
-  if (verdict.kind === 'not_charged') return notCharged(verdict);
+    ruleVersion: rules.version,
+    verdict,
+    waitingSuccesses: verdict.kind === 'charged' ? waitingSuccesses(leaves, verdict.terms) : 0,
+  };
+}
+
+/** What the calls of an action come to, up to one of them. */
+export interface RunningSums {
+  quantity: bigint;
+  successes: number;
+  /** Null while nothing is known. */
+  credits: MicroCredits | null;
+}
+
+export function sumsBefore({ verdict, waitingSuccesses }: ChargingBasis): RunningSums {
+  return { quantity: 0n, successes: waitingSuccesses, credits: verdict.kind === 'charged' ? null : 0n };
+}
+
+/** What the next call of an action bears; the sums go on to it. `OUT_OF_RANGE`: the sums are of no use any more. */
+export function nextShare(
+  sums: RunningSums,
+  leaf: ActionLeaf,
+  { verdict, ruleVersion }: ChargingBasis,
+): Charge {
+  if (verdict.kind === 'not_charged') return verdict;
   const { terms, scale } = verdict;
-  const shares: LeafShare<Leaf>[] = [];
-  let successes = waitingSuccesses(leaves, terms);
-  let quantity = 0n;
-  let credits: MicroCredits | null = null;
-  for (const leaf of leaves) {
-    const measured = quantityOf(terms, leaf);
-    if (measured === null) {
-      shares.push({ leaf, charge: PENDING });
-      continue;
-    }
-    // Fixed credits are for the action, not for each of its calls.
-    quantity = terms.charging.kind === 'fixed' ? measured : quantity + measured;
-    if (leaf.status === 'ok') successes++;
-    const before: MicroCredits = credits ?? 0n;
-    credits = creditsFor(terms, scale, quantity, successes);
-    if (credits > MAX_CREDITS) return notCharged({ kind: 'not_charged', reason: 'out_of_range' });
-    shares.push({
-      leaf,
-      charge: { kind: 'charged', credits: credits - before, ruleVersion: rules.version },
-    });
-  }
-  return { feature, rule, credits, shares };
+  const measured = quantityOf(terms, leaf);
+  if (measured === null) return PENDING;
+  // Fixed credits are for the action, not for each of its calls.
+  sums.quantity = terms.charging.kind === 'fixed' ? measured : sums.quantity + measured;
+  if (leaf.status === 'ok') sums.successes++;
+  const before: MicroCredits = sums.credits ?? 0n;
+  const credits = creditsFor(terms, scale, sums.quantity, sums.successes);
+  if (credits > MAX_CREDITS) return OUT_OF_RANGE;
+  sums.credits = credits;
+  return { kind: 'charged', credits: credits - before, ruleVersion };
 }
 
 const PENDING: Charge = { kind: 'pending', reason: 'unpriced' };
@@ -136,7 +185,7 @@ export function verdictOn(
  */
 function waitingSuccesses(leaves: readonly ActionLeaf[], terms: RuleTerms): number {
   if (terms.complexity.length === 0) return 0;
-  return successfulCalls(leaves.filter((leaf) => quantityOf(terms, leaf) === null));
+  return successfulCalls(leaves.filter((leaf) => !isMeasured(terms, leaf)));
 }
 
 /** What complexity counts (convention C4). */

@@ -41,13 +41,28 @@ export function quantityOf({ charging }: RuleTerms, usage: MeasuredUsage): bigin
     case 'cost_plus':
       return usage.cost;
     case 'usage':
-      return usedQuantity(charging, usage);
+      return isCounted(charging, usage) ? usedQuantity(charging, usage) : null;
   }
 }
 
-function usedQuantity({ tokens, units }: UsageCharging, usage: MeasuredUsage): bigint | null {
-  // Under a rule for tokens, a call without any count is one of which nothing is known.
-  if (tokens !== null && usage.tokens === null && usage.units === null) return null;
+/** Whether that is known, without computing it. */
+export function isMeasured({ charging }: RuleTerms, usage: MeasuredUsage): boolean {
+  switch (charging.kind) {
+    case 'fixed':
+      return true;
+    case 'cost_plus':
+      return usage.cost !== null;
+    case 'usage':
+      return isCounted(charging, usage);
+  }
+}
+
+/** Under a rule for tokens, a call without any count is one of which nothing is known. */
+function isCounted({ tokens }: UsageCharging, usage: MeasuredUsage): boolean {
+  return tokens === null || usage.tokens !== null || usage.units !== null;
+}
+
+function usedQuantity({ tokens, units }: UsageCharging, usage: MeasuredUsage): bigint {
   let quantity = 0n;
   if (tokens !== null && usage.tokens !== null) {
     quantity += tokenQuantity(tokens, usage.tokens) * THOUSANDTHS;
