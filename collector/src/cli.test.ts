@@ -87,7 +87,7 @@ describe('spanledger explain', () => {
       rerating: NO_RERATING,
       credits: NEVER_ASKED.credits,
       redeliver: async () => 0,
-      readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
+      readiness: () => ({ isReady: true, lagBytes: 0, waitingMs: 0, lastCommitAt: null }),
       metrics: async () => '',
       onSurprise: () => {},
     });

@@ -226,6 +226,12 @@ export const ConfigSchema = Type.Object(
           8192,
           'Bodies on disk that the ledger has not posted yet; beyond it requests get 503.',
         ),
+        ready_within_ms: Type.Integer({
+          minimum: 1000,
+          default: 30_000,
+          description:
+            'Bodies that are on disk for longer and not posted make /readyz answer 503; spans are still accepted. Usually they wait for less than a second, under load for five.',
+        }),
         min_free_bytes: Type.Integer({
           minimum: 0,
           default: 256 * MIB,

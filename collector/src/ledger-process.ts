@@ -43,6 +43,7 @@ import { listen } from './listen.ts';
 import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
+import { readinessOf } from './readiness.ts';
 import { rerating } from './rerating.ts';
 import { readAccountSums } from './store/account-sums.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
@@ -198,11 +199,7 @@ export async function runLedgerProcess(
     }),
     credits,
     redeliver: (deliveries) => webhooks.redeliver(deliveries),
-    readiness: () => ({
-      isReady: receiver !== null && receiver.journalLagBytes < config.journal.max_lag_bytes,
-      lagBytes: receiver?.journalLagBytes ?? 0,
-      lastCommitAt,
-    }),
+    readiness: () => readinessOf(receiver, lastCommitAt, config.journal),
     metrics: () => {
       metrics.recordOpenTraces(ledger.openTraces);
       metrics.recordCatalogueAge(feed.ageDays());

@@ -70,6 +70,8 @@ export interface ReceiverState {
   readonly bodyBytes: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly journalLagBytes: number;
+  /** Since when the oldest of these bytes are on disk. */
+  readonly journalWaitingMs: number;
   readonly journalKeptBytes: number;
   readonly journalSyncs: number;
   readonly residentBytes: number;

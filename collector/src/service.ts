@@ -10,6 +10,7 @@ import { listen } from './listen.ts';
 import type { ReceiverState } from './messages.ts';
 import { SCAN_LIMITS } from './otlp/index.ts';
 import { buildReceiver, type ReceiverCounters } from './receiver/receiver.ts';
+import { Waiting } from './waiting.ts';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -62,13 +63,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (!isUsed) await writeMarker(config.data_dir);
     const journal = await openJournal(config, log);
     ledger.assertFollows(journal.durableEnd);
-    follow(ledger, journal, log);
+    const waiting = follow(ledger, journal, log);
     const { server, counters } = receiverInto(journal, config, log);
     const { host, otlp_http_port: port } = config.listen;
     ledger.serveBehind(front);
     const apiPort = await front.listen();
     const otlpPort = await listen(server, host, port, 'listen.otlp_http_port');
-    const clocks = startClocks(ledger, journal, counters);
+    const clocks = startClocks(ledger, journal, waiting, counters);
     return {
       otlpPort,
       apiPort,
@@ -111,16 +112,24 @@ async function openJournal(config: Config, log: Logger): Promise<JournalWriter> 
 }
 
 /** Ties the two: what is durable is told to the ledger, what it has committed may leave the journal. */
-function follow(ledger: LedgerChild, journal: JournalWriter, log: Logger): void {
+function follow(ledger: LedgerChild, journal: JournalWriter, log: Logger): Waiting {
+  const waiting = new Waiting();
+  // What the run before has left; the ledger says next how much of it it has.
+  if (journal.lagBytes > 0) waiting.durable(journal.durableEnd, performance.now());
   ledger.followJournal({
     durableEnd: () => journal.durableEnd,
     committed: (position) => {
       journal.committed(position).catch((error: unknown) => {
         log.error({ err: error }, 'a posted journal segment could not be removed');
       });
+      waiting.committed(position, journal.lagBytes);
     },
   });
-  journal.onDurable((end) => ledger.send({ type: 'durable', end }));
+  journal.onDurable((end) => {
+    waiting.durable(end, performance.now());
+    ledger.send({ type: 'durable', end });
+  });
+  return waiting;
 }
 
 function receiverInto(journal: JournalWriter, config: Config, log: Logger) {
@@ -142,6 +151,7 @@ function receiverInto(journal: JournalWriter, config: Config, log: Logger) {
 function startClocks(
   ledger: LedgerChild,
   journal: JournalWriter,
+  waiting: Waiting,
   counters: ReceiverCounters,
 ): NodeJS.Timeout[] {
   const tellState = () => {
@@ -149,6 +159,7 @@ function startClocks(
       ...counters,
       refused: Object.fromEntries(counters.refused),
       journalLagBytes: journal.lagBytes,
+      journalWaitingMs: journal.lagBytes === 0 ? 0 : Math.round(waiting.ageMs(performance.now())),
       journalKeptBytes: journal.keptBytes,
       journalSyncs: journal.counters.syncs,
       residentBytes: process.memoryUsage.rss(),

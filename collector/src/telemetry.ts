@@ -54,6 +54,10 @@ export class Metrics {
     ),
     bodyBytes: this.gauge('spanledger_received_bytes', 'Body bytes acknowledged since the receiver started.'),
     journalLagBytes: this.gauge('spanledger_journal_lag_bytes', 'Journal bytes not yet in the ledger.'),
+    journalWaitingSeconds: this.gauge(
+      'spanledger_journal_waiting_seconds',
+      'How long the oldest journal bytes not yet in the ledger have been on disk.',
+    ),
     journalKeptBytes: this.gauge('spanledger_journal_kept_bytes', 'Journal bytes on disk.'),
     journalSyncs: this.gauge('spanledger_journal_syncs', 'Journal syncs since the receiver started.'),
     residentBytes: this.gauge('spanledger_receiver_resident_bytes', 'Resident memory of the receiver.'),
@@ -92,6 +96,7 @@ export class Metrics {
     this.receiver.logRecords.set(state.logRecords);
     this.receiver.bodyBytes.set(state.bodyBytes);
     this.receiver.journalLagBytes.set(state.journalLagBytes);
+    this.receiver.journalWaitingSeconds.set(state.journalWaitingMs / 1000);
     this.receiver.journalKeptBytes.set(state.journalKeptBytes);
     this.receiver.journalSyncs.set(state.journalSyncs);
     this.receiver.residentBytes.set(state.residentBytes);

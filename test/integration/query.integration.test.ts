@@ -311,6 +311,7 @@ describe('the state of the service', () => {
       'spanledger_rejected_spans',
       'spanledger_received_bytes',
       'spanledger_journal_lag_bytes',
+      'spanledger_journal_waiting_seconds',
       'spanledger_journal_kept_bytes',
       'spanledger_journal_syncs',
       'spanledger_receiver_resident_bytes',

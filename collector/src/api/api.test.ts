@@ -24,7 +24,7 @@ function anApi(parts: Partial<ApiParts> = {}): BuiltApi {
     rerating: NO_RERATING,
     credits: NEVER_ASKED.credits,
     redeliver: async () => 0,
-    readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
+    readiness: () => ({ isReady: true, lagBytes: 0, waitingMs: 0, lastCommitAt: null }),
     metrics: async () => '# HELP spanledger_up\n',
     onSurprise: (error) => surprises.push(error),
     ...parts,
@@ -221,12 +221,18 @@ describe('the state of the service', () => {
     [true, 200, 'ready'],
     [false, 503, 'not ready'],
   ])('is ready: %s', async (isReady, status, word) => {
-    const readiness = () => ({ isReady, lagBytes: 17, lastCommitAt: '2026-11-22T12:00:00.000Z' });
+    const readiness = () => ({
+      isReady,
+      lagBytes: 17,
+      waitingMs: 31_000,
+      lastCommitAt: '2026-11-22T12:00:00.000Z',
+    });
     const answer = await anApi({ readiness }).server.inject('/readyz');
     expect(answer.statusCode).toBe(status);
     expect(answer.json()).toEqual({
       status: word,
       lag_bytes: 17,
+      waiting_ms: 31_000,
       last_commit_at: '2026-11-22T12:00:00.000Z',
     });
   });

@@ -45,6 +45,8 @@ export { ErrorSchema as ApiErrorSchema } from './schemas.ts';
 export interface Readiness {
   readonly isReady: boolean;
   readonly lagBytes: number;
+  /** How long the oldest of these bytes have been on disk. */
+  readonly waitingMs: number;
   readonly lastCommitAt: string | null;
 }
 
@@ -173,10 +175,13 @@ export function buildApi(parts: ApiParts): FastifyInstance {
     '/readyz',
     { schema: { summary: 'The ledger keeps up', tags: ['service'] } },
     (_request, reply) => {
-      const { isReady, lagBytes, lastCommitAt } = parts.readiness();
-      return reply
-        .code(isReady ? 200 : 503)
-        .send({ status: isReady ? 'ready' : 'not ready', lag_bytes: lagBytes, last_commit_at: lastCommitAt });
+      const { isReady, lagBytes, waitingMs, lastCommitAt } = parts.readiness();
+      return reply.code(isReady ? 200 : 503).send({
+        status: isReady ? 'ready' : 'not ready',
+        lag_bytes: lagBytes,
+        waiting_ms: waitingMs,
+        last_commit_at: lastCommitAt,
+      });
     },
   );
   server.get(

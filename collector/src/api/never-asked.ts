@@ -29,7 +29,7 @@ export const NEVER_ASKED: ApiParts = {
     nowMillis: () => 0,
   },
   redeliver: async () => 0,
-  readiness: () => ({ isReady: false, lagBytes: 0, lastCommitAt: null }),
+  readiness: () => ({ isReady: false, lagBytes: 0, waitingMs: 0, lastCommitAt: null }),
   metrics: notAskedHere,
   onSurprise(error) {
     throw error;

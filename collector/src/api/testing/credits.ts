@@ -113,7 +113,7 @@ export class CreditsApi {
       rerating: NO_RERATING,
       credits: this.parts,
       redeliver: async () => 0,
-      readiness: () => ({ isReady: true, lagBytes: 0, lastCommitAt: null }),
+      readiness: () => ({ isReady: true, lagBytes: 0, waitingMs: 0, lastCommitAt: null }),
       metrics: async () => '',
       onSurprise: (error) => {
         this.#surprise = error;
