@@ -24,6 +24,13 @@ export interface AccountsParts {
 /** Some 20 kB each where customers have two years of periods: 400 MB. */
 export const MAX_OPEN_ACCOUNTS = 20_000;
 
+/** An account on which usage was booked. */
+export interface UsedAccount {
+  readonly key: AccountKey;
+  /** The earliest instant of that usage. */
+  readonly fromMicros: number;
+}
+
 /** While it lasts, no account that was opened for it is let go. */
 export interface AccountVisit {
   /** Opens those that are not open; of what nobody has, nothing. */
@@ -58,7 +65,7 @@ export class Accounts {
   #onChanged: (key: AccountKey) => void = () => {};
   readonly #listeners: ((account: CustomerAccount, facts: readonly AccountFact[]) => void)[] = [];
   readonly #still = new Set<string>();
-  #used = new Map<string, AccountKey>();
+  #used = new Map<string, UsedAccount>();
 
   constructor({ store, plans, onBooked, maxOpen = MAX_OPEN_ACCOUNTS }: AccountsParts) {
     this.#store = store;
@@ -232,7 +239,11 @@ export class Accounts {
   /** Books usage; the movements go into the ledger with the usage record that they are of. */
   use(key: AccountKey, change: UsageChange, nowMicros: number): readonly Booking[] {
     const held = this.#begun(key, Math.max(change.eventMicros, nowMicros), change.eventMicros);
-    this.#used.set(held.text, key);
+    const atMicros = Math.min(change.eventMicros, change.recordedMicros);
+    const used = this.#used.get(held.text);
+    if (used === undefined || atMicros < used.fromMicros) {
+      this.#used.set(held.text, { key, fromMicros: atMicros });
+    }
     const movements = held.account.use(change);
     this.#note(held);
     this.#onChanged(key);
@@ -240,7 +251,7 @@ export class Accounts {
   }
 
   /** Those on which usage was booked since this was last asked. */
-  takeUsed(): Iterable<AccountKey> {
+  takeUsed(): Iterable<UsedAccount> {
     const used = this.#used.values();
     this.#used = new Map();
     return used;

@@ -1,9 +1,9 @@
 import { decideSubscribe, type Plans, plans } from '@spanledger/metering';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
 import { commitAt } from '../store/testing/stores.ts';
 import { Accounts } from './accounts.ts';
-import { Alerts } from './alerts.ts';
+import { Alerts, type AlertsLook } from './alerts.ts';
 import type { LedgerStore } from './store.ts';
 import { NOON } from './testing/journal.ts';
 
@@ -24,21 +24,29 @@ async function aProcess(store: LedgerStore) {
   const alerts = new Alerts({ accounts });
   await accounts.load();
   await accounts.visit().open([ACME]);
+  /** Uses credits; nobody looks yet. */
+  function book(credits: bigint, eventMicros: number, nowMicros: number): void {
+    const change = { amount: credits * CREDIT, eventMicros, recordedMicros: nowMicros, actionId: null };
+    const movements = accounts.use(ACME, change, nowMicros).map(({ movement }) => movement);
+    // What comes with usage goes into the ledger with its record; here there is none.
+    store.book({ ...ACME, facts: [], movements, recordedAtMillis: nowMicros / 1000 });
+  }
+  /** Says what has fired by it. */
+  function look(nowMicros: number, known: AlertsLook = {}): readonly string[] {
+    alerts.check(ACME, nowMicros, known);
+    return alerts.takeBooked().map(({ alert }) => alert.alert);
+  }
   return {
     accounts,
-    /** Uses credits and looks; says what has fired by it. */
+    book,
+    look,
     use(credits: bigint, atMicros: number, cost?: bigint): readonly string[] {
-      const change = {
-        amount: credits * CREDIT,
-        eventMicros: atMicros,
-        recordedMicros: atMicros,
-        actionId: null,
-      };
-      const movements = accounts.use(ACME, change, atMicros).map(({ movement }) => movement);
-      // What comes with usage goes into the ledger with its record; here there is none.
-      store.book({ ...ACME, facts: [], movements, recordedAtMillis: atMicros / 1000 });
-      alerts.check(ACME, atMicros, cost === undefined ? undefined : { cost, unpricedCalls: 0 });
-      return alerts.takeBooked().map(({ alert }) => alert.alert);
+      book(credits, atMicros, atMicros);
+      return look(atMicros, cost === undefined ? {} : { cost: { cost, unpricedCalls: 0 } });
+    },
+    useLate(credits: bigint, eventMicros: number, nowMicros: number): readonly string[] {
+      book(credits, eventMicros, nowMicros);
+      return look(nowMicros, { usedFromMicros: eventMicros });
     },
   };
 }
@@ -89,6 +97,54 @@ it('I26: each level fires once, by whichever process, and again in the next peri
   expect(second.use(900n, NOON_MICROS + 35 * DAY_MICROS)).toEqual(
     expect.arrayContaining(['threshold:50', 'threshold:80']),
   );
+});
+
+describe('usage that comes when its period has ended', () => {
+  const END = Date.UTC(2026, 11, 22) * 1000;
+  const LAST_SECOND = END - 1_000_000;
+  const NEXT_PERIOD = ['threshold:50', 'threshold:80', 'threshold:100'];
+
+  it('C19: reaches the levels of that period, once, by whichever process; those of the next one are its own', async () => {
+    const store = new MemoryStore();
+    const first = await aSubscriber(store);
+    expect(first.use(400n, NOON_MICROS + 1)).toEqual([]);
+    expect(first.use(10n, END + 1), 'the next period has begun').toEqual([]);
+    expect(first.useLate(450n, LAST_SECOND, END + 2)).toEqual(['threshold:50', 'threshold:80']);
+    expect(first.useLate(1n, LAST_SECOND, END + 3)).toEqual([]);
+    await commitAt(store, 1);
+
+    const second = await aProcess(store);
+    expect(second.useLate(1n, LAST_SECOND, END + 4)).toEqual([]);
+    expect(second.useLate(300n, LAST_SECOND, END + 5)).toEqual(['threshold:100']);
+    expect(second.use(1000n, END + 6)).toEqual(NEXT_PERIOD);
+    await commitAt(store, 2);
+    const told = await store.loadAlerts(NOON);
+    expect(told.map(({ alert }) => `${alert.period} ${alert.alert}`)).toEqual([
+      ...NEXT_PERIOD.map((level) => `1 ${level}`),
+      ...NEXT_PERIOD.map((level) => `2 ${level}`),
+    ]);
+    expect(told[0]?.alert.detail).toMatchObject({ used: '850', allowance: '1000' });
+  });
+
+  it('C16: reaches those of the running period when its own is closed', async () => {
+    const store = new MemoryStore();
+    const process = await aSubscriber(store);
+    expect(process.use(400n, NOON_MICROS + 1)).toEqual([]);
+    const closed = END + 4 * DAY_MICROS;
+    expect(process.useLate(500n, LAST_SECOND, closed)).toContain('threshold:50');
+    await commitAt(store, 1);
+    const told = await store.loadAlerts(NOON);
+    expect(new Set(told.map(({ alert }) => alert.period))).toEqual(new Set([2]));
+  });
+
+  it('is looked at as far back as there was any, and by whoever looks at all of it', async () => {
+    const process = await aSubscriber(new MemoryStore());
+    process.book(900n, LAST_SECOND, END + 1);
+    expect(process.look(END + 2, { usedFromMicros: END }), 'nothing was used before').toEqual([]);
+    expect(process.look(END + 2, { usedFromMicros: LAST_SECOND })).toEqual(['threshold:50', 'threshold:80']);
+    process.book(200n, LAST_SECOND, END + 3);
+    expect(process.look(END + 4)).toEqual(['threshold:100']);
+  });
 });
 
 it('a margin below zero fires once its cost is known', async () => {

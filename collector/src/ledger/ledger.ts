@@ -590,9 +590,12 @@ export class Ledger {
       onAssertion: (span, cause) => this.reportAssertion(span, cause),
     });
     const used = [...this.accounts.takeUsed()];
-    await this.accounts.during(used, () => {
+    const keys = used.map(({ key }) => key);
+    await this.accounts.during(keys, () => {
       const nowMicros = nowMillis() * 1000;
-      for (const key of used) this.alerts.check(key, nowMicros);
+      for (const { key, fromMicros } of used) {
+        this.alerts.check(key, nowMicros, { usedFromMicros: fromMicros });
+      }
     });
     this.counts = {
       bodies: counts.bodies + batch.bodies,

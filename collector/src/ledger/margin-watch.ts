@@ -41,7 +41,7 @@ export class MarginWatch {
     for (let at = 0; at < wanted.length; at += MAX_AT_ONCE) {
       const some = wanted.slice(at, at + MAX_AT_ONCE);
       await accounts.during(some, () => {
-        for (const { cost, ...key } of some) alerts.check(key, nowMicros, cost);
+        for (const { cost, ...key } of some) alerts.check(key, nowMicros, { cost });
       });
     }
     this.#seen = new Map(costs.map((account) => [textOf(account), account.cost.cost]));

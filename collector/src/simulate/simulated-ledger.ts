@@ -105,7 +105,7 @@ export class SimulatedLedger {
   /** Looks at all accounts for alerts that are due, with what their periods have cost so far. */
   async checkAlerts(costOf: (account: CustomerAccount) => KnownCost): Promise<void> {
     for (const [key, account] of this.accounts()) {
-      this.#ledger.alerts.check(key, this.#nowMicros, costOf(account));
+      this.#ledger.alerts.check(key, this.#nowMicros, { cost: costOf(account) });
     }
     await this.settle();
   }

@@ -62,7 +62,7 @@ export type {
   UsageTotals,
 } from './credits/account.ts';
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
-export { alertsDue } from './credits/alert.ts';
+export { alertsDue, lateAlertsDue } from './credits/alert.ts';
 export { type AtZero, atZero } from './credits/at-zero.ts';
 export { CLOSE_GRACE_MICROS } from './credits/closing.ts';
 export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';

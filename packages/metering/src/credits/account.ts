@@ -176,6 +176,8 @@ export interface CustomerAccount {
   periodAt(atMicros: number): PeriodOpenedFact | null;
   /** A period that was opened, by its number; null: there is none. */
   period(number: number): PeriodOpenedFact | null;
+  /** The periods that have ended by then and are not closed: late usage may still be booked in them (C16). */
+  endedPeriods(atMicros: number): readonly EndedPeriod[];
   /** A hold by the caller's id; null: there is none, or it ended so long ago that it was forgotten. */
   hold(hold: string): HoldState | null;
   /** There is no such hold now, and there may have been one; only who has all facts can tell. */
@@ -191,6 +193,12 @@ export interface CustomerAccount {
   readonly nextDueMicros: number;
   /** Nothing before it may change any more: the end of the last closed period (I20). Null: none is closed. */
   readonly closedUntilMicros: number | null;
+}
+
+export interface EndedPeriod {
+  readonly number: number;
+  /** As it has ended: a subscription that began since may have ended it early. */
+  readonly endMicros: number;
 }
 
 /** Where a hold stands. */

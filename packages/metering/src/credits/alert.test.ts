@@ -10,7 +10,7 @@ import {
   terms,
   usedLot,
 } from '../../test/accounts.ts';
-import { alertsDue } from './alert.ts';
+import { alertsDue, lateAlertsDue } from './alert.ts';
 import type { KnownCost } from './margin.ts';
 
 const NOVEMBER = { startMicros: micros('2026-11-01T00:00Z'), endMicros: micros('2026-12-01T00:00Z') };
@@ -125,6 +125,43 @@ describe('threshold alerts', () => {
         expect(fired.filter((alert) => alert.startsWith('threshold'))).toHaveLength(reached.length);
       }),
     );
+  });
+});
+
+describe('alerts of a period that has ended', () => {
+  const ENDED = { number: 1, endMicros: NOVEMBER.endMicros };
+  const LATER = NOVEMBER.endMicros + 5_000_000;
+
+  it('C19: are those of the levels that its use has reached since, told when that is known', () => {
+    const fired = new Set(['threshold:50']);
+    const [alert, ...more] = lateAlertsDue(using(credits('17000')), ENDED, fired, LATER);
+    expect(more).toEqual([]);
+    expect(alert).toMatchObject({
+      alert: 'threshold:80',
+      period: 1,
+      atMicros: LATER,
+      recordedMicros: LATER,
+      detail: { percent: '80', used: '17000', allowance: '20000' },
+    });
+    expect(alert?.id).toMatch(/^alert:[0-9a-f]{16}:1:threshold:80$/);
+  });
+
+  it('are looked for as of its last instant, when its allowance had not expired', () => {
+    const asked: number[] = [];
+    const account = using(credits('10000'));
+    const noted = {
+      ...account,
+      balance: (atMicros: number) => {
+        asked.push(atMicros);
+        return account.balance(atMicros);
+      },
+    };
+    expect(lateAlertsDue(noted, ENDED, new Set(), LATER)).toHaveLength(1);
+    expect(asked).toEqual([LAST_DAY]);
+  });
+
+  it('foresee nothing', () => {
+    expect(lateAlertsDue(using(credits('5000')), ENDED, new Set(), LATER)).toEqual([]);
   });
 });
 

@@ -1,10 +1,11 @@
 import { CREDIT_SCALE, formatDecimal, USD_SCALE } from '../amount.ts';
 import { fingerprint } from '../fingerprint.ts';
-import type { CustomerAccount } from './account.ts';
+import type { Balance, CustomerAccount, EndedPeriod } from './account.ts';
 import type { AlertFact } from './fact.ts';
 import { exhaustionForecast } from './forecast.ts';
 import { type KnownCost, periodMargin } from './margin.ts';
 import { periodAllowance } from './period-allowance.ts';
+import type { PlanTerms } from './plan.ts';
 
 /**
  * The alerts that are due now and have not fired in the running period (convention C19, invariant I26):
@@ -26,16 +27,8 @@ export function alertsDue(
   const balance = account.balance(nowMicros);
   const { period } = balance;
   if (period === null) return [];
-  const found: (readonly [alert: string, detail: AlertFact['detail']])[] = [];
-
+  const found = thresholdsReached(balance, account.termsAt(nowMicros));
   const { used } = balance.periodUsage;
-  const { amount: allowance } = periodAllowance(balance);
-  for (const percent of account.termsAt(nowMicros)?.thresholds ?? []) {
-    if (allowance > 0n && used * 100n >= allowance * BigInt(percent)) {
-      const detail = { percent: String(percent), used: credits(used), allowance: credits(allowance) };
-      found.push([`threshold:${percent}`, detail]);
-    }
-  }
 
   const exhaustedMicros = exhaustionForecast(balance);
   if (exhaustedMicros !== null) {
@@ -58,20 +51,60 @@ export function alertsDue(
     ]);
   }
 
-  return found
-    .filter(([alert]) => !fired.has(alert))
-    .map(([alert, detail]) => ({
-      kind: 'alert',
-      // Webhooks go by it, so it tells customers apart, and is plain text whatever they are called.
-      id: `alert:${fingerprint(account.customer)}:${period.period}:${alert}`,
-      atMicros: nowMicros,
-      recordedMicros: nowMicros,
-      actor: null,
-      reason: null,
-      period: period.period,
-      alert,
-      detail,
-    }));
+  return factsOf(account.customer, period.period, notFired(found, fired), nowMicros);
+}
+
+/**
+ * The same of a period that has ended and is not closed: usage that comes late may still reach a threshold of it (C16,
+ * C19). Nothing is foreseen of it any more, and what it cost is not judged twice.
+ */
+export function lateAlertsDue(
+  account: Pick<CustomerAccount, 'customer' | 'balance' | 'termsAt'>,
+  period: EndedPeriod,
+  fired: ReadonlySet<string>,
+  nowMicros: number,
+): readonly AlertFact[] {
+  const lastMicros = period.endMicros - 1;
+  const found = thresholdsReached(account.balance(lastMicros), account.termsAt(lastMicros));
+  return factsOf(account.customer, period.number, notFired(found, fired), nowMicros);
+}
+
+type Finding = readonly [alert: string, detail: AlertFact['detail']];
+
+function thresholdsReached(balance: Balance, terms: PlanTerms | null): Finding[] {
+  const { used } = balance.periodUsage;
+  const { amount: allowance } = periodAllowance(balance);
+  const reached = (terms?.thresholds ?? []).filter(
+    (percent) => allowance > 0n && used * 100n >= allowance * BigInt(percent),
+  );
+  return reached.map((percent) => [
+    `threshold:${percent}`,
+    { percent: String(percent), used: credits(used), allowance: credits(allowance) },
+  ]);
+}
+
+function notFired(found: readonly Finding[], fired: ReadonlySet<string>): readonly Finding[] {
+  return found.filter(([alert]) => !fired.has(alert));
+}
+
+function factsOf(
+  customer: string,
+  period: number,
+  found: readonly Finding[],
+  nowMicros: number,
+): readonly AlertFact[] {
+  return found.map(([alert, detail]) => ({
+    kind: 'alert',
+    // Webhooks go by it, so it tells customers apart, and is plain text whatever they are called.
+    id: `alert:${fingerprint(customer)}:${period}:${alert}`,
+    atMicros: nowMicros,
+    recordedMicros: nowMicros,
+    actor: null,
+    reason: null,
+    period,
+    alert,
+    detail,
+  }));
 }
 
 function credits(amount: bigint): string {

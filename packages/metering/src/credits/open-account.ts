@@ -2,6 +2,7 @@ import type {
   Applied,
   Balance,
   CustomerAccount,
+  EndedPeriod,
   HoldState,
   Movement,
   Outcome,
@@ -190,6 +191,14 @@ class Account implements CustomerAccount {
 
   period(number: number): PeriodOpenedFact | null {
     return this.#state.timeline.periods.findLast((period) => period.number === number)?.fact ?? null;
+  }
+
+  endedPeriods(atMicros: number): readonly EndedPeriod[] {
+    const { timeline } = this.#state;
+    const closedUntil = closedUntilMicros(timeline);
+    return timeline.periods.filter(
+      ({ startMicros, endMicros }) => startMicros >= closedUntil && endMicros <= atMicros,
+    );
   }
 
   hold(hold: string): HoldState | null {
