@@ -457,6 +457,29 @@ describe.each(stores)('rating again, with the ledger in %s', (_name, aNewStore) 
     expect(totalsByCustomer(await bookings(store))).toEqual({ cus_acme: '1.4', cus_late: '1.4' });
   });
 
+  it('leaves an action of several traces to which a call is added as if the new prices had always held', async () => {
+    const calls = [1, 2, 3].map((call) => {
+      const chat = aChat(call);
+      const named = attributes({ 'spanledger.action.id': 'act_1' });
+      return { ...chat, attributes: [...(chat.attributes ?? []), ...named] };
+    });
+    const [first, second, third] = calls;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three calls');
+    const store = await aNewStore();
+    const { ledger, post, rerate, stop } = run(store, BOOK_1);
+    await post(first, third);
+    ledger.useBook(bookOf(BOOK_2), BOOK_2.version);
+    await rerate();
+    await post(second);
+    await stop();
+    const fresh = await aNewStore();
+    const always = run(fresh, BOOK_2);
+    await always.post(...calls);
+    await always.stop();
+    expect(await said(store)).toEqual(await said(fresh));
+    expect(totalsByCustomer(await bookings(store))).toEqual(totalsByCustomer(await bookings(fresh)));
+  });
+
   it('posts what arrives while it runs', async () => {
     const store = await aNewStore();
     const { ledger, post, until, stop } = run(store, BOOK_1);
