@@ -34,7 +34,9 @@ export function spawnService({ dataDir, configFile, environment, args }: Service
   return spawn(
     process.execPath,
     [
+      // As `npm start` does.
       '--conditions=@spanledger/source',
+      '--v8-pool-size=1',
       MAIN,
       ...(configFile === undefined ? [] : ['--config', configFile]),
       'start',

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CheckNews, CheckReply } from './api/check-messages.ts';
 import { SpanledgerError } from './errors.ts';
@@ -11,6 +12,12 @@ import { type ChildEnd, Supervisor } from './supervisor.ts';
  * stopped a commit for 2.7 s. Must be set before Node starts.
  */
 const THREAD_POOL = '16';
+
+/**
+ * Threads with which V8 collects the garbage of the ledger process. With its default of four on two cores, each
+ * collection holds up everything else on the machine; `npm start` gives the main process, which has little, one.
+ */
+const GARBAGE_THREADS = Math.min(4, Math.max(1, availableParallelism() - 1));
 
 /** What ties the ledger process to the journal: it is told how far that is, and tells how far it got. */
 export interface JournalTies {
@@ -48,6 +55,7 @@ export class LedgerChild {
     this.configText = options.configText;
     this.supervisor = new Supervisor({
       ...options.ledgerProgram,
+      execArgv: [...options.ledgerProgram.execArgv, `--v8-pool-size=${GARBAGE_THREADS}`],
       environment: { ...options.environment, UV_THREADPOOL_SIZE: THREAD_POOL },
       maxRssBytes: options.config.store.max_rss_bytes,
       onStart: () => this.begin(),

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { enableCompileCache } from 'node:module';
+import { constants, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { SpanledgerError } from './errors.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
@@ -9,6 +10,8 @@ import type { FromLedger, ToLedger } from './messages.ts';
  * and the arguments.
  */
 const LEDGER_ROLE = 'ledger-process';
+/** Posting can wait a moment; whoever sends spans or is about to call a model should not. */
+const NICER_BY = 5;
 /** What a shell says of a program that SIGPIPE has ended. Node ignores the signal and tells of EPIPE instead. */
 const ENDED_BY_SIGPIPE = 128 + 13;
 
@@ -55,6 +58,8 @@ async function beCommand(): Promise<void> {
 }
 
 async function beLedgerProcess(): Promise<void> {
+  // Before the engine and the pool start their threads, which inherit it.
+  setPriority(Math.min(getPriority() + NICER_BY, constants.priority.PRIORITY_LOW));
   // A terminal sends its signals to both processes; the main process decides when this one ends.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
