@@ -73,11 +73,20 @@ const WRITES: ReadonlySet<string> = new Set(
   'INSERT UPDATE DELETE MERGE TRUNCATE CREATE DROP ALTER COMMENT VACUUM ANALYZE CHECKPOINT'.split(' '),
 );
 
+/** What begins like this is refused only for what stands behind its end. */
+const READS: ReadonlySet<string> = new Set('SELECT FROM VALUES TABLE DESCRIBE SUMMARIZE SHOW'.split(' '));
+
 function unreadable(type: string | undefined, message: string | undefined, sql: string): ReaderError {
   if (type !== 'not implemented') return mistake('syntaxError', `Parser Error: ${message ?? 'not readable'}`);
   const word = firstWord(sql);
   if (word === 'PIVOT') {
     return refusal('featureNotSupported', 'PIVOT needs the values it makes columns of: PIVOT … ON x IN (…).');
+  }
+  if (READS.has(word)) {
+    return refusal(
+      'syntaxError',
+      'One statement was expected, several came, and not all of them SELECTs. Send one SELECT.',
+    );
   }
   return refusal(
     WRITES.has(word) ? 'readOnlySqlTransaction' : 'insufficientPrivilege',

@@ -24,6 +24,13 @@ export interface ReadersOptions {
   readonly pathBehind?: readonly string[];
 }
 
+export interface SessionOptions {
+  /** Whether statements wait for their turn, or are refused at once when as many as allowed are running. */
+  readonly whenBusy?: 'wait' | 'refuse';
+  /** Limits of this session alone, instead of those that it shares with others of its role. */
+  readonly limits?: ReaderLimits;
+}
+
 /**
  * Of the sixteen threads that the ledger process has for what is slow, four are left to commits and files whatever is
  * read.
@@ -69,11 +76,11 @@ export class Readers {
   }
 
   /**
-   * @param whenBusy whether statements wait for their turn, or are refused at once when as many as allowed are running
    * @throws {ReaderError} SL_QUERY_BUSY: the role has as many sessions as it may have
    */
-  openSession(reader: Reader, whenBusy: 'wait' | 'refuse' = 'wait'): ReaderSession {
-    const role = this.#stateOf(reader.role);
+  openSession(reader: Reader, { whenBusy = 'wait', limits: ownLimits }: SessionOptions = {}): ReaderSession {
+    const role =
+      ownLimits === undefined ? this.#stateOf(reader.role) : this.#ownState(reader.role, ownLimits);
     const { limits, reach } = role;
     if (role.sessions >= limits.maxSessions) {
       throw new ReaderError(
@@ -115,6 +122,15 @@ export class Readers {
     }
     return () => {
       for (const one of taken) one.giveBack();
+    };
+  }
+
+  #ownState(role: Role, limits: ReaderLimits): RoleState {
+    return {
+      limits,
+      reach: this.#stateOf(role).reach,
+      places: new Places(limits.maxConcurrent),
+      sessions: 0,
     };
   }
 
