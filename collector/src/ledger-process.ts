@@ -104,7 +104,7 @@ export async function runLedgerProcess(
     maxConcurrent: config.query.max_concurrent,
   };
   const queries = new QueryRunner(store.instance, queryLimits);
-  const readers = await Readers.open(store.instance);
+  const readers = await Readers.open(store.instance, { limits: config.reader.limits });
   const asking = readers.openSession(
     { role: 'admin' },
     { whenBusy: 'refuse', limits: { ...READER_LIMITS.admin, ...queryLimits } },

@@ -140,6 +140,17 @@ describe('parameters', () => {
     );
   });
 
+  it('decide the types of columns that are made of them', async () => {
+    const runner = aRunner();
+    const answer = await runner.query('SELECT $1 AS text, $2::INTEGER + 1 AS sum, $3 AS nothing', [
+      'x',
+      41,
+      null,
+    ]);
+    expect(answer.rows).toEqual([['x', 42, null]]);
+    expect(answer.columns.map(({ name }) => name)).toEqual(['text', 'sum', 'nothing']);
+  });
+
   it('bound a result', async () => {
     const runner = aRunner();
     expect((await runner.query('SELECT range::INTEGER FROM range(10) LIMIT $1', [2])).rows).toEqual([

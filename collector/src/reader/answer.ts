@@ -1,6 +1,6 @@
 import type { DuckDBValue, Json } from '@duckdb/node-api';
 import { toJson } from '../store/json-values.ts';
-import type { ReaderSession } from './session.ts';
+import type { ReaderSession, ResultColumn } from './session.ts';
 
 /** JSON-safe: decimals and 64-bit integers are strings, instants ISO 8601 in UTC. */
 export interface JsonAnswer {
@@ -23,7 +23,7 @@ export async function answerOf(
   const statement = await session.prepare(sql, signal);
   try {
     const rows: Json[][] = [];
-    let { columns } = statement;
+    let columns: readonly ResultColumn[] = [];
     for await (const batch of statement.run(params, signal)) {
       columns = batch.columns;
       const converted = batch.values.map((column, index) => {

@@ -1,7 +1,7 @@
 import {
   type DuckDBPreparedStatement,
   type DuckDBType,
-  type DuckDBTypeId,
+  DuckDBTypeId,
   type DuckDBValue,
   StatementType,
 } from '@duckdb/node-api';
@@ -115,8 +115,9 @@ export class ReaderSession {
 /** A statement that may run, as often as its reader likes. */
 export class ReaderStatement {
   readonly kind: ExaminedStatement['kind'];
-  readonly columns: readonly ResultColumn[];
-  /** Those of `$1`, `$2`, …; ANY where the statement leaves it open. */
+  /** NULL as long as it is open what parameters are, and so the columns made of them: the batches have them. */
+  readonly columns: readonly ResultColumn[] | null;
+  /** Those of `$1`, `$2`, …; INVALID where the statement leaves it open. */
   readonly parameterTypeIds: readonly DuckDBTypeId[];
   readonly #session: ReaderSession;
   readonly #parts: SessionParts;
@@ -138,13 +139,15 @@ export class ReaderStatement {
     this.#examined = examined;
     this.#ready = { connection, prepared };
     this.kind = examined.kind;
-    this.columns = Array.from({ length: prepared.columnCount }, (_, index) => ({
-      name: prepared.columnName(index),
-      type: prepared.columnType(index),
-    }));
     this.parameterTypeIds = Array.from({ length: prepared.parameterCount }, (_, index) =>
       prepared.parameterTypeId(index + 1),
     );
+    this.columns = this.parameterTypeIds.includes(DuckDBTypeId.INVALID)
+      ? null
+      : Array.from({ length: prepared.columnCount }, (_, index) => ({
+          name: prepared.columnName(index),
+          type: prepared.columnType(index),
+        }));
   }
 
   /**
