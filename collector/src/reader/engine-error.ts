@@ -31,6 +31,7 @@ const WORDS: readonly (readonly [pattern: RegExp, condition: keyof typeof SQL_ST
   [/^Binder Error: No function matches/, 'undefinedFunction'],
   [/^Binder Error: .*(GROUP BY|aggregate)/, 'groupingError'],
   [/^Binder Error: (Cannot (mix|compare|cast)|.*type)/, 'datatypeMismatch'],
+  [/out of range|can't be cast because the value/i, 'numericValueOutOfRange'],
   [/division by zero/i, 'divisionByZero'],
 ];
 

@@ -6,7 +6,7 @@
  * `list_reduce`, `bitstring`), and what calls a function by a name in a text (`list_aggregate`).
  */
 const SCALAR = `
-  ! !__postfix !~~ !~~* % & && * ** + - ->> -> / // <-> << <=> <@ >> @ @> ^ ^@ | || ~ ~~ ~~* ~~~
+  !__postfix !~~ !~~* % & && * ** + - ->> / // <-> << <=> <@ >> @ @> ^ ^@ | || ~ ~~ ~~* ~~~
   like_escape ilike_escape not_like_escape not_ilike_escape
 
   abs acos acosh add asin asinh atan atan2 atanh bit_count cbrt ceil ceiling cos cosh cot degrees divide even exp
@@ -25,7 +25,7 @@ const SCALAR = `
   regexp_split_to_array replace reverse right right_grapheme rtrim sha1 sha256 split split_part starts_with str_split
   str_split_regex string_split string_split_regex string_to_array array_to_string array_to_string_comma_default
   strip_accents strlen strpos substr substring substring_grapheme suffix to_base64 to_binary to_hex translate trim ucase
-  unbin unhex unicode upper url_decode url_encode overlay
+  unbin unhex unicode upper url_decode url_encode
 
   age ago century current_date current_localtime current_localtimestamp current_time current_timestamp date_add date_diff
   date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear
