@@ -24,7 +24,7 @@ const WORDS: readonly (readonly [pattern: RegExp, condition: keyof typeof SQL_ST
   [/^Catalog Error: .*Function with name/, 'undefinedFunction'],
   [/^Binder Error: Referenced table/, 'undefinedTable'],
   [
-    /^Binder Error: (Referenced column|Table .* does not have a column|.* not found in FROM)/,
+    /^Binder Error: (Referenced column|(Table|Values list) .* does not have a column|.* not found in FROM)/,
     'undefinedColumn',
   ],
   [/^Binder Error: Ambiguous/, 'ambiguousColumn'],
