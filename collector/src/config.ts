@@ -16,6 +16,7 @@ import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
+import { type ReaderConfig, ReaderSection, readerConfig } from './config-readers.ts';
 import { type ConfiguredWebhook, readWebhooks, WebhooksSchema, withSecrets } from './config-webhooks.ts';
 import { SpanledgerError } from './errors.ts';
 import { MAX_OPEN_ACCOUNTS } from './ledger/accounts.ts';
@@ -290,6 +291,7 @@ export const ConfigSchema = Type.Object(
       },
       'Bounds of queries.',
     ),
+    reader: ReaderSection,
     webhooks: WebhooksSchema,
   },
   { additionalProperties: false, title: 'spanledger.yaml' },
@@ -314,7 +316,8 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'webhooks'> {
+export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'reader' | 'webhooks'> {
+  readonly reader: ReaderConfig;
   readonly rules: CreditRules;
   readonly plans: Plans;
   readonly prices: {
@@ -392,6 +395,7 @@ function read(
       );
     }
     const overrides = readPriceFile(prices, 'override');
+    const reader = readerConfig(settings.reader, problems);
     const webhooks = endpointsOf(readWebhooks(settings.webhooks, problems), problems);
     if (overrides.kind === 'problems') {
       problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
@@ -433,6 +437,7 @@ function read(
         credits,
         rules: rules.rules,
         plans: plans.plans,
+        reader,
         webhooks,
         prices: {
           layer: overrides.layer,

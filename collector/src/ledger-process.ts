@@ -43,6 +43,9 @@ import { listen } from './listen.ts';
 import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
+import { answerOf } from './reader/answer.ts';
+import { READER_LIMITS } from './reader/limits.ts';
+import { Readers } from './reader/readers.ts';
 import { readinessOf } from './readiness.ts';
 import { rerating } from './rerating.ts';
 import { readAccountSums } from './store/account-sums.ts';
@@ -94,11 +97,17 @@ export async function runLedgerProcess(
   await noteRules(store.instance, config.rules.version, config.credits, Date.now());
   const observing = observeSettings(config.labels);
   const metrics = new Metrics();
-  const queries = new QueryRunner(store.instance, {
+  const queryLimits = {
     maxRows: config.query.max_rows,
     timeoutMs: config.query.timeout_ms,
     maxConcurrent: config.query.max_concurrent,
-  });
+  };
+  const queries = new QueryRunner(store.instance, queryLimits);
+  const readers = await Readers.open(store.instance, { limits: config.reader.limits });
+  const asking = readers.openSession(
+    { role: 'admin' },
+    { whenBusy: 'refuse', limits: { ...READER_LIMITS.admin, ...queryLimits } },
+  );
   const journal = new JournalReader({ directory: join(config.data_dir, JOURNAL_FOLDER) });
   const commands = await CommandJournalFolder.open({
     directory: join(config.data_dir, COMMANDS_FOLDER),
@@ -174,7 +183,7 @@ export async function runLedgerProcess(
   const teller = new Teller(credits, (news) => channel.send({ type: 'news', news }));
   ledger.accounts.onChanged((key) => teller.noteChange(key));
   const api = buildApi({
-    query: (sql, params) => queries.query(sql, params),
+    query: (sql, params) => answerOf(asking, sql, params),
     trace: async (traceId) => {
       const observations = await readObservations((sql) => queries.query(sql), traceId);
       const traceIds = [...new Set([traceId, ...observations.map((observation) => observation.traceId)])];
@@ -289,6 +298,7 @@ export async function runLedgerProcess(
   clearInterval(margins);
   await feed.stop();
   await api.close();
+  await asking.close();
   await journal.close();
   await webhooks.stop();
   await deliveries.close();

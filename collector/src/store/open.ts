@@ -28,6 +28,7 @@ export const STORE_DEFAULTS = {
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 const VIEWS = new URL('./views.sql', import.meta.url);
+const CUSTOMER_VIEWS = new URL('./customer-views.sql', import.meta.url);
 
 /**
  * Opens the ledger file, creating it when `create` is set, and brings its schema up to date.
@@ -54,6 +55,7 @@ export async function openDatabase(
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
     await migrate(connection, options.path);
     await connection.run(await readFile(VIEWS, 'utf8'));
+    await connection.run(await readFile(CUSTOMER_VIEWS, 'utf8'));
     if (options.exportFolder !== undefined) {
       const folder = options.exportFolder.replaceAll("'", "''");
       await connection.run(`SET allowed_directories = ['${folder}']`);

@@ -1,15 +1,6 @@
-import {
-  type DuckDBConnection,
-  type DuckDBInstance,
-  type DuckDBValue,
-  type DuckDBValueConverter,
-  type Json,
-  JsonDuckDBValueConverter,
-  StatementType,
-  TIMESTAMPTZ,
-} from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
-import { refuseForeignFunctions } from './guard.ts';
+import { toJson } from './json-values.ts';
 
 export interface QueryLimits {
   /** More rows than this end the query: a client that wants millions of rows should aggregate or page. */
@@ -30,8 +21,8 @@ export interface QueryResult {
 export type QueryParam = string | number | boolean | null;
 
 /**
- * Answers single read-only statements, each in a read-only transaction on a connection of its own, so that nothing a
- * reader sends can touch the writer.
+ * Runs statements of our own on the ledger, each in a read-only transaction on a connection of its own and within
+ * limits, so that none of them can hold up the writer. What others ask goes through `reader/`.
  */
 export class QueryRunner {
   private readonly instance: DuckDBInstance;
@@ -45,8 +36,8 @@ export class QueryRunner {
 
   /**
    * @param params values for `$1`, `$2`, … in the statement
-   * @throws {SpanledgerError} SL_QUERY_REFUSED (not one read-only statement), SL_QUERY_FAILED (a mistake in it),
-   *   SL_QUERY_LIMIT (rows or time), SL_QUERY_BUSY (as many queries as allowed are running)
+   * @throws {SpanledgerError} SL_QUERY_FAILED (a mistake in it), SL_QUERY_LIMIT (rows or time), SL_QUERY_BUSY (as many
+   *   queries as allowed are running)
    */
   async query(sql: string, params: readonly QueryParam[] = []): Promise<QueryResult> {
     if (this.running >= this.limits.maxConcurrent) {
@@ -85,23 +76,8 @@ export class QueryRunner {
       connection.interrupt();
     }, this.limits.timeoutMs);
     try {
-      const statements = await connection.extractStatements(sql);
-      if (statements.count !== 1) {
-        throw new SpanledgerError(
-          'SL_QUERY_REFUSED',
-          `One statement was expected, ${statements.count === 0 ? 'none' : statements.count} came. Send one SELECT.`,
-        );
-      }
       await connection.run('BEGIN TRANSACTION READ ONLY');
-      const statement = await statements.prepare(0);
-      if (statement.statementType !== StatementType.SELECT) {
-        throw new SpanledgerError(
-          'SL_QUERY_REFUSED',
-          `Only SELECT is allowed here, this is ${StatementType[statement.statementType] ?? 'another statement'}. ` +
-            'The ledger is written by metering alone.',
-        );
-      }
-      await refuseForeignFunctions(connection, sql, params);
+      const statement = await connection.prepare(sql);
       if (params.length > 0) statement.bind([...params]);
       const result = await statement.stream();
       const columns = result
@@ -133,12 +109,3 @@ export class QueryRunner {
     }
   }
 }
-
-/** Instants as ISO 8601 with `Z`; everything else as DuckDB's own JSON conversion has it. */
-const toJson: DuckDBValueConverter<Json> = (value: DuckDBValue, type, converter) => {
-  if (type.typeId === TIMESTAMPTZ.typeId && value !== null) {
-    // `2026-11-22 17:11:54.986797+00`: the session's time zone is UTC.
-    return String(value).replace(' ', 'T').replace(/\+00$/, 'Z');
-  }
-  return JsonDuckDBValueConverter(value, type, converter);
-};

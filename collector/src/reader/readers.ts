@@ -1,0 +1,154 @@
+import type { DuckDBInstance } from '@duckdb/node-api';
+import { pastLimit, ReaderError } from './errors.ts';
+import { READER_LIMITS, type ReaderLimits } from './limits.ts';
+import { Places } from './places.ts';
+import type { Reach } from './reach.ts';
+import { ReadingConnection } from './reading-connection.ts';
+import {
+  type ClientCatalogue,
+  type OfferedViews,
+  type Reader,
+  ROLES,
+  type Role,
+  reachOf,
+  readOfferedViews,
+} from './roles.ts';
+import { ReaderSession } from './session.ts';
+
+export interface ReadersOptions {
+  readonly limits?: Partial<Readonly<Record<Role, ReaderLimits>>>;
+  /** Statements of all roles at once. */
+  readonly maxConcurrent?: number;
+  /** What clients ask about what there is, and the schemas that it stands in, to be looked for behind the views. */
+  readonly catalogue?: ClientCatalogue;
+  readonly pathBehind?: readonly string[];
+}
+
+export interface SessionOptions {
+  /** Whether statements wait for their turn, or are refused at once when as many as allowed are running. */
+  readonly whenBusy?: 'wait' | 'refuse';
+  /** Limits of this session alone, instead of those that it shares with others of its role. */
+  readonly limits?: ReaderLimits;
+}
+
+/**
+ * Of the sixteen threads that the ledger process has for what is slow, four are left to commits and files whatever is
+ * read.
+ */
+const MAX_CONCURRENT = 12;
+
+/** Everybody who reads the ledger by statements of their own: who may begin, how many at once, with what in reach. */
+export class Readers {
+  readonly #instance: DuckDBInstance;
+  readonly #views: OfferedViews;
+  readonly #options: ReadersOptions;
+  readonly #all: Places;
+  readonly #roles: ReadonlyMap<Role, RoleState>;
+
+  private constructor(instance: DuckDBInstance, views: OfferedViews, options: ReadersOptions) {
+    this.#instance = instance;
+    this.#views = views;
+    this.#options = options;
+    this.#all = new Places(options.maxConcurrent ?? MAX_CONCURRENT);
+    this.#roles = new Map(
+      ROLES.map((role) => {
+        const limits = options.limits?.[role] ?? READER_LIMITS[role];
+        return [
+          role,
+          {
+            limits,
+            reach: reachOf(role, views, options.catalogue),
+            places: new Places(limits.maxConcurrent),
+            sessions: 0,
+          },
+        ];
+      }),
+    );
+  }
+
+  static async open(instance: DuckDBInstance, options: ReadersOptions = {}): Promise<Readers> {
+    const connection = await instance.connect();
+    try {
+      return new Readers(instance, await readOfferedViews(connection), options);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /**
+   * @throws {ReaderError} SL_QUERY_BUSY: the role has as many sessions as it may have
+   */
+  openSession(reader: Reader, { whenBusy = 'wait', limits: ownLimits }: SessionOptions = {}): ReaderSession {
+    const role =
+      ownLimits === undefined ? this.#stateOf(reader.role) : this.#ownState(reader.role, ownLimits);
+    const { limits, reach } = role;
+    if (role.sessions >= limits.maxSessions) {
+      throw new ReaderError(
+        'SL_QUERY_BUSY',
+        'tooManyConnections',
+        `${role.sessions} sessions of the role ${reader.role} are open, the most at once is ${limits.maxSessions}.`,
+      );
+    }
+    role.sessions++;
+    return new ReaderSession({
+      reach,
+      limits,
+      tellsValues: reader.role !== 'customer',
+      connect: () =>
+        ReadingConnection.open(this.#instance, reader, this.#views, this.#options.pathBehind ?? []),
+      takePlace: (signal) => this.#takePlace(role, whenBusy, signal),
+      onClose: () => {
+        role.sessions--;
+      },
+    });
+  }
+
+  /** One of the role first: who waits for that does not keep others from theirs. */
+  async #takePlace(role: RoleState, whenBusy: 'wait' | 'refuse', signal: AbortSignal): Promise<() => void> {
+    const taken: Places[] = [];
+    for (const places of [role.places, this.#all]) {
+      const isTaken = places.takeNow() || (whenBusy === 'wait' && (await waitFor(places, role, signal)));
+      if (isTaken) {
+        taken.push(places);
+        continue;
+      }
+      for (const one of taken) one.giveBack();
+      if (signal.aborted) throw pastLimit('queryCanceled', 'The query was cancelled before it began.');
+      throw new ReaderError(
+        'SL_QUERY_BUSY',
+        'tooManyConnections',
+        `${places.count} queries are running already, the most at once is ${places.count}; try again shortly.`,
+      );
+    }
+    return () => {
+      for (const one of taken) one.giveBack();
+    };
+  }
+
+  #ownState(role: Role, limits: ReaderLimits): RoleState {
+    return {
+      limits,
+      reach: this.#stateOf(role).reach,
+      places: new Places(limits.maxConcurrent),
+      sessions: 0,
+    };
+  }
+
+  #stateOf(role: Role): RoleState {
+    const state = this.#roles.get(role);
+    if (state === undefined) throw new Error(`there is no role ${role}`);
+    return state;
+  }
+}
+
+/** No longer than a statement of the role may run, which is what it waits for. */
+function waitFor(places: Places, { limits }: RoleState, signal: AbortSignal): Promise<boolean> {
+  return places.take(AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]));
+}
+
+interface RoleState {
+  readonly limits: ReaderLimits;
+  readonly reach: Reach;
+  readonly places: Places;
+  sessions: number;
+}

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answerOf } from './answer.ts';
+import { READER_LIMITS } from './limits.ts';
+import { Readers } from './readers.ts';
+import { aLedgerOfCustomers, type Ledger } from './testing/ledgers.ts';
+
+const NEVER = new AbortController().signal;
+const ENDLESS = 'SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b';
+const ANALYST = { role: 'analyst' } as const;
+
+let ledger: Ledger;
+beforeAll(async () => {
+  ledger = await aLedgerOfCustomers();
+});
+afterAll(() => ledger.close());
+
+function readersWith(limits: Partial<typeof READER_LIMITS.analyst>): Promise<Readers> {
+  return Readers.open(ledger.store.instance, {
+    limits: { analyst: { ...READER_LIMITS.analyst, ...limits } },
+  });
+}
+
+describe('a session', () => {
+  it('says what a statement takes and gives before it runs', async () => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    const statement = await session.prepare(
+      'SELECT customer, cost_usd FROM usage WHERE customer = $1',
+      NEVER,
+    );
+    expect(statement.kind).toBe('SELECT');
+    expect(statement.columns?.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'customer VARCHAR',
+      'cost_usd DECIMAL(38,15)',
+    ]);
+    expect(statement.parameterTypeIds).toHaveLength(1);
+    await session.close();
+  });
+
+  it('runs a statement again with other values, and several side by side, each with its own rows', async () => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    const statement = await session.prepare('SELECT range + $1::BIGINT FROM range(5000)', NEVER);
+    const first = statement.run([1n], NEVER);
+    const second = statement.run([2n], NEVER);
+    expect((await first.next()).value?.values[0]?.[0]).toBe(1n);
+    expect((await second.next()).value?.values[0]?.[0]).toBe(2n);
+    let rows = 2048;
+    for await (const batch of first) rows += batch.rowCount;
+    expect(rows).toBe(5000);
+    expect((await second.next()).value?.values[0]?.[0]).toBe(2050n);
+    await second.return(undefined);
+    expect((await answerOf(session, 'SELECT 1', [])).rows).toEqual([[1]]);
+    await session.close();
+  });
+
+  it('ends what runs when its reader cancels, and says so', async () => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    const cancel = new AbortController();
+    const statement = await session.prepare(ENDLESS, NEVER);
+    const running = statement.run([], cancel.signal).next();
+    const startedAt = performance.now();
+    setImmediate(() => cancel.abort());
+    await expect(running).rejects.toMatchObject({ code: 'SL_QUERY_LIMIT', sqlState: '57014' });
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect((await answerOf(session, 'SELECT 1', [])).rows).toEqual([[1]]);
+    await session.close();
+  });
+
+  it('ends what runs when it is closed', async () => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    const statement = await session.prepare(ENDLESS, NEVER);
+    const running = expect(statement.run([], NEVER).next()).rejects.toMatchObject({ sqlState: '57014' });
+    await session.close();
+    await running;
+  });
+
+  it('waits for its turn when as many as allowed are running, and no longer than they may run', async () => {
+    const readers = await readersWith({ maxConcurrent: 1, timeoutMs: 300 });
+    const [busy, waiting] = [readers.openSession(ANALYST), readers.openSession(ANALYST)];
+    const statement = await busy.prepare('SELECT range FROM range(100000)', NEVER);
+    const rows = statement.run([], NEVER);
+    await rows.next();
+    const order: string[] = [];
+    const answered = answerOf(waiting, 'SELECT 1', []).then(({ rows: [row] }) =>
+      order.push(`answered ${row}`),
+    );
+    await rows.return(undefined).then(() => order.push('made room'));
+    await answered;
+    expect(order).toEqual(['made room', 'answered 1']);
+    const again = statement.run([], NEVER);
+    await again.next();
+    await expect(answerOf(waiting, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
+    await again.return(undefined);
+    await busy.close();
+    await waiting.close();
+  });
+
+  it('is refused when the role has as many as it may have, until one is closed', async () => {
+    const readers = await readersWith({ maxSessions: 1 });
+    const session = readers.openSession(ANALYST);
+    expect(() => readers.openSession(ANALYST)).toThrow(expect.objectContaining({ sqlState: '53300' }));
+    await session.close();
+    await readers.openSession(ANALYST).close();
+  });
+
+  it('gets no more bytes than its role may have', async () => {
+    const session = (await readersWith({ maxResultBytes: 100_000 })).openSession(ANALYST);
+    const texts = "SELECT concat('a text of some length, of which there are many: ', range) FROM range(";
+    expect((await answerOf(session, `${texts}1000)`, [])).rows).toHaveLength(1000);
+    await expect(answerOf(session, `${texts}10000)`, [])).rejects.toMatchObject({
+      code: 'SL_QUERY_LIMIT',
+      sqlState: '53400',
+    });
+    await session.close();
+  });
+});
+
+describe('a mistake is told with the SQLSTATE that clients act on', () => {
+  it.each([
+    ['42601', 'SELEC 1'],
+    ['42P01', 'FROM nowhere'],
+    ['42703', 'SELECT nothing FROM usage'],
+    ['42703', 'SELECT usage.nothing FROM usage'],
+    ['42P01', 'SELECT other.customer FROM usage'],
+    ['42883', "SELECT sqrt(DATE '2026-01-01')"],
+    ['22P02', "SELECT 'x'::INTEGER"],
+    ['22003', 'SELECT 300::TINYINT'],
+    [
+      '22003',
+      'SELECT 9223372036854775807 + 1::BIGINT FROM usage WHERE (9223372036854775807::BIGINT + requests) > 0 OR 1 = 1',
+    ],
+    ['42702', 'SELECT customer FROM usage, actions'],
+    ['42803', 'SELECT customer, count(*) FROM usage'],
+    ['42P02', 'SELECT $1'],
+  ])('%s: %s', async (sqlState, sql) => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    await expect(answerOf(session, sql, [])).rejects.toMatchObject({ sqlState });
+    await session.close();
+  });
+});

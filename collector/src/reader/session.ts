@@ -1,0 +1,297 @@
+import {
+  type DuckDBPreparedStatement,
+  type DuckDBType,
+  DuckDBTypeId,
+  type DuckDBValue,
+  StatementType,
+} from '@duckdb/node-api';
+import { engineError } from './engine-error.ts';
+import { mistake, pastLimit, ReaderError, refusal } from './errors.ts';
+import type { ExaminedStatement } from './examine.ts';
+import type { ReaderLimits } from './limits.ts';
+import type { Reach } from './reach.ts';
+import type { ReadingConnection } from './reading-connection.ts';
+import { Watch } from './watch.ts';
+
+/** What a session needs of whoever has opened it. */
+export interface SessionParts {
+  readonly reach: Reach;
+  readonly limits: ReaderLimits;
+  /** Whether failures may quote values: not to whom rows of others are hidden. */
+  readonly tellsValues: boolean;
+  readonly connect: () => Promise<ReadingConnection>;
+  /**
+   * A place among the statements that run. Its end gives it back.
+   *
+   * @throws {ReaderError} SL_QUERY_BUSY, SL_QUERY_LIMIT when the signal came first
+   */
+  readonly takePlace: (signal: AbortSignal) => Promise<() => void>;
+  readonly onClose: () => void;
+}
+
+export interface ResultColumn {
+  readonly name: string;
+  readonly type: DuckDBType;
+}
+
+/** Rows, column by column, some thousand at most. The first one always comes, and is empty where there are no rows. */
+export interface ResultBatch {
+  readonly rowCount: number;
+  readonly values: readonly (readonly DuckDBValue[])[];
+  /** As they are with the values that were bound, which may decide their types. */
+  readonly columns: readonly ResultColumn[];
+}
+
+/** One reader's statements. Several may be open at once, each on a connection of its own. */
+export class ReaderSession {
+  readonly #parts: SessionParts;
+  readonly #statements = new Set<ReaderStatement>();
+  /** One is kept for the next statement: opening it takes longer than most statements. */
+  #spare: ReadingConnection | null = null;
+  #isClosed = false;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Checks a statement and says what it takes and gives.
+   *
+   * @throws {ReaderError} SL_QUERY_REFUSED, SL_QUERY_FAILED, SL_QUERY_LIMIT, SL_QUERY_BUSY
+   */
+  async prepare(sql: string, signal: AbortSignal): Promise<ReaderStatement> {
+    const giveBack = await this.#parts.takePlace(signal);
+    try {
+      const connection = await this.connection();
+      const watch = new Watch(connection.duckdb, this.#parts.limits.timeoutMs, signal);
+      try {
+        const examined = await connection.examine(sql, this.#parts.reach);
+        const prepared = await connection.duckdb.prepare(examined.sql);
+        watch.expectGoingOn();
+        expectRead(prepared, examined);
+        const statement = new ReaderStatement(this, this.#parts, connection, examined, prepared);
+        this.#statements.add(statement);
+        return statement;
+      } catch (error) {
+        watch.stop();
+        this.takeBack(connection);
+        if (error instanceof ReaderError) throw error;
+        watch.expectGoingOn(error);
+        throw engineError(error, this.#parts.tellsValues);
+      } finally {
+        watch.stop();
+      }
+    } finally {
+      giveBack();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const statement of this.#statements) await statement.close();
+    this.#spare?.close();
+    this.#spare = null;
+    this.#parts.onClose();
+  }
+
+  /** For its statements: the spare connection, or a new one. */
+  async connection(): Promise<ReadingConnection> {
+    const spare = this.#spare;
+    this.#spare = null;
+    return spare ?? (await this.#parts.connect());
+  }
+
+  takeBack(connection: ReadingConnection): void {
+    if (this.#spare === null && !this.#isClosed) this.#spare = connection;
+    else connection.close();
+  }
+
+  forget(statement: ReaderStatement): void {
+    this.#statements.delete(statement);
+  }
+}
+
+/** A statement that may run, as often as its reader likes. */
+export class ReaderStatement {
+  readonly kind: ExaminedStatement['kind'];
+  /** NULL as long as it is open what parameters are, and so the columns made of them: the batches have them. */
+  readonly columns: readonly ResultColumn[] | null;
+  /** Those of `$1`, `$2`, …; INVALID where the statement leaves it open. */
+  readonly parameterTypeIds: readonly DuckDBTypeId[];
+  readonly #session: ReaderSession;
+  readonly #parts: SessionParts;
+  readonly #examined: ExaminedStatement;
+  /** Where it is prepared, unless a run has it. */
+  #ready: PreparedOn | null;
+  readonly #running = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor(
+    session: ReaderSession,
+    parts: SessionParts,
+    connection: ReadingConnection,
+    examined: ExaminedStatement,
+    prepared: DuckDBPreparedStatement,
+  ) {
+    this.#session = session;
+    this.#parts = parts;
+    this.#examined = examined;
+    this.#ready = { connection, prepared };
+    this.kind = examined.kind;
+    this.parameterTypeIds = Array.from({ length: prepared.parameterCount }, (_, index) =>
+      prepared.parameterTypeId(index + 1),
+    );
+    this.columns = this.parameterTypeIds.includes(DuckDBTypeId.INVALID)
+      ? null
+      : Array.from({ length: prepared.columnCount }, (_, index) => ({
+          name: prepared.columnName(index),
+          type: prepared.columnType(index),
+        }));
+  }
+
+  /**
+   * Runs it in a read-only transaction of its own, which ends with the last row, or when the rest is not wanted.
+   *
+   * @throws {ReaderError} SL_QUERY_FAILED, SL_QUERY_LIMIT, SL_QUERY_BUSY
+   */
+  async *run(values: readonly DuckDBValue[], signal: AbortSignal): AsyncGenerator<ResultBatch> {
+    if (values.length !== this.parameterTypeIds.length) {
+      throw mistake(
+        'undefinedParameter',
+        `The statement has ${this.parameterTypeIds.length} parameters, ${values.length} values came.`,
+      );
+    }
+    const closing = new AbortController();
+    this.#running.add(closing);
+    const anyEnd = AbortSignal.any([signal, closing.signal]);
+    let giveBack: (() => void) | null = null;
+    let place: PreparedOn | null = null;
+    try {
+      giveBack = await this.#parts.takePlace(anyEnd);
+      place = await this.#prepared();
+      yield* this.#batches(place, values, anyEnd);
+    } finally {
+      giveBack?.();
+      this.#running.delete(closing);
+      if (place !== null) this.#putBack(place);
+    }
+  }
+
+  async *#batches(
+    { connection, prepared }: PreparedOn,
+    values: readonly DuckDBValue[],
+    signal: AbortSignal,
+  ): AsyncGenerator<ResultBatch> {
+    const { limits, tellsValues } = this.#parts;
+    const { duckdb } = connection;
+    const watch = new Watch(duckdb, limits.timeoutMs, signal);
+    let rowCount = 0;
+    let bytes = 0;
+    try {
+      if (values.length > 0) prepared.bind([...values]);
+      await duckdb.run('BEGIN TRANSACTION READ ONLY');
+      const result = await prepared.stream();
+      const columns = Array.from({ length: result.columnCount }, (_, index) => ({
+        name: result.columnName(index),
+        type: result.columnType(index),
+      }));
+      for (let isFirst = true; ; isFirst = false) {
+        const chunk = await result.fetchChunk();
+        watch.expectGoingOn();
+        if (chunk === null || chunk.rowCount === 0) {
+          if (isFirst) yield { rowCount: 0, values: columns.map(() => []), columns };
+          break;
+        }
+        const batch = { rowCount: chunk.rowCount, values: chunk.getColumns(), columns };
+        rowCount += batch.rowCount;
+        bytes += sizeOf(batch);
+        expectWithin(limits, rowCount, bytes);
+        yield batch;
+        watch.expectGoingOn();
+      }
+    } catch (error) {
+      if (error instanceof ReaderError) throw error;
+      watch.expectGoingOn(error);
+      throw engineError(error, tellsValues);
+    } finally {
+      watch.stop();
+      // Also ends a stream of which rows are left. There is nothing to end when BEGIN itself was interrupted.
+      await duckdb.run('ROLLBACK').catch(() => {});
+    }
+  }
+
+  async #prepared(): Promise<PreparedOn> {
+    const ready = this.#ready;
+    this.#ready = null;
+    if (ready !== null) return ready;
+    const connection = await this.#session.connection();
+    try {
+      return { connection, prepared: await connection.duckdb.prepare(this.#examined.sql) };
+    } catch (error) {
+      this.#session.takeBack(connection);
+      throw engineError(error, this.#parts.tellsValues);
+    }
+  }
+
+  #putBack(place: PreparedOn): void {
+    if (this.#ready === null && !this.#isClosed) {
+      this.#ready = place;
+      return;
+    }
+    place.prepared.destroySync();
+    this.#session.takeBack(place.connection);
+  }
+
+  /** What runs of it is ended. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const running of this.#running) running.abort();
+    this.#session.forget(this);
+    const ready = this.#ready;
+    this.#ready = null;
+    if (ready === null) return;
+    ready.prepared.destroySync();
+    this.#session.takeBack(ready.connection);
+  }
+}
+
+interface PreparedOn {
+  readonly connection: ReadingConnection;
+  readonly prepared: DuckDBPreparedStatement;
+}
+
+/** The engine must see what the guard has seen; a difference would be a mistake of ours. */
+function expectRead(prepared: DuckDBPreparedStatement, { kind }: ExaminedStatement): void {
+  const expected = kind === 'SELECT' ? StatementType.SELECT : StatementType.EXPLAIN;
+  if (prepared.statementType === expected) return;
+  prepared.destroySync();
+  throw refusal('insufficientPrivilege', 'Only SELECT is allowed here, this is another statement.');
+}
+
+function expectWithin(limits: ReaderLimits, rowCount: number, bytes: number): void {
+  if (rowCount > limits.maxRows) {
+    throw pastLimit(
+      'configurationLimitExceeded',
+      `The result has more than ${limits.maxRows} rows. Aggregate, add a LIMIT, or page through it.`,
+    );
+  }
+  if (bytes > limits.maxResultBytes) {
+    throw pastLimit(
+      'configurationLimitExceeded',
+      `The result has more than ${limits.maxResultBytes} bytes. Choose fewer columns or rows.`,
+    );
+  }
+}
+
+/** About what the values take: texts by their length, all others alike. */
+function sizeOf({ values }: ResultBatch): number {
+  let bytes = 0;
+  for (const column of values) {
+    for (const value of column) bytes += typeof value === 'string' ? value.length : OTHERWISE_BYTES;
+  }
+  return bytes;
+}
+
+const OTHERWISE_BYTES = 8;
