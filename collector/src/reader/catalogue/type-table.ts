@@ -1,0 +1,80 @@
+/**
+ * The types of PostgreSQL that clients are told of, with the numbers they have in every PostgreSQL (`pg_type.dat`,
+ * documentation chapter 54.64): drivers know these by heart, so that only they may be sent.
+ */
+
+export type TypeKind = 'b' | 'p';
+
+/**
+ * OID, name, name as SQL spells it, bytes (-1 for varying), category (`*` when preferred in it), OID of the array of it
+ * (0 for none), OID of the element, base or pseudo type, and the functions that read and write it as text and in binary.
+ */
+export type TypeRow = readonly [
+  oid: number,
+  name: string,
+  spelling: string,
+  lengthBytes: number,
+  category: string,
+  array: number,
+  element: number,
+  kind: TypeKind,
+  functions: string,
+];
+
+export const TYPE_TABLE: readonly TypeRow[] = [
+  [16, 'bool', 'boolean', 1, 'B*', 1000, 0, 'b', 'boolin boolout boolrecv boolsend'],
+  [17, 'bytea', 'bytea', -1, 'U', 1001, 0, 'b', 'byteain byteaout bytearecv byteasend'],
+  [18, 'char', '"char"', 1, 'Z', 1002, 0, 'b', 'charin charout charrecv charsend'],
+  [19, 'name', 'name', 64, 'S', 1003, 18, 'b', 'namein nameout namerecv namesend'],
+  [20, 'int8', 'bigint', 8, 'N', 1016, 0, 'b', 'int8in int8out int8recv int8send'],
+  [21, 'int2', 'smallint', 2, 'N', 1005, 0, 'b', 'int2in int2out int2recv int2send'],
+  [22, 'int2vector', 'int2vector', -1, 'A', 1006, 21, 'b', 'int2vectorin int2vectorout int2vectorrecv int2vectorsend'],
+  [23, 'int4', 'integer', 4, 'N', 1007, 0, 'b', 'int4in int4out int4recv int4send'],
+  [24, 'regproc', 'regproc', 4, 'N', 1008, 0, 'b', 'regprocin regprocout regprocrecv regprocsend'],
+  [25, 'text', 'text', -1, 'S*', 1009, 0, 'b', 'textin textout textrecv textsend'],
+  [26, 'oid', 'oid', 4, 'N*', 1028, 0, 'b', 'oidin oidout oidrecv oidsend'],
+  [27, 'tid', 'tid', 6, 'U', 1010, 0, 'b', 'tidin tidout tidrecv tidsend'],
+  [28, 'xid', 'xid', 4, 'U', 1011, 0, 'b', 'xidin xidout xidrecv xidsend'],
+  [29, 'cid', 'cid', 4, 'U', 1012, 0, 'b', 'cidin cidout cidrecv cidsend'],
+  [30, 'oidvector', 'oidvector', -1, 'A', 1013, 26, 'b', 'oidvectorin oidvectorout oidvectorrecv oidvectorsend'],
+  [114, 'json', 'json', -1, 'U', 199, 0, 'b', 'json_in json_out json_recv json_send'],
+  [142, 'xml', 'xml', -1, 'U', 143, 0, 'b', 'xml_in xml_out xml_recv xml_send'],
+  [194, 'pg_node_tree', 'pg_node_tree', -1, 'Z', 0, 0, 'b', 'pg_node_tree_in pg_node_tree_out pg_node_tree_recv pg_node_tree_send'],
+  [600, 'point', 'point', 16, 'G', 1017, 701, 'b', 'point_in point_out point_recv point_send'],
+  [650, 'cidr', 'cidr', -1, 'I', 651, 0, 'b', 'cidr_in cidr_out cidr_recv cidr_send'],
+  [700, 'float4', 'real', 4, 'N', 1021, 0, 'b', 'float4in float4out float4recv float4send'],
+  [701, 'float8', 'double precision', 8, 'N*', 1022, 0, 'b', 'float8in float8out float8recv float8send'],
+  [705, 'unknown', 'unknown', -2, 'X', 0, 0, 'p', 'unknownin unknownout unknownrecv unknownsend'],
+  [869, 'inet', 'inet', -1, 'I*', 1041, 0, 'b', 'inet_in inet_out inet_recv inet_send'],
+  [1033, 'aclitem', 'aclitem', 12, 'U', 1034, 0, 'b', 'aclitemin aclitemout - -'],
+  [1042, 'bpchar', 'character', -1, 'S', 1014, 0, 'b', 'bpcharin bpcharout bpcharrecv bpcharsend'],
+  [1043, 'varchar', 'character varying', -1, 'S', 1015, 0, 'b', 'varcharin varcharout varcharrecv varcharsend'],
+  [1082, 'date', 'date', 4, 'D', 1182, 0, 'b', 'date_in date_out date_recv date_send'],
+  [1083, 'time', 'time without time zone', 8, 'D', 1183, 0, 'b', 'time_in time_out time_recv time_send'],
+  [1114, 'timestamp', 'timestamp without time zone', 8, 'D', 1115, 0, 'b', 'timestamp_in timestamp_out timestamp_recv timestamp_send'],
+  [1184, 'timestamptz', 'timestamp with time zone', 8, 'D*', 1185, 0, 'b', 'timestamptz_in timestamptz_out timestamptz_recv timestamptz_send'],
+  [1186, 'interval', 'interval', 16, 'T*', 1187, 0, 'b', 'interval_in interval_out interval_recv interval_send'],
+  [1266, 'timetz', 'time with time zone', 12, 'D', 1270, 0, 'b', 'timetz_in timetz_out timetz_recv timetz_send'],
+  [1560, 'bit', 'bit', -1, 'V', 1561, 0, 'b', 'bit_in bit_out bit_recv bit_send'],
+  [1562, 'varbit', 'bit varying', -1, 'V*', 1563, 0, 'b', 'varbit_in varbit_out varbit_recv varbit_send'],
+  [1700, 'numeric', 'numeric', -1, 'N', 1231, 0, 'b', 'numeric_in numeric_out numeric_recv numeric_send'],
+  [2202, 'regprocedure', 'regprocedure', 4, 'N', 2207, 0, 'b', 'regprocedurein regprocedureout regprocedurerecv regproceduresend'],
+  [2203, 'regoper', 'regoper', 4, 'N', 2208, 0, 'b', 'regoperin regoperout regoperrecv regopersend'],
+  [2204, 'regoperator', 'regoperator', 4, 'N', 2209, 0, 'b', 'regoperatorin regoperatorout regoperatorrecv regoperatorsend'],
+  [2205, 'regclass', 'regclass', 4, 'N', 2210, 0, 'b', 'regclassin regclassout regclassrecv regclasssend'],
+  [2206, 'regtype', 'regtype', 4, 'N', 2211, 0, 'b', 'regtypein regtypeout regtyperecv regtypesend'],
+  [2249, 'record', 'record', -1, 'P', 2287, 0, 'p', 'record_in record_out record_recv record_send'],
+  [2275, 'cstring', 'cstring', -2, 'P', 1263, 0, 'p', 'cstring_in cstring_out cstring_recv cstring_send'],
+  [2276, 'any', '"any"', 4, 'P', 0, 0, 'p', 'any_in any_out - -'],
+  [2277, 'anyarray', 'anyarray', -1, 'P', 0, 0, 'p', 'anyarray_in anyarray_out anyarray_recv anyarray_send'],
+  [2278, 'void', 'void', 4, 'P', 0, 0, 'p', 'void_in void_out void_recv void_send'],
+  [2283, 'anyelement', 'anyelement', 4, 'P', 0, 0, 'p', 'anyelement_in anyelement_out - -'],
+  [2950, 'uuid', 'uuid', 16, 'U', 2951, 0, 'b', 'uuid_in uuid_out uuid_recv uuid_send'],
+  [3220, 'pg_lsn', 'pg_lsn', 8, 'U', 3221, 0, 'b', 'pg_lsn_in pg_lsn_out pg_lsn_recv pg_lsn_send'],
+  [3802, 'jsonb', 'jsonb', -1, 'U', 3807, 0, 'b', 'jsonb_in jsonb_out jsonb_recv jsonb_send'],
+  [4089, 'regnamespace', 'regnamespace', 4, 'N', 4090, 0, 'b', 'regnamespacein regnamespaceout regnamespacerecv regnamespacesend'],
+  [4096, 'regrole', 'regrole', 4, 'N', 4097, 0, 'b', 'regrolein regroleout regrolerecv regrolesend'],
+  [4191, 'regcollation', 'regcollation', 4, 'N', 4192, 0, 'b', 'regcollationin regcollationout regcollationrecv regcollationsend'],
+  [5038, 'pg_snapshot', 'pg_snapshot', -1, 'U', 5039, 0, 'b', 'pg_snapshot_in pg_snapshot_out pg_snapshot_recv pg_snapshot_send'],
+  [5069, 'xid8', 'xid8', 8, 'U', 271, 0, 'b', 'xid8in xid8out xid8recv xid8send'],
+];
