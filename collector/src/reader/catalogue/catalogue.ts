@@ -25,7 +25,10 @@ export const OWNER = 'spanledger';
  *
  * The contract views are read once, so they must be in place.
  */
-export async function createCatalogue(connection: DuckDBConnection, options: CatalogueOptions): Promise<void> {
+export async function createCatalogue(
+  connection: DuckDBConnection,
+  options: CatalogueOptions,
+): Promise<void> {
   const contract = await readContract(connection, options.database);
   await connection.run(`ATTACH ':memory:' AS ${SHIM_DATABASE}`);
   for (const schema of [SYSTEM_SCHEMA, INFORMATION_SCHEMA_SHIM, 'known']) {
@@ -35,6 +38,7 @@ export async function createCatalogue(connection: DuckDBConnection, options: Cat
   await connection.run(knownFacts(contract, options));
   await connection.run(await script('relations.sql'));
   await connection.run(formatType());
+  await connection.run(currentSetting());
   await connection.run(await script('functions.sql'));
 }
 
@@ -82,7 +86,10 @@ function emptyRelations(): string {
     const columns = columnsOf(relation[2]).map(([name, type]) => `"${name}" ${duckDbType(type)}`);
     return `CREATE TABLE ${SHIM_DATABASE}.${schema}.${relation[0]} (${columns.join(', ')});`;
   };
-  return [...PG_CATALOG.map(create(SYSTEM_SCHEMA)), ...INFORMATION_SCHEMA.map(create(INFORMATION_SCHEMA_SHIM))].join('\n');
+  return [
+    ...PG_CATALOG.map(create(SYSTEM_SCHEMA)),
+    ...INFORMATION_SCHEMA.map(create(INFORMATION_SCHEMA_SHIM)),
+  ].join('\n');
 }
 
 /** The facts from which `relations.sql` fills the catalogue, and what its functions look up. */
@@ -94,7 +101,13 @@ function knownFacts(contract: readonly ContractRelation[], { roles }: CatalogueO
   ];
   return [
     table('relation', 'schema, name, oid, comment, definition', [
-      ...contract.map(({ name, comment, definition }) => ['public', name, relationOid(name), comment, definition]),
+      ...contract.map(({ name, comment, definition }) => [
+        'public',
+        name,
+        relationOid(name),
+        comment,
+        definition,
+      ]),
       ...system.map(({ schema, relation: [name, oid] }) => [schema, name, oid, null, null]),
     ]),
     table('attribute', 'relation, position, name, type, typmod, comment', [
@@ -109,17 +122,56 @@ function knownFacts(contract: readonly ContractRelation[], { roles }: CatalogueO
         ]),
       ),
       ...system.flatMap(({ relation: [, oid, columns] }) =>
-        columnsOf(columns).map(([name, type], at) => [oid, at + 1, name, types.get(type) ?? types.get('text') ?? 25, -1, null]),
+        columnsOf(columns).map(([name, type], at) => [
+          oid,
+          at + 1,
+          name,
+          types.get(type) ?? types.get('text') ?? 25,
+          -1,
+          null,
+        ]),
       ),
     ]),
-    table('type', 'oid, name, spelling, length, category, preferred, array_oid, element, kind, functions', TYPE_TABLE.map(typeFacts)),
-    table('setting', 'name, value, kind', SETTINGS.map(({ name, value, kind }) => [name, value, kind])),
-    table('role', 'name, oid', [[OWNER, 10], ...roles.filter((name) => name !== OWNER).map((name) => [name, relationOid(`role ${name}`)])]),
+    table(
+      'type',
+      'oid, name, spelling, length, category, preferred, array_oid, element, kind, functions',
+      TYPE_TABLE.map(typeFacts),
+    ),
+    table(
+      'setting',
+      'name, value, kind',
+      SETTINGS.map(({ name, value, kind }) => [name, value, kind]),
+    ),
+    table('role', 'name, oid', [
+      [OWNER, 10],
+      ...roles.filter((name) => name !== OWNER).map((name) => [name, relationOid(`role ${name}`)]),
+    ]),
   ].join('\n');
 }
 
-function typeFacts([oid, name, spelling, length, category, array, element, kind, functions]: TypeRow): Cell[] {
-  return [oid, name, spelling, length, category.charAt(0), category.endsWith('*'), array, element, kind, functions];
+function typeFacts([
+  oid,
+  name,
+  spelling,
+  length,
+  category,
+  array,
+  element,
+  kind,
+  functions,
+]: TypeRow): Cell[] {
+  return [
+    oid,
+    name,
+    spelling,
+    length,
+    category.charAt(0),
+    category.endsWith('*'),
+    array,
+    element,
+    kind,
+    functions,
+  ];
 }
 
 type Cell = string | number | boolean | null;
@@ -152,4 +204,11 @@ function formatType(): string {
     WHEN type_oid::BIGINT = 1184 THEN printf('timestamp(%d) with time zone', type_mod::INTEGER)
     ELSE coalesce(map_extract_value(MAP {${spellings.join(', ')}}, type_oid::BIGINT), '???')
   END;`;
+}
+
+/** Also a constant: Grafana calls it among the arguments of a table function, where no subquery may be. */
+function currentSetting(): string {
+  const values = SETTINGS.map(({ name, value }) => `${literal(name.toLowerCase())}: ${literal(value)}`);
+  const value = `map_extract_value(MAP {${values.join(', ')}}, lower(setting_name))`;
+  return `CREATE MACRO ${SHIM_DATABASE}.${SYSTEM_SCHEMA}.current_setting(setting_name) AS ${value}, (setting_name, missing_ok) AS ${value};`;
 }

@@ -91,7 +91,7 @@ CREATE MACRO pgcompat.pg."current_catalog"() AS 'spanledger';
 CREATE MACRO pgcompat.pg.current_schema() AS 'public';
 CREATE MACRO pgcompat.pg.current_schemas(with_implicit) AS CASE WHEN with_implicit THEN ['pg_catalog', 'public'] ELSE ['public'] END;
 CREATE MACRO pgcompat.pg.version() AS
-  'PostgreSQL ' || (SELECT known_value FROM pgcompat.known.setting_value WHERE known_setting = 'server_version') || ' (Spanledger, a read-only ledger in DuckDB)';
+  'PostgreSQL ' || pgcompat.pg.current_setting('server_version') || ' (Spanledger, a read-only ledger in DuckDB)';
 CREATE MACRO pgcompat.pg.pg_get_userbyid(role_oid) AS coalesce(
   (SELECT known_name FROM pgcompat.known.role_name WHERE known_oid = role_oid), 'unknown (OID=' || role_oid || ')');
 CREATE MACRO pgcompat.pg.pg_backend_pid() AS coalesce(getvariable('session_process'), 0)::INTEGER;
@@ -106,11 +106,9 @@ CREATE MACRO pgcompat.pg.pg_current_xact_id_if_assigned() AS NULL::BIGINT;
 CREATE MACRO pgcompat.pg.pg_encoding_to_char(encoding) AS CASE encoding WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' ELSE '' END;
 CREATE MACRO pgcompat.pg.pg_char_to_encoding(encoding) AS CASE WHEN upper(encoding) IN ('UTF8', 'UTF-8') THEN 6 ELSE -1 END;
 
+CREATE MACRO pgcompat.pg.getdatabaseencoding() AS 'UTF8';
+
 -- Settings. Setting one changes nothing here: sessions keep theirs themselves.
-CREATE MACRO pgcompat.pg.current_setting(setting_name) AS
-  (SELECT known_value FROM pgcompat.known.setting_value WHERE known_setting = lower(setting_name)),
-  (setting_name, missing_ok) AS
-  (SELECT known_value FROM pgcompat.known.setting_value WHERE known_setting = lower(setting_name));
 CREATE MACRO pgcompat.pg.set_config(setting_name, new_value, is_local) AS new_value::VARCHAR;
 
 -- Privileges: everything may be read, nothing written. With two arguments the role is the session's.

@@ -189,7 +189,6 @@ CREATE TABLE pgcompat.known.role_name AS SELECT oid AS known_oid, name AS known_
 CREATE TABLE pgcompat.known.comment AS
 SELECT objoid AS known_object, relname AS known_catalogue, objsubid AS known_position, description AS known_comment
 FROM pgcompat.pg.pg_description JOIN pgcompat.pg.pg_class ON pg_class.oid = classoid;
-CREATE TABLE pgcompat.known.setting_value AS SELECT lower(name) AS known_setting, value AS known_value FROM pgcompat.known.setting;
 DROP TABLE pgcompat.known.relation;
 DROP TABLE pgcompat.known.attribute;
 DROP TABLE pgcompat.known.type;

@@ -1,10 +1,5 @@
+import { INFORMATION_SCHEMA_SHIM, MATCH_OPERATORS, RENAMED_FUNCTIONS, SHIM_DATABASE } from './names.ts';
 import { INFORMATION_SCHEMA } from './system-relations.ts';
-import {
-  INFORMATION_SCHEMA_SHIM,
-  MATCH_OPERATORS,
-  RENAMED_FUNCTIONS,
-  SHIM_DATABASE,
-} from './names.ts';
 import { type Token, tokensOf } from './tokens.ts';
 
 /**
@@ -38,11 +33,13 @@ class Draft {
   private readonly texts: string[];
   private readonly before = new Map<number, string>();
   private readonly after = new Map<number, string>();
+  private readonly shape: Shape;
 
   constructor(tokens: readonly Token[]) {
     this.tokens = tokens;
     this.places = tokens.flatMap(({ kind }, at) => (kind === 'space' ? [] : [at]));
     this.texts = tokens.map(({ text }) => text);
+    this.shape = shapeOf(tokens.filter(({ kind }) => kind !== 'space'));
   }
 
   get length(): number {
@@ -88,30 +85,68 @@ class Draft {
   }
 
   text(): string {
-    return this.texts.map((text, at) => (this.before.get(at) ?? '') + text + (this.after.get(at) ?? '')).join('');
+    return this.texts
+      .map((text, at) => (this.before.get(at) ?? '') + text + (this.after.get(at) ?? ''))
+      .join('');
   }
 
   /** Where the bracket that closes the one at `open` is; the last token when none does. */
   closing(open: number): number {
-    let depth = 0;
-    for (let at = open; at < this.length; at++) {
-      if (this.is(at, '(', '[')) depth++;
-      if (this.is(at, ')', ']')) depth--;
-      if (depth === 0) return at;
-    }
-    return this.length - 1;
+    return this.shape.partners[open] ?? this.length - 1;
   }
 
-  /** Where the bracket that is closed at `close` opens. */
+  /** Where the bracket that is closed at `close` opens; the first token when none does. */
   opening(close: number): number {
-    let depth = 0;
-    for (let at = close; at >= 0; at--) {
-      if (this.is(at, ')', ']')) depth++;
-      if (this.is(at, '(', '[')) depth--;
-      if (depth === 0) return at;
-    }
-    return 0;
+    return this.shape.partners[close] ?? 0;
   }
+
+  /** The word that begins the list in which the token stands, as `select` or `from`. */
+  listWord(at: number): string | undefined {
+    return this.shape.lists[at];
+  }
+
+  /** Whether a text is put together from several between two tokens. */
+  isComposed(from: number, to: number): boolean {
+    return (this.shape.joins[to] ?? 0) > (this.shape.joins[from] ?? 0);
+  }
+}
+
+/** What the rules must know of the tokens around one: found once, so that rewriting takes time in proportion to the SQL. */
+interface Shape {
+  readonly partners: readonly (number | undefined)[];
+  readonly lists: readonly (string | undefined)[];
+  /** How often texts have been joined up to each token. */
+  readonly joins: readonly number[];
+}
+
+const LIST_WORDS: ReadonlySet<string> = new Set(
+  'select from join where by having values on using limit'.split(' '),
+);
+
+function shapeOf(tokens: readonly Token[]): Shape {
+  const partners: (number | undefined)[] = [];
+  const lists: (string | undefined)[] = [];
+  const joins: number[] = [];
+  const open: { readonly at: number; word: string | undefined }[] = [{ at: 0, word: undefined }];
+  let joined = 0;
+  for (const [at, { kind, value, text }] of tokens.entries()) {
+    let level = open.at(-1);
+    if (text === ')' || text === ']') {
+      if (open.length > 1 && level !== undefined) {
+        partners[at] = level.at;
+        partners[level.at] = at;
+        open.pop();
+      }
+      level = open.at(-1);
+    }
+    lists[at] = level?.word;
+    if (text === '(' || text === '[') open.push({ at, word: undefined });
+    const isComparison = value === 'from' && tokens[at - 1]?.value === 'distinct';
+    if (level !== undefined && kind === 'word' && LIST_WORDS.has(value) && !isComparison) level.word = value;
+    if (text === '||' || (kind === 'word' && value === 'quote_ident')) joined++;
+    joins[at] = joined;
+  }
+  return { partners, lists, joins };
 }
 
 const INFORMATION_RELATIONS: ReadonlySet<string> = new Set(INFORMATION_SCHEMA.map(([name]) => name));
@@ -155,7 +190,9 @@ function dropCollation(draft: Draft, at: number): void {
 
 /** Words after which no operand has ended, so that `~` there is the complement of bits. */
 const BEFORE_OPERAND: ReadonlySet<string> = new Set(
-  'select where and or not when then else on by case having limit in like is between distinct all from returning'.split(' '),
+  'select where and or not when then else on by case having limit in like is between distinct all from returning'.split(
+    ' ',
+  ),
 );
 
 /** PostgreSQL's `~` finds the pattern anywhere in the text, DuckDB's wants the whole text to match. */
@@ -179,10 +216,13 @@ function lengthOfOperatorPrefix(draft: Draft, at: number): number {
 /** `'{a,b}'` as an array, where it must be one: under a cast to an array, or as the operand of `ANY` or `ALL`. */
 function readArray(draft: Draft, at: number): void {
   const token = draft.at(at);
-  if (token?.kind !== 'string' || !/^\s*\{[\s\S]*\}\s*$/.test(token.value)) return;
-  const isOperand = draft.is(at - 1, '(') && draft.is(at - 2, 'any', 'all', 'some') && draft.is(at + 1, ')', '::');
+  if (token?.kind !== 'string') return;
+  const literal = token.value.trim();
+  if (!literal.startsWith('{') || !literal.endsWith('}')) return;
+  const isOperand =
+    draft.is(at - 1, '(') && draft.is(at - 2, 'any', 'all', 'some') && draft.is(at + 1, ')', '::');
   if (!isOperand && !isCastToArray(draft, at + 1)) return;
-  const elements = arrayElements(token.value);
+  const elements = arrayElements(literal);
   if (elements === undefined) return;
   draft.replace(
     at,
@@ -198,10 +238,11 @@ function isCastToArray(draft: Draft, at: number): boolean {
 
 /** The elements of a one-dimensional array literal (documentation, chapter 8.15.2); undefined for any other. */
 function arrayElements(literal: string): (string | null)[] | undefined {
-  const body = literal.trim().slice(1, -1);
+  const body = literal.slice(1, -1);
   if (body.trim() === '') return [];
   const elements: (string | null)[] = [];
-  const element = /\s*(?:"((?:[^"\\]|\\[\s\S])*)"|([^,{}"]*))\s*(,|$)/y;
+  // Spaces around a bare element are taken off afterwards: a pattern that did it would try them in many ways.
+  const element = /(?:\s*"((?:[^"\\]|\\[\s\S])*)"\s*|([^,{}"]*))(,|$)/y;
   for (;;) {
     const found = element.exec(body);
     if (found === null) return undefined;
@@ -214,7 +255,9 @@ function arrayElements(literal: string): (string | null)[] | undefined {
 }
 
 const OBJECT_TYPES: ReadonlySet<string> = new Set(
-  'regclass regproc regprocedure regtype regnamespace regrole regoper regoperator regcollation regconfig regdictionary'.split(' '),
+  'regclass regproc regprocedure regtype regnamespace regrole regoper regoperator regcollation regconfig regdictionary'.split(
+    ' ',
+  ),
 );
 const NUMBER_TYPES: ReadonlySet<string> = new Set('oid int int4 int8 integer bigint'.split(' '));
 
@@ -232,7 +275,9 @@ function castToObject(draft: Draft, at: number): void {
       return;
     }
     const from = operandStart(draft, at - 1);
-    const next = draft.is(name + 1, '::') ? (draft.at(draft.is(name + 3, '.') ? name + 4 : name + 2)?.value ?? '') : '';
+    const next = draft.is(name + 1, '::')
+      ? (draft.at(draft.is(name + 3, '.') ? name + 4 : name + 2)?.value ?? '')
+      : '';
     draft.remove(at, name);
     draft.wrap(from, at - 1, `${macroFor(draft, type, from, at - 1, next)}(`, ')');
   } else if (draft.at(at)?.kind === 'word' && draft.is(at, 'cast') && draft.is(at + 1, '(')) {
@@ -240,7 +285,9 @@ function castToObject(draft: Draft, at: number): void {
     const type = draft.at(close - 1)?.value ?? '';
     const as = draft.is(close - 2, '.') ? close - 4 : close - 2;
     if (!OBJECT_TYPES.has(type) || !draft.is(as, 'as')) return;
-    const next = draft.is(close + 1, 'as') ? (draft.at(draft.is(close + 3, '.') ? close + 4 : close + 2)?.value ?? '') : '';
+    const next = draft.is(close + 1, 'as')
+      ? (draft.at(draft.is(close + 3, '.') ? close + 4 : close + 2)?.value ?? '')
+      : '';
     draft.replace(at, macroFor(draft, type, at + 2, as - 1, next));
     draft.remove(as, close - 1);
   }
@@ -249,13 +296,26 @@ function castToObject(draft: Draft, at: number): void {
 function macroFor(draft: Draft, type: string, from: number, to: number, next: string): string {
   const kind = draft.at(from)?.kind;
   const isGiven = from === to && (kind === 'string' || kind === 'parameter');
-  let isComposed = false;
-  for (let at = from; at <= to; at++) isComposed ||= draft.at(at)?.text === '||' || draft.is(at, 'quote_ident');
-  return isGiven || isComposed || NUMBER_TYPES.has(next) ? `${type}_oid` : `${type}_name`;
+  return isGiven || draft.isComposed(from, to) || draft.is(from, 'quote_ident') || NUMBER_TYPES.has(next)
+    ? `${type}_oid`
+    : `${type}_name`;
 }
+
+/** More casts than this on one value stand only in an attack. */
+const MAX_CASTS = 16;
 
 /** Where the operand begins that ends at `end`: a value, a call, brackets, with the casts and subscripts on it. */
 function operandStart(draft: Draft, end: number): number {
+  let at = end;
+  for (let casts = 0; casts <= MAX_CASTS; casts++) {
+    at = valueStart(draft, at);
+    if (!draft.is(at - 1, '::')) return at;
+    at -= 2;
+  }
+  return at;
+}
+
+function valueStart(draft: Draft, end: number): number {
   let at = end;
   while (draft.is(at, ']') && at > 0) at = draft.opening(at) - 1;
   if (draft.is(at, ')')) {
@@ -264,7 +324,7 @@ function operandStart(draft: Draft, end: number): number {
     at--;
   }
   while (draft.is(at - 1, '.') && draft.isName(at - 2)) at -= 2;
-  return draft.is(at - 1, '::') ? operandStart(draft, at - 2) : at;
+  return at;
 }
 
 function renameFunction(draft: Draft, at: number): void {
@@ -282,39 +342,38 @@ function renameFunction(draft: Draft, at: number): void {
 
 /** Functions that give one value, which PostgreSQL lets stand where a table does. */
 const VALUE_FUNCTIONS: ReadonlySet<string> = new Set(
-  'string_to_array current_setting current_schemas current_schema current_database version parse_ident'.split(' '),
+  'string_to_array current_setting current_schemas current_schema current_database version parse_ident'.split(
+    ' ',
+  ),
 );
 
-/** A call as a table: `f(x) AS s` there is one column that is called like the table. */
+/** A call as a table: `f(x) AS s` there is one column that is called like the table. As a column, a series is its rows. */
 function callInFrom(draft: Draft, at: number): void {
   if (draft.at(at)?.kind !== 'word' || !draft.is(at + 1, '(')) return;
   const isSeries = draft.is(at, 'generate_series');
   if (!isSeries && !draft.is(at, ...VALUE_FUNCTIONS)) return;
   const close = draft.closing(at + 1);
+  const list = listAround(draft, at);
+  if (isSeries && list === 'select') draft.wrap(at, close, 'unnest(', ')');
+  if (list !== 'from' && list !== 'join') return;
   const alias = draft.is(close + 1, 'as') ? close + 2 : close + 1;
   const name = draft.at(alias);
-  if (name === undefined || !draft.isName(alias) || !isFromItem(draft, at)) return;
-  if (draft.is(alias + 1, '(') || (name.kind === 'word' && AFTER_FROM.has(name.value))) return;
+  if (name === undefined || !draft.isName(alias) || draft.is(alias + 1, '(')) return;
+  if (name.kind === 'word' && AFTER_FROM.has(name.value)) return;
   if (isSeries) draft.replace(alias, `${name.text}(${name.text})`);
   else draft.wrap(at, close, '(SELECT ', ` AS ${name.text})`);
 }
 
 const AFTER_FROM: ReadonlySet<string> = new Set(
-  'where group order having limit offset union except intersect join left right full inner cross natural on using window fetch for'.split(' '),
+  'where group order having limit offset union except intersect join left right full inner cross natural on using window fetch for'.split(
+    ' ',
+  ),
 );
-
-/** Whether what begins at `at` stands in a FROM list: the word that opened the list it is in is FROM or JOIN. */
-function isFromItem(draft: Draft, start: number): boolean {
+/** The word that begins the list in which the item at `start` stands; undefined where it is part of something else. */
+function listAround(draft: Draft, start: number): string | undefined {
   // A `pg_catalog.` before it has been taken away, but is still among the tokens.
-  let at = draft.is(start - 1, '.') ? start - 3 : start - 1;
-  if (!draft.is(at, ',', 'from', 'join', 'lateral')) return false;
-  for (; at >= 0; at--) {
-    if (draft.is(at, ')', ']')) at = draft.opening(at);
-    else if (draft.is(at, '(', '[')) return false;
-    else if (draft.at(at)?.kind === 'word') {
-      if (draft.is(at, 'from', 'join')) return !draft.is(at - 1, 'distinct');
-      if (draft.is(at, 'select', 'where', 'by', 'having', 'values', 'on', 'using', 'limit')) return false;
-    }
-  }
-  return false;
+  const before = draft.is(start - 1, '.') ? start - 3 : start - 1;
+  return draft.is(before, ',', 'from', 'join', 'lateral', 'select', 'distinct')
+    ? draft.listWord(start)
+    : undefined;
 }
