@@ -82,6 +82,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   'collector/src/webhooks': ['node:'],
+  'collector/src/reader': [
+    'collector/src/store/json-values.ts',
+    'collector/src/errors.ts',
+    '@duckdb/node-api',
+    'node:',
+  ],
   'collector/src/receiver': [
     'collector/src/journal',
     'collector/src/otlp',

@@ -89,13 +89,16 @@ describe('what only PostgreSQL reads', () => {
   });
 
   it('takes time in proportion to its length', () => {
-    const deep = `SELECT ${'('.repeat(20_000)}1${')'.repeat(20_000)}::regclass`;
-    const wide = `SELECT ${Array.from({ length: 20_000 }, (_, at) => `a${at}::regclass, generate_series(1, 2)`).join(', ')}`;
-    const casts = `SELECT x${'::regclass'.repeat(20_000)}, '{${' '.repeat(20_000)}"}'::text[]`;
+    const deep = `SELECT ${'('.repeat(10_000)}1${')'.repeat(10_000)}::regclass`;
+    const wide = `SELECT ${Array.from({ length: 10_000 }, (_, at) => `a${at}::regclass, generate_series(1, 2)`).join(', ')}`;
+    const casts = `SELECT x${'::regclass'.repeat(10_000)}, '{${' '.repeat(10_000)}"}'::text[]`;
+    const signs = `SELECT ${'+-'.repeat(50_000)}1 ${'/'.repeat(50_000)}`;
+    // Two seconds at most on a busy machine; what grows with the square takes more than a minute.
     const start = performance.now();
+    expect(rewriteForDuckDb(signs)).toBe(signs);
     expect(rewriteForDuckDb(casts)).toContain('regclass_name');
     expect(rewriteForDuckDb(deep)).toContain('regclass_name');
-    expect(rewriteForDuckDb(wide)).toContain('regclass_name(a19999)');
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(rewriteForDuckDb(wide)).toContain('regclass_name(a9999)');
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 });

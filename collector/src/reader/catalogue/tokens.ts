@@ -20,7 +20,8 @@ const WORD = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const NUMBER = /(?:0[xX][\da-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)/y;
 const PARAMETER = /\$\d+/y;
 const DOLLAR_QUOTE = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
-const OPERATOR = /[+\-*/<>=~!@#%^&|`?]+/y;
+/** No operator is longer than a name may be; without a bound a long run would be read again for each sign in it. */
+const OPERATOR = /[+\-*/<>=~!@#%^&|`?]{1,63}/y;
 
 /** An unfinished string, name or comment reaches to the end: the engine tells the user what is wrong with it. */
 export function tokensOf(sql: string): Token[] {
@@ -129,7 +130,6 @@ function dollar(sql: string, at: number): Token {
 /** An operator ends where a comment begins, and in `+` or `-` only if it has one of `~!@#%^&|?` and a grave accent. */
 function endOfOperator(run: string): string {
   const comment = run.search(/--|\/\*/);
-  let text = comment > 0 ? run.slice(0, comment) : run;
-  while (text.length > 1 && /[+-]$/.test(text) && !/[~!@#%^&|`?]/.test(text)) text = text.slice(0, -1);
-  return text;
+  const text = comment > 0 ? run.slice(0, comment) : run;
+  return /[~!@#%^&|`?]/.test(text) ? text : text.charAt(0) + text.slice(1).replace(/[+-]+$/, '');
 }
