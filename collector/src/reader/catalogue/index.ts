@@ -1,0 +1,5 @@
+export { CATALOGUE_FUNCTIONS, CATALOGUE_TABLE_FUNCTIONS, isCatalogueRelation } from './allowed.ts';
+export { type CatalogueOptions, createCatalogue, searchPath } from './catalogue.ts';
+export { rewriteForDuckDb } from './rewrite.ts';
+export { SERVER_VERSION, SETTINGS, type Setting } from './settings.ts';
+export { type PostgresType, postgresTypeOf } from './types.ts';

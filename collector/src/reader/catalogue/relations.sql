@@ -1,0 +1,196 @@
+-- What the system catalogue has rows for, from the facts in schema `known` (catalogue.ts). Everything is owned by one role, nothing has
+-- an index, a constraint or a default: the contract is views. Columns that are not named stay empty.
+
+INSERT INTO pgcompat.pg.pg_namespace BY NAME
+SELECT * FROM (VALUES (11, 'pg_catalog', 10), (2200, 'public', 10), (13000, 'information_schema', 10)) AS t(oid, nspname, nspowner);
+
+INSERT INTO pgcompat.pg.pg_authid BY NAME
+SELECT
+  oid, name AS rolname, false AS rolsuper, true AS rolinherit, false AS rolcreaterole, false AS rolcreatedb,
+  true AS rolcanlogin, false AS rolreplication, false AS rolbypassrls, -1 AS rolconnlimit
+FROM pgcompat.known.role;
+
+INSERT INTO pgcompat.pg.pg_roles BY NAME
+SELECT * REPLACE ('********' AS rolpassword) FROM pgcompat.pg.pg_authid;
+
+INSERT INTO pgcompat.pg.pg_user BY NAME
+SELECT
+  rolname AS usename, oid AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, rolreplication AS userepl,
+  rolbypassrls AS usebypassrls, '********' AS passwd
+FROM pgcompat.pg.pg_roles;
+
+INSERT INTO pgcompat.pg.pg_database BY NAME
+SELECT
+  16383 AS oid, 'spanledger' AS datname, 10 AS datdba, 6 AS encoding, 'c' AS datlocprovider, false AS datistemplate,
+  true AS datallowconn, -1 AS datconnlimit, 0 AS datfrozenxid, 1 AS datminmxid, 1663 AS dattablespace, 'C' AS datcollate,
+  'C' AS datctype;
+
+INSERT INTO pgcompat.pg.pg_tablespace BY NAME
+SELECT * FROM (VALUES (1663, 'pg_default', 10), (1664, 'pg_global', 10)) AS t(oid, spcname, spcowner);
+
+INSERT INTO pgcompat.pg.pg_am BY NAME
+SELECT * FROM (VALUES (2, 'heap', 't'), (403, 'btree', 'i')) AS t(oid, amname, amtype);
+
+INSERT INTO pgcompat.pg.pg_language BY NAME
+SELECT * FROM (VALUES
+  (12, 'internal', 10, false, false), (14, 'sql', 10, false, true)
+) AS t(oid, lanname, lanowner, lanispl, lanpltrusted);
+
+INSERT INTO pgcompat.pg.pg_collation BY NAME
+SELECT oid, collname, 11 AS collnamespace, 10 AS collowner, provider AS collprovider, true AS collisdeterministic, -1 AS collencoding
+FROM (VALUES (100, 'default', 'd'), (950, 'C', 'c'), (951, 'POSIX', 'c')) AS t(oid, collname, provider);
+
+-- A base type with its array beside it. The functions are known by name alone: their numbers are of no use to clients.
+INSERT INTO pgcompat.pg.pg_proc BY NAME
+SELECT
+  20000 + row_number() OVER (ORDER BY name) AS oid, name AS proname, 11 AS pronamespace, 10 AS proowner, 12 AS prolang,
+  1 AS procost, 0 AS prorows, 0 AS provariadic, 'f' AS prokind, false AS prosecdef, false AS proleakproof,
+  true AS proisstrict, false AS proretset, 'i' AS provolatile, 's' AS proparallel, 1 AS pronargs, 0 AS pronargdefaults,
+  2281 AS prorettype, []::BIGINT[] AS proargtypes, name AS prosrc
+FROM (
+  SELECT DISTINCT unnest(string_split(functions || ' array_in array_out array_recv array_send', ' ')) AS name
+  FROM pgcompat.known.type
+)
+WHERE name <> '-';
+
+INSERT INTO pgcompat.pg.pg_type BY NAME
+WITH described AS (
+  SELECT oid, name, length, category, preferred, array_oid, element, kind, string_split(functions, ' ') AS functions
+  FROM pgcompat.known.type
+  UNION ALL
+  SELECT
+    array_oid, '_' || name, -1, 'A', false, 0, oid, CASE WHEN kind = 'p' THEN 'p' ELSE 'b' END,
+    ['array_in', 'array_out', 'array_recv', 'array_send']
+  FROM pgcompat.known.type WHERE array_oid <> 0
+),
+proc AS (SELECT map_from_entries(list((proname, oid))) AS oids FROM pgcompat.pg.pg_proc)
+SELECT
+  oid, name AS typname, 11 AS typnamespace, 10 AS typowner, length AS typlen, length BETWEEN 1 AND 8 AND element = 0 AS typbyval,
+  kind AS typtype, category AS typcategory, preferred AS typispreferred, true AS typisdefined, ',' AS typdelim,
+  0 AS typrelid, 0 AS typsubscript, element AS typelem, array_oid AS typarray,
+  coalesce(map_extract_value(oids, functions[1]), 0) AS typinput,
+  coalesce(map_extract_value(oids, functions[2]), 0) AS typoutput,
+  coalesce(map_extract_value(oids, functions[3]), 0) AS typreceive,
+  coalesce(map_extract_value(oids, functions[4]), 0) AS typsend,
+  0 AS typmodin, 0 AS typmodout, 0 AS typanalyze,
+  CASE WHEN length = 1 THEN 'c' WHEN length = 2 THEN 's' WHEN length = 8 THEN 'd' ELSE 'i' END AS typalign,
+  CASE WHEN length = -1 THEN 'x' ELSE 'p' END AS typstorage,
+  false AS typnotnull, 0 AS typbasetype, -1 AS typtypmod, 0 AS typndims,
+  CASE WHEN name = 'name' THEN 950 WHEN category = 'S' THEN 100 ELSE 0 END AS typcollation
+FROM described, proc;
+
+INSERT INTO pgcompat.pg.pg_class BY NAME
+SELECT
+  relation.oid, name AS relname, pg_namespace.oid AS relnamespace, 0 AS reltype, 0 AS reloftype, 10 AS relowner,
+  0 AS relam, 0 AS relfilenode, 0 AS reltablespace, 0 AS relpages, -1 AS reltuples, 0 AS relallvisible,
+  0 AS reltoastrelid, false AS relhasindex, false AS relisshared, 'p' AS relpersistence, 'v' AS relkind,
+  (SELECT count(*) FROM pgcompat.known.attribute WHERE attribute.relation = relation.oid) AS relnatts,
+  0 AS relchecks, schema = 'public' AS relhasrules, false AS relhastriggers, false AS relhassubclass,
+  false AS relrowsecurity, false AS relforcerowsecurity, true AS relispopulated, 'n' AS relreplident,
+  false AS relispartition, 0 AS relrewrite, 0 AS relfrozenxid, 0 AS relminmxid
+FROM pgcompat.known.relation JOIN pgcompat.pg.pg_namespace ON nspname = schema;
+
+INSERT INTO pgcompat.pg.pg_attribute BY NAME
+SELECT
+  relation AS attrelid, attribute.name AS attname, type AS atttypid, -1 AS attstattarget, typlen AS attlen, position AS attnum,
+  CASE WHEN typcategory = 'A' THEN 1 ELSE 0 END AS attndims, -1 AS attcacheoff, typmod AS atttypmod, typbyval AS attbyval,
+  typalign AS attalign, typstorage AS attstorage, '' AS attcompression, false AS attnotnull, false AS atthasdef,
+  false AS atthasmissing, '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS attinhcount,
+  typcollation AS attcollation
+FROM pgcompat.known.attribute JOIN pgcompat.pg.pg_type ON pg_type.oid = type;
+
+-- 1259 is `pg_class`: comments on a relation have no position, those on a column its number.
+INSERT INTO pgcompat.pg.pg_description BY NAME
+SELECT oid AS objoid, 1259 AS classoid, 0 AS objsubid, comment AS description FROM pgcompat.known.relation WHERE comment IS NOT NULL
+UNION ALL
+SELECT relation, 1259, position, comment FROM pgcompat.known.attribute WHERE comment IS NOT NULL
+UNION ALL
+SELECT 2200, 2615, 0, 'What readers may use: names and columns stay as they are.';
+
+INSERT INTO pgcompat.pg.pg_views BY NAME
+SELECT schema AS schemaname, name AS viewname, 'spanledger' AS viewowner, coalesce(definition, '') AS definition
+FROM pgcompat.known.relation;
+
+-- Grafana asks for this row alone: time_bucket() has the same shape here, so its `timescaledb` switch may be on.
+INSERT INTO pgcompat.pg.pg_extension BY NAME
+SELECT 14000 AS oid, 'timescaledb' AS extname, 10 AS extowner, 11 AS extnamespace, false AS extrelocatable, '2.0.0' AS extversion;
+
+INSERT INTO pgcompat.pg.pg_settings BY NAME
+SELECT
+  name, value AS setting, 'Preset Options' AS category, '' AS short_desc, 'user' AS context, kind AS vartype,
+  'default' AS source, value AS boot_val, value AS reset_val, false AS pending_restart
+FROM pgcompat.known.setting;
+
+INSERT INTO pgcompat.information.schemata BY NAME
+SELECT 'spanledger' AS catalog_name, nspname AS schema_name, 'spanledger' AS schema_owner FROM pgcompat.pg.pg_namespace;
+
+INSERT INTO pgcompat.information.tables BY NAME
+SELECT
+  'spanledger' AS table_catalog, nspname AS table_schema, relname AS table_name, 'VIEW' AS table_type,
+  'NO' AS is_insertable_into, 'NO' AS is_typed
+FROM pgcompat.pg.pg_class JOIN pgcompat.pg.pg_namespace ON pg_namespace.oid = relnamespace;
+
+INSERT INTO pgcompat.information.views BY NAME
+SELECT
+  'spanledger' AS table_catalog, schemaname AS table_schema, viewname AS table_name, definition AS view_definition,
+  'NONE' AS check_option, 'NO' AS is_updatable, 'NO' AS is_insertable_into, 'NO' AS is_trigger_updatable,
+  'NO' AS is_trigger_deletable, 'NO' AS is_trigger_insertable_into
+FROM pgcompat.pg.pg_views;
+
+INSERT INTO pgcompat.information.columns BY NAME
+SELECT
+  'spanledger' AS table_catalog, nspname AS table_schema, relname AS table_name, attname AS column_name,
+  attnum AS ordinal_position, 'YES' AS is_nullable,
+  CASE WHEN typcategory = 'A' THEN 'ARRAY' ELSE spelling END AS data_type,
+  CASE WHEN typcategory = 'S' THEN 1073741824 END AS character_octet_length,
+  CASE typname WHEN 'int2' THEN 16 WHEN 'int4' THEN 32 WHEN 'int8' THEN 64 WHEN 'float4' THEN 24 WHEN 'float8' THEN 53
+    WHEN 'numeric' THEN CASE WHEN atttypmod >= 0 THEN (atttypmod - 4) >> 16 END END AS numeric_precision,
+  CASE WHEN typname = 'numeric' THEN 10 WHEN typname IN ('int2', 'int4', 'int8', 'float4', 'float8') THEN 2 END AS numeric_precision_radix,
+  CASE WHEN typname IN ('int2', 'int4', 'int8') THEN 0
+    WHEN typname = 'numeric' AND atttypmod >= 0 THEN (atttypmod - 4) & 2047 END AS numeric_scale,
+  CASE WHEN typname = 'date' THEN 0 WHEN typname IN ('time', 'timetz', 'timestamp', 'timestamptz', 'interval') THEN 6 END AS datetime_precision,
+  'spanledger' AS udt_catalog, 'pg_catalog' AS udt_schema, typname AS udt_name, CAST(attnum AS VARCHAR) AS dtd_identifier,
+  'NO' AS is_self_referencing, 'NO' AS is_identity, 'NO' AS identity_cycle, 'NEVER' AS is_generated, 'NO' AS is_updatable
+FROM pgcompat.pg.pg_attribute
+JOIN pgcompat.pg.pg_class ON pg_class.oid = attrelid
+JOIN pgcompat.pg.pg_namespace ON pg_namespace.oid = relnamespace
+JOIN pgcompat.pg.pg_type ON pg_type.oid = atttypid
+LEFT JOIN pgcompat.known.type AS spelled ON spelled.oid = atttypid;
+
+INSERT INTO pgcompat.information.table_privileges BY NAME
+SELECT
+  'spanledger' AS grantor, rolname AS grantee, 'spanledger' AS table_catalog, table_schema, table_name,
+  'SELECT' AS privilege_type, 'NO' AS is_grantable, 'YES' AS with_hierarchy
+FROM pgcompat.information.tables, pgcompat.pg.pg_roles WHERE table_schema = 'public';
+
+INSERT INTO pgcompat.information.role_table_grants BY NAME FROM pgcompat.information.table_privileges;
+
+INSERT INTO pgcompat.information.information_schema_catalog_name VALUES ('spanledger');
+
+INSERT INTO pgcompat.information.enabled_roles BY NAME SELECT rolname AS role_name FROM pgcompat.pg.pg_roles;
+INSERT INTO pgcompat.information.applicable_roles BY NAME
+SELECT rolname AS grantee, rolname AS role_name, 'NO' AS is_grantable FROM pgcompat.pg.pg_roles;
+
+INSERT INTO pgcompat.information.character_sets BY NAME
+SELECT 'UTF8' AS character_set_name, 'UCS' AS character_repertoire, 'UTF8' AS form_of_use, 'spanledger' AS default_collate_catalog;
+
+-- What the functions look up. No name here is one that a client's query can have: see functions.sql.
+CREATE TABLE pgcompat.known.relation_name AS
+SELECT oid AS known_oid, name AS known_name, schema AS known_schema, definition AS known_definition FROM pgcompat.known.relation;
+CREATE TABLE pgcompat.known.type_name AS
+SELECT oid AS known_oid, typname AS known_name FROM pgcompat.pg.pg_type
+UNION SELECT oid, spelling FROM pgcompat.known.type
+UNION SELECT array_oid, spelling || '[]' FROM pgcompat.known.type WHERE array_oid <> 0
+UNION SELECT array_oid, name || '[]' FROM pgcompat.known.type WHERE array_oid <> 0
+UNION VALUES (23, 'int'), (701, 'float'), (1700, 'decimal'), (1114, 'timestamp without time zone'), (1043, 'varchar');
+CREATE TABLE pgcompat.known.function_name AS SELECT oid AS known_oid, proname AS known_name FROM pgcompat.pg.pg_proc;
+CREATE TABLE pgcompat.known.schema_name AS SELECT oid AS known_oid, nspname AS known_name FROM pgcompat.pg.pg_namespace;
+CREATE TABLE pgcompat.known.role_name AS SELECT oid AS known_oid, name AS known_name FROM pgcompat.known.role;
+CREATE TABLE pgcompat.known.comment AS
+SELECT objoid AS known_object, relname AS known_catalogue, objsubid AS known_position, description AS known_comment
+FROM pgcompat.pg.pg_description JOIN pgcompat.pg.pg_class ON pg_class.oid = classoid;
+DROP TABLE pgcompat.known.relation;
+DROP TABLE pgcompat.known.attribute;
+DROP TABLE pgcompat.known.type;
+DROP TABLE pgcompat.known.role;
+DROP TABLE pgcompat.known.setting;
