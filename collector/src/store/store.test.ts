@@ -607,7 +607,9 @@ describe('the memory twin', () => {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
   );
 
-  it('agrees with DuckDB on all that is held, whatever comes and whenever the file is reopened', async () => {
+  it('agrees with DuckDB on all that is held, whatever comes and whenever the file is reopened', {
+    timeout: 120_000,
+  }, async () => {
     const reached = { corrected: 0, reopened: 0, linked: 0, waiting: 0 };
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 80, size: 'max' }), async (actions) => {
