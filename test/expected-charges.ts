@@ -72,6 +72,7 @@ function aLeaf(usage: UsageRecord, rating: Rating): ActionLeaf {
     feature: usage.feature,
     status: usage.status,
     outcome: usage.outcome,
+    isDegraded: usage.isDegraded,
     cost: rating.kind === 'priced' ? rating.cost : null,
     tokens: usage.usageStatus === 'invalid' ? null : usage.tokens,
     units: usage.units,

@@ -116,7 +116,8 @@ const Degraded = Type.Object(
   },
   {
     additionalProperties: false,
-    description: 'What a check offers instead where credits run short and the plan degrades.',
+    description:
+      'What a check offers instead where credits run short and the plan degrades; an action whose spans say that they took it (spanledger.action.degraded) is charged by this.',
   },
 );
 

@@ -65,9 +65,10 @@ export async function benchPrice(): Promise<PriceBench> {
 /** Prices a call and charges it as an action of its own. */
 function isCharged(usage: UsageRecord, { catalogue, rules }: Book): boolean {
   const rating = price(usage, catalogue, 'default');
-  const { eventTimeMicros, feature, status, outcome, tokens, units } = usage;
+  const { eventTimeMicros, feature, status, outcome, isDegraded, tokens, units } = usage;
   const cost = rating.kind === 'priced' ? rating.cost : null;
-  const leaf = { key: keyOf(usage), eventTimeMicros, feature, status, outcome, cost, tokens, units };
+  const calls = { key: keyOf(usage), eventTimeMicros, feature, status, outcome, isDegraded };
+  const leaf = { ...calls, cost, tokens, units };
   return (rateAction([leaf], rules, null).credits ?? 0n) > 0n;
 }
 

@@ -90,7 +90,8 @@ const CheckAnswer = Type.Object({
   }),
   ...BalanceSchema.properties,
   degraded: Type.Union([Type.Object({ model: TextOrNull, estimate_credits: Decimal }), Type.Null()], {
-    description: 'The smaller form that is allowed instead; null unless the answer is degrade.',
+    description:
+      'The smaller form that is allowed instead; null unless the answer is degrade. It is charged as such where the app says that it took it: spanledger.action.degraded is true on a span of the action or on one around it, which withAttribution({degraded: true}) of @spanledger/instrumentation sees to. An action that says nothing is charged in full.',
   }),
 });
 

@@ -11,7 +11,9 @@ const FRESH_MS = 60_000;
 /** Each a few hundred bytes. */
 const MAX_KEPT = 20_000;
 
-/** What a customer's recent actions of a feature burned; read once a minute at most, and only where somebody asks. */
+/**
+ * What a customer's recent actions of a feature burned, in its full form: the smaller one tells nothing of that. Read once a minute at most, and only where somebody asks.
+ */
 export class RecentActions {
   readonly #parts: CreditsParts;
   /** The oldest first. */
@@ -46,7 +48,7 @@ export class RecentActions {
          SELECT sum(credits) AS credits FROM usage
          WHERE customer = $1 AND feature IS NOT DISTINCT FROM $2::VARCHAR AND event_time >= $3::TIMESTAMPTZ
            AND billing_role = 'billed' AND credit_status = 'charged'
-         GROUP BY action_id ORDER BY max(event_time) DESC LIMIT ${ACTIONS}
+         GROUP BY action_id HAVING NOT bool_or(is_degraded) ORDER BY max(event_time) DESC LIMIT ${ACTIONS}
        ) HAVING count(*) >= ${MIN_ACTIONS}`,
       [customer, feature, since],
     );

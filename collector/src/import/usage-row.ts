@@ -13,6 +13,7 @@ import {
   GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
   SERVICE_NAME,
   SESSION_ID,
+  SPANLEDGER_ACTION_DEGRADED,
   SPANLEDGER_ACTION_ID,
   SPANLEDGER_CUSTOMER_ID,
   SPANLEDGER_FEATURE_NAME,
@@ -90,6 +91,12 @@ export const UsageRowSchema = Type.Object(
     user: text('who acted'),
     session: text('the conversation or session'),
     action: text('one use of the feature; its calls are charged together; default: each row is one'),
+    degraded: Type.Optional(
+      Type.Union([Type.Boolean(), Type.String({ pattern: '^(true|false|TRUE|FALSE)$' })], {
+        description:
+          'true or false: the action took the smaller form of the feature, and is charged by what its rule says of that',
+      }),
+    ),
     usage_class: oneOf(
       ['customer', 'trial', 'internal', 'test', 'demo', 'admin'],
       'only the first two burn credits',
@@ -270,6 +277,7 @@ function spanOf(of: (name: Field) => string | null, source: string): Understood 
         [SPANLEDGER_CUSTOMER_ID]: of('customer'),
         [SPANLEDGER_FEATURE_NAME]: of('feature'),
         [SPANLEDGER_ACTION_ID]: of('action'),
+        [SPANLEDGER_ACTION_DEGRADED]: of('degraded'),
         [SPANLEDGER_USAGE_CLASS]: of('usage_class'),
         [USER_ID]: of('user'),
         [SESSION_ID]: of('session'),

@@ -61,16 +61,17 @@ export type LeafOf = Pick<
   | 'feature'
   | 'status'
   | 'outcome'
+  | 'isDegraded'
   | 'usageStatus'
   | 'tokens'
   | 'units'
 >;
 
 export function leafOf(usage: LeafOf, cost: bigint | null): ActionLeaf {
-  const { eventTimeMicros, feature, status, outcome, units } = usage;
+  const { eventTimeMicros, feature, status, outcome, isDegraded, units } = usage;
   // Counts that contradict each other are no measure.
   const tokens = usage.usageStatus === 'invalid' ? null : usage.tokens;
-  return { key: keyOf(usage), eventTimeMicros, feature, status, outcome, cost, tokens, units };
+  return { key: keyOf(usage), eventTimeMicros, feature, status, outcome, isDegraded, cost, tokens, units };
 }
 
 /** One text for each action. */

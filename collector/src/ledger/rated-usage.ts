@@ -19,6 +19,7 @@ export type RatableUsage = Ratable &
     | 'feature'
     | 'status'
     | 'outcome'
+    | 'isDegraded'
     | 'tokens'
     | 'units'
   >;

@@ -69,6 +69,8 @@ export interface ActionReport {
   readonly credit_status: string;
   readonly multiplied_by: Readonly<Record<'complexity' | 'feature_value' | 'plan', string>> | null;
   readonly rule: string | null;
+  /** Only where it was charged by what the rule says of the smaller form of the feature. */
+  readonly is_degraded?: true;
   readonly rules_version: string;
   readonly plan_version: string | null;
   readonly price_cards: readonly string[];
@@ -139,6 +141,7 @@ function actionReport(
             plan: exactText(calculation.planMultiplier),
           },
     rule: first.rating.creditRule,
+    ...(explanation?.isDegraded === true ? { is_degraded: true } : {}),
     rules_version: first.rating.rulesVersion,
     plan_version: first.rating.planTerms,
     price_cards: [...new Set(postings.flatMap(({ rating }) => rating.priceCard ?? []))],

@@ -65,6 +65,12 @@ const CONTENT = {
   action: text(
     'One use of a feature by an id of its own (spanledger.action.id): its calls are charged together, whatever traces they are in.',
   ),
+  degraded: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether the action took the smaller form of the feature (spanledger.action.degraded), as a check had answered degrade: it is then charged by the degraded rule.',
+    }),
+  ),
   class: Type.Optional(Type.Enum(['customer', 'trial', 'internal', 'test', 'demo', 'admin'])),
   model: text('The model.'),
   provider: text('Whose model it is (gen_ai.provider.name); what the name of the model tells when left out.'),

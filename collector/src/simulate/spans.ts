@@ -11,6 +11,7 @@ import {
   GEN_AI_USAGE_OUTPUT_TOKENS,
   GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
   SESSION_ID,
+  SPANLEDGER_ACTION_DEGRADED,
   SPANLEDGER_ACTION_ID,
   SPANLEDGER_CUSTOMER_ID,
   SPANLEDGER_FEATURE_NAME,
@@ -135,5 +136,8 @@ function attributesOf({ entry, batch }: SimulatedSpan, operation: string | null)
     ...counts.flatMap(([key, value]) =>
       value === undefined ? [] : [{ key, value: { intValue: String(value) } }],
     ),
+    ...(entry.degraded === undefined
+      ? []
+      : [{ key: SPANLEDGER_ACTION_DEGRADED, value: { boolValue: entry.degraded } }]),
   ];
 }

@@ -210,6 +210,18 @@ function setAction(c: ReturnType<typeof actionColumns>, row: number, { usage, te
   c.actionLink.set(row, found?.kind === 'action' ? actionLink(found.action) : null);
 }
 
+/** Which form of its feature the action took. */
+function formColumns(words: Words) {
+  return { actionForm: new WordColumn(words) };
+}
+
+function setForm(c: ReturnType<typeof formColumns>, row: number, { usage }: Posting): void {
+  c.actionForm.set(row, usage.isDegraded ? DEGRADED : null);
+}
+
+/** The word that `action_form` has where the app took the smaller form; NULL for all other. */
+export const DEGRADED = 'degraded';
+
 /** The word that `import_mode` has for usage that burns no credits; NULL for all other. */
 export const COST_ONLY = 'cost_only';
 
@@ -253,6 +265,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const prices = priceColumns(words);
   const action = actionColumns(words);
   const custom = customColumns(words);
+  const form = formColumns(words);
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -266,6 +279,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       ...Object.values(action),
       ...CREDIT_RATING_COLUMNS.map((name) => rating[name]),
       ...Object.values(custom),
+      ...Object.values(form),
     ],
     set(row, posting) {
       setFact(fact, row, posting);
@@ -273,6 +287,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       setPrice(prices, row, posting);
       setAction(action, row, posting);
       setCustom(custom, row, posting);
+      setForm(form, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
       setRating(rating, row, posting.rating);
     },

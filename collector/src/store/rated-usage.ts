@@ -9,7 +9,7 @@ import type {
   UsageSelection,
 } from '../ledger/rated-usage.ts';
 import { withKeys } from './key-table.ts';
-import { actionLayout, COST_ONLY } from './layout.ts';
+import { actionLayout, COST_ONLY, DEGRADED } from './layout.ts';
 import { RATING_COLUMNS, RatingReaders } from './rating-columns.ts';
 import { BigIntReader, HexReader, IntegerReader, TextReader, WordReader } from './read-columns.ts';
 import type { Words } from './words.ts';
@@ -28,6 +28,7 @@ const WORDS = [
   'inference_geo',
   'outcome',
   'import_mode',
+  'action_form',
   'custom_unit',
 ] as const;
 
@@ -284,6 +285,7 @@ class RecordColumns {
       // Records from before actions were known.
       outcome: (words.outcome.orNull(row) ?? status) as CallStatus,
       isCostOnly: words.import_mode.orNull(row) === COST_ONLY,
+      isDegraded: words.action_form.orNull(row) === DEGRADED,
       tokens: this.tokensOf(row),
       cacheWrite5m: integers.cache_write_5m_tokens.orNull(row),
       cacheWrite1h: integers.cache_write_1h_tokens.orNull(row),

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Attributes, type Context, context, createContextKey } from '@opentelemetry/api';
 import {
   SESSION_ID,
+  SPANLEDGER_ACTION_DEGRADED,
   SPANLEDGER_ACTION_ID,
   SPANLEDGER_CUSTOMER_ID,
   SPANLEDGER_FEATURE_NAME,
@@ -25,10 +26,15 @@ export interface Attribution {
   readonly session?: string;
   /** One use of the feature: all its calls are charged together. The trace stands in when absent. */
   readonly action?: string;
+  /**
+   * The action takes the smaller form of the feature, as a check has answered `degrade`: all of it is then charged by
+   * what the feature's credit rule says of that form. A nested action, customer or feature is not degraded by it.
+   */
+  readonly degraded?: boolean;
   readonly usageClass?: UsageClass;
 }
 
-const ATTRIBUTE_OF = {
+const TEXT_ATTRIBUTE_OF = {
   customer: SPANLEDGER_CUSTOMER_ID,
   feature: SPANLEDGER_FEATURE_NAME,
   user: USER_ID,
@@ -36,8 +42,8 @@ const ATTRIBUTE_OF = {
   action: SPANLEDGER_ACTION_ID,
   usageClass: SPANLEDGER_USAGE_CLASS,
 } as const;
-type AttributionName = keyof typeof ATTRIBUTE_OF;
-const NAMES: readonly AttributionName[] = ['customer', 'feature', 'user', 'session', 'action', 'usageClass'];
+type TextName = keyof typeof TEXT_ATTRIBUTE_OF;
+const TEXT_NAMES: readonly TextName[] = ['customer', 'feature', 'user', 'session', 'action', 'usageClass'];
 const USAGE_CLASSES: ReadonlySet<unknown> = new Set([
   'customer',
   'trial',
@@ -75,11 +81,24 @@ function sharedStorage(): AsyncLocalStorage<Attribution> {
  * The attribution is kept twice: in a storage of our own, which needs no OpenTelemetry set-up, and in the
  * OpenTelemetry context, which follows where an app carries contexts by hand (queues, workers).
  * Values that are no text, or empty, are left out with one diagnostic warning; this function never throws by itself.
+ * `degraded` is of one action: where another customer, feature or action is named inside, it has to be said anew.
  */
 export function withAttribution<Result>(attribution: Attribution, fn: () => Result): Result {
   announceFirstUse();
-  const merged = Object.freeze({ ...currentAttribution(), ...accepted(attribution) });
+  const { degraded, ...around } = currentAttribution();
+  const said = accepted(attribution);
+  const carried = degraded === undefined || beginsAnother(said, around) ? {} : { degraded };
+  const merged = Object.freeze({ ...around, ...carried, ...said });
   return storage.run(merged, () => context.with(context.active().setValue(CONTEXT_KEY, merged), fn));
+}
+
+/** Whether what is said inside is of another action than what is around it, which may know less. */
+function beginsAnother(inside: Attribution, around: Attribution): boolean {
+  const isOther = (name: 'customer' | 'action' | 'feature') =>
+    inside[name] !== undefined && around[name] !== undefined && inside[name] !== around[name];
+  if (isOther('customer') || isOther('action')) return true;
+  // An action that has a name may use several features.
+  return around.action === undefined && isOther('feature');
 }
 
 /** Who is spending here, or an empty object. */
@@ -97,16 +116,18 @@ export function attributionIn(parent: Context): Attribution {
 /** The span attributes that say it. */
 export function attributionAttributes(attribution: Attribution): Attributes {
   const attributes: Attributes = {};
-  for (const name of NAMES) {
+  for (const name of TEXT_NAMES) {
     const value = attribution[name];
-    if (value !== undefined) attributes[ATTRIBUTE_OF[name]] = value;
+    if (value !== undefined) attributes[TEXT_ATTRIBUTE_OF[name]] = value;
   }
+  const { degraded } = attribution;
+  if (degraded !== undefined) attributes[SPANLEDGER_ACTION_DEGRADED] = degraded;
   return attributes;
 }
 
 function accepted(input: unknown): Attribution {
-  const kept: Partial<Record<AttributionName, string>> = {};
-  for (const name of NAMES) {
+  const kept: Partial<Record<TextName, string>> & { degraded?: boolean } = {};
+  for (const name of TEXT_NAMES) {
     const value = field(input, name);
     if (value === undefined) continue;
     const usable =
@@ -117,5 +138,9 @@ function accepted(input: unknown): Attribution {
     if (usable) kept[name] = value;
     else warnOnce(`attribution.${name}`, `withAttribution: ${name} is not usable text and is left out`);
   }
+  const degraded = field(input, 'degraded');
+  if (typeof degraded === 'boolean') kept.degraded = degraded;
+  else if (degraded !== undefined)
+    warnOnce('attribution.degraded', 'withAttribution: degraded is neither true nor false and is left out');
   return kept as Attribution;
 }

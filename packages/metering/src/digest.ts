@@ -73,6 +73,7 @@ function addSaid(hash: Hash53, usage: UsageRecord): void {
   if (cacheReadAudio !== null) hash.text('cache read audio').number(cacheReadAudio);
   if (importBatch !== null) hash.text('import batch').text(importBatch);
   if (usage.isCostOnly) hash.text('cost only');
+  if (usage.isDegraded) hash.text('degraded');
   if (usage.outcome !== usage.status) hash.text('outcome').text(usage.outcome);
   if (units === null) return;
   hash

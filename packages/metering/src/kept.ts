@@ -24,9 +24,9 @@ export interface KeptObservation {
 /**
  * Raised when values are added or their meaning changes. Older versions stay readable; a program that does not know
  * this one must not read it as if nothing had been added. Version 2 added `served` and `added`, at the ends; version 3
- * a unit of the app's own: its name to the shape of the usage, its count to `added`.
+ * a unit of the app's own: its name to the shape of the usage, its count to `added`; version 4 the label `degraded`, last.
  */
-const VERSION = 3;
+const VERSION = 4;
 const OLDEST_VERSION = 1;
 
 type ShapeValues = readonly [

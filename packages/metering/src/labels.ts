@@ -4,6 +4,7 @@ import {
   GEN_AI_CONVERSATION_ID,
   SERVICE_NAME,
   SESSION_ID,
+  SPANLEDGER_ACTION_DEGRADED,
   SPANLEDGER_ACTION_ID,
   SPANLEDGER_CUSTOMER_ID,
   SPANLEDGER_FEATURE_NAME,
@@ -30,7 +31,8 @@ export type LabelField =
   | 'customerStandIn'
   | 'featureStandIn'
   | 'importBatch'
-  | 'importMode';
+  | 'importMode'
+  | 'degraded';
 
 /** One label as it stood on a span or resource. */
 export interface Label {
@@ -175,6 +177,7 @@ const KEY_ORDER: { readonly [Field in LabelField]: readonly (string | typeof MET
   actionId: [SPANLEDGER_ACTION_ID],
   importBatch: [SPANLEDGER_IMPORT_BATCH],
   importMode: [SPANLEDGER_IMPORT_MODE],
+  degraded: [SPANLEDGER_ACTION_DEGRADED],
 };
 
 /** Labels with which the user of this product extends the tables: read before all but the product's own keys. */
@@ -272,6 +275,7 @@ export const LABEL_FIELDS: readonly LabelField[] = [
   'featureStandIn',
   'importBatch',
   'importMode',
+  'degraded',
 ];
 export const ENVIRONMENT_KEYS = [DEPLOYMENT_ENVIRONMENT_NAME, DEPLOYMENT_ENVIRONMENT];
 
@@ -297,6 +301,7 @@ function appNames(field: LabelField): readonly string[] {
     case 'featureStandIn':
     case 'importBatch':
     case 'importMode':
+    case 'degraded':
       return [];
     default:
       return APP_NAMES[field];
@@ -310,8 +315,8 @@ const TAG_RANK = RANKS_PER_PLACE / 2;
 export class LabelReading {
   readonly #table: LabelTable;
   /** By the index of their fields. */
-  readonly #labels: (Label | null)[] = [null, null, null, null, null, null, null, null, null, null];
-  readonly #ranks: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  readonly #labels: (Label | null)[] = LABEL_FIELDS.map(() => null);
+  readonly #ranks: number[] = LABEL_FIELDS.map(() => 0);
 
   constructor(table: LabelTable) {
     this.#table = table;
@@ -328,7 +333,7 @@ export class LabelReading {
     if (this.#labels.every((found) => found === null)) return NO_LABELS;
     const [customer, feature, userId, sessionId, usageClass, actionId, customerStandIn, ...rest] =
       this.#labels;
-    const [featureStandIn, importBatch, importMode] = rest;
+    const [featureStandIn, importBatch, importMode, degraded] = rest;
     const labels: { [Field in LabelField]?: Label } = {};
     if (customer != null) labels.customer = customer;
     if (feature != null) labels.feature = feature;
@@ -340,6 +345,7 @@ export class LabelReading {
     if (featureStandIn != null) labels.featureStandIn = featureStandIn;
     if (importBatch != null) labels.importBatch = importBatch;
     if (importMode != null) labels.importMode = importMode;
+    if (degraded != null) labels.degraded = degraded;
     return labels;
   }
 

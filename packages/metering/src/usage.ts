@@ -9,6 +9,8 @@ export interface UsageRecord {
   readonly parentSpanId: string | null;
   /** One use of a feature: `spanledger.action.id`, else the trace id. */
   readonly actionId: string;
+  /** The app took the smaller form of the feature (`spanledger.action.degraded`), which counts for the whole action (C13). */
+  readonly isDegraded: boolean;
   /** End of the call, microseconds since the Unix epoch (convention C9). */
   readonly eventTimeMicros: number;
   readonly durationMicros: number;

@@ -68,6 +68,7 @@ export function aUsage(parts: Partial<UsageRecord> = {}): UsageRecord {
     spanId: '00f067aa0ba902b7',
     parentSpanId: null,
     actionId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    isDegraded: false,
     eventTimeMicros: NOON_MICROS,
     durationMicros: 1_500_000,
     timeToFirstTokenMicros: null,

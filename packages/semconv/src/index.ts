@@ -12,6 +12,11 @@ export const SPANLEDGER_CUSTOMER_ID = 'spanledger.customer.id';
 export const SPANLEDGER_FEATURE_NAME = 'spanledger.feature.name';
 /** One use of a feature; all its calls are charged together. Text; the trace id stands in when absent. */
 export const SPANLEDGER_ACTION_ID = 'spanledger.action.id';
+/**
+ * `true`: the app took the smaller form of the feature, as a check had answered `degrade`. Boolean. On one span of the
+ * action or more; the whole action is then charged by what the feature's credit rule says of that form, if anything.
+ */
+export const SPANLEDGER_ACTION_DEGRADED = 'spanledger.action.degraded';
 /** `customer`, `trial`, `internal`, `test`, `demo` or `admin`. */
 export const SPANLEDGER_USAGE_CLASS = 'spanledger.usage.class';
 /** Where the token counts come from: `provider`, `estimated` or `missing`. */

@@ -20,6 +20,7 @@ export function aUsage(changes: Partial<UsageRecord> = {}): UsageRecord {
     sessionId: null,
     usageClass: 'customer',
     importBatch: null,
+    isDegraded: false,
     isCostOnly: false,
     environment: 'production',
     service: 'app',

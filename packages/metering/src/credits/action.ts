@@ -21,6 +21,8 @@ export interface ActionLeaf extends MeasuredUsage {
   readonly status: CallStatus;
   /** The status of the outermost gen-ai span around the call in its action; its own where there is none. */
   readonly outcome: CallStatus;
+  /** It says that its action took the smaller form of the feature (convention C13). */
+  readonly isDegraded: boolean;
 }
 
 /** The part of an action's credits that one of its calls bears. */
@@ -50,7 +52,8 @@ export interface ActionCharge<Leaf> {
  *
  * The rule is the one that holds at the end of the first call (C9). Calls that failed bring their cost into an action
  * that succeeded, so that it covers all of it (I12); an action without any success burns nothing, unless its rule says
- * otherwise (C8). A call of which the rule's measure is not known yet waits (C20), and the others do not wait for it.
+ * otherwise (C8). One call that says so makes it the smaller form of the feature, charged by what the rule says of that,
+ * if anything (C13). A call of which the rule's measure is not known yet waits (C20), and the others do not wait for it.
  */
 export function rateAction<Leaf extends ActionLeaf>(
   leaves: readonly Leaf[],
@@ -166,17 +169,24 @@ export type Verdict =
   | { readonly kind: 'not_charged'; readonly reason: NotChargedReason };
 
 export function verdictOn(
-  leaves: readonly Pick<ActionLeaf, 'outcome'>[],
+  leaves: readonly Pick<ActionLeaf, 'outcome' | 'isDegraded'>[],
   rule: DatedRule | null,
   plan: ActionTerms | null,
 ): Verdict {
+  const terms = rule === null ? null : termsFor(leaves, rule);
   const isFailed = leaves.every(({ outcome }) => outcome === 'error');
-  if (isFailed && rule?.chargesFailed !== true) return { kind: 'not_charged', reason: 'failed' };
-  if (rule === null) return { kind: 'not_charged', reason: 'no_rule' };
-  const scale = incrementsPerQuantity(rule, plan);
+  if (isFailed && terms?.chargesFailed !== true) return { kind: 'not_charged', reason: 'failed' };
+  if (terms === null) return { kind: 'not_charged', reason: 'no_rule' };
+  const scale = incrementsPerQuantity(terms, plan);
   return scale === null
     ? { kind: 'not_charged', reason: 'no_credit_value' }
-    : { kind: 'charged', terms: rule, scale };
+    : { kind: 'charged', terms, scale };
+}
+
+/** A rule that offers no smaller form charges every action alike, whatever its calls say. */
+function termsFor(leaves: readonly Pick<ActionLeaf, 'isDegraded'>[], rule: DatedRule): RuleTerms {
+  const { degraded } = rule;
+  return degraded !== null && leaves.some(({ isDegraded }) => isDegraded) ? degraded.terms : rule;
 }
 
 /**

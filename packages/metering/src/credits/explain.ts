@@ -46,6 +46,7 @@ export function explain(
     credits: charge.credits === null ? null : formatCredits(charge.credits),
     feature: charge.feature,
     rule: charge.rule?.id ?? null,
+    isDegraded: verdict.kind === 'charged' && verdict.terms === charge.rule?.degraded?.terms,
     rulesVersion: rules.version,
     planVersion: plan?.version ?? null,
     leaves: explained,

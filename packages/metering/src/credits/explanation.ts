@@ -14,6 +14,8 @@ export interface Explanation {
   readonly feature: string | null;
   /** The id of the rule; null: there was none. */
   readonly rule: string | null;
+  /** By what the rule says of the smaller form of the feature, because a call says that the action took it. */
+  readonly isDegraded: boolean;
   /** Of the whole set of rules. */
   readonly rulesVersion: string;
   /** Of the plan's terms; null: no plan. */

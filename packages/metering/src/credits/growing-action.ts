@@ -118,6 +118,7 @@ function isSameVerdict(one: Verdict, other: Verdict): boolean {
   if (one.kind === 'not_charged') return other.kind === 'not_charged' && one.reason === other.reason;
   return (
     other.kind === 'charged' &&
+    one.terms === other.terms &&
     one.scale.numerator === other.scale.numerator &&
     one.scale.denominator === other.scale.denominator
   );

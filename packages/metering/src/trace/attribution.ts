@@ -1,12 +1,14 @@
 import type { Label, LabelField, Labels } from '../labels.ts';
 import type { AttributionLevel, AttributionSource, UsageClass, UsageRecord } from '../usage.ts';
 import type { Bearers } from './bearers.ts';
+import { type DegradedMark, isDegradedBy } from './degraded.ts';
 import type { Node } from './forest.ts';
 
 /** Who is spending, on what, and how that is known. */
 export type Attribution = Pick<
   UsageRecord,
   | 'actionId'
+  | 'isDegraded'
   | 'customer'
   | 'feature'
   | 'userId'
@@ -72,10 +74,16 @@ export function attribute(
     customer,
     settings,
   );
-  return {
+  const who = {
     actionId: near('actionId')?.label.value ?? node.observation.traceId,
     customer: customer?.label.value ?? null,
     feature: feature?.label.value ?? null,
+  };
+  // A process is no action: what a resource says of it does not count.
+  const degraded = near('degraded');
+  return {
+    ...who,
+    isDegraded: degraded !== null && isDegradedBy(degraded, who, bearers),
     userId: userId?.label.value ?? null,
     sessionId: sessionId?.label.value ?? null,
     usageClass: usageClass.usageClass,
@@ -99,6 +107,9 @@ interface Found {
   readonly level: AttributionLevel;
 }
 
+/** By a span of the traces: its own words, not those of a resource or of the settings. */
+interface Borne extends Found, DegradedMark {}
+
 function found(label: Label | undefined, level: AttributionLevel): Found | null {
   return label === undefined ? null : { label, level };
 }
@@ -112,27 +123,32 @@ function nearestLabels(
   node: Node,
   others: readonly Node[],
   bearers: Bearers,
-): (field: LabelField) => Found | null {
+): (field: LabelField) => Borne | null {
   const { labels } = node.observation;
   const around = bearers.around(node);
   const aroundOthers = others.map((other) => bearers.around(other));
   const isBroken = around.isBroken || aroundOthers.some((other) => other.isBroken);
   return (field) => {
     const own = labels[field];
-    if (own !== undefined) return { label: own, level: 'span' };
+    if (own !== undefined) return { label: own, level: 'span', bearer: node };
     for (const other of others) {
       const label = other.observation.labels[field];
-      if (label !== undefined) return { label, level: 'duplicate' };
+      if (label !== undefined) return { label, level: 'duplicate', bearer: other };
     }
     let above = around.nearest[field];
     for (let index = 0; above === null && index < aroundOthers.length; index++)
       above = aroundOthers[index]?.nearest[field] ?? null;
     if (above !== null) {
-      return found(above.observation.labels[field], isRoot(above) ? 'root' : 'ancestor');
+      return borne(field, above, isRoot(above) ? 'root' : 'ancestor');
     }
     const near = isBroken ? bearers.inTime(node, field) : null;
-    return near === null ? null : found(near.observation.labels[field], 'trace');
+    return near === null ? null : borne(field, near, 'trace');
   };
+}
+
+function borne(field: LabelField, bearer: Node, level: AttributionLevel): Borne | null {
+  const label = bearer.observation.labels[field];
+  return label === undefined ? null : { label, level, bearer };
 }
 
 function isRoot({ parent, isOrphan }: Node): boolean {

@@ -47,6 +47,7 @@ const NOBODY: Nearest = {
   featureStandIn: null,
   importBatch: null,
   importMode: null,
+  degraded: null,
 };
 const END: Way = { nearest: NOBODY, isBroken: false, tool: null };
 const BROKEN_END: Way = { nearest: NOBODY, isBroken: true, tool: null };
@@ -111,6 +112,7 @@ function borneBy(node: Node, labels: Labels): Nearest {
     featureStandIn: labels.featureStandIn === undefined ? null : node,
     importBatch: labels.importBatch === undefined ? null : node,
     importMode: labels.importMode === undefined ? null : node,
+    degraded: labels.degraded === undefined ? null : node,
   };
 }
 
@@ -126,5 +128,6 @@ function before(near: Nearest, far: Nearest): Nearest {
     featureStandIn: near.featureStandIn ?? far.featureStandIn,
     importBatch: near.importBatch ?? far.importBatch,
     importMode: near.importMode ?? far.importMode,
+    degraded: near.degraded ?? far.degraded,
   };
 }

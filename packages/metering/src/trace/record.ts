@@ -24,6 +24,7 @@ export function usageRecord(
     spanId: observation.spanId,
     parentSpanId: observation.parentSpanId,
     actionId: attribution.actionId,
+    isDegraded: attribution.isDegraded,
     eventTimeMicros: observation.endTimeMicros,
     // A clock that was set back during the call must not make a negative duration.
     durationMicros: Math.max(0, observation.endTimeMicros - observation.startTimeMicros),
