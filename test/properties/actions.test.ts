@@ -30,7 +30,7 @@ import { creditsOf, type ExpectedCharge, expectedCharges, expectedUse } from '..
 import { aLedgerOver } from '../schedule.ts';
 
 /**
- * Actions of every kind: of one trace and of several, under a name and without, with failures, with calls whose trace
+ * Actions of every kind: of one trace and of several, under a name and without, degraded and not, with failures, with calls whose trace
  * learns late who pays, and with usage that nobody pays. They are sent in any order and any batches to ledgers with any
  * memory that stop and crash, and each must be charged as if all of it had come at once.
  */
@@ -55,7 +55,7 @@ function rules() {
       increment: '10',
     },
     features: {
-      search: { fixed: { credits: '30' } },
+      search: { fixed: { credits: '30' }, degraded: { fixed: { credits: '3' } } },
       chat: { tokens: { input: '3', output: '7' }, increment: '2', cap: '17' },
     },
   });
@@ -69,6 +69,8 @@ interface Call {
   readonly customer: string | null;
   readonly feature: string | null;
   readonly action: string | null;
+  /** Seldom, because one call of an action is enough. */
+  readonly isDegraded: boolean;
   readonly usageClass: string | null;
   readonly isCostOnly: boolean;
   readonly isFailed: boolean;
@@ -83,6 +85,7 @@ const call = fc.record<Call>({
   customer: fc.constantFrom('cus_acme', 'cus_acme', 'cus_globex', null),
   feature: fc.constantFrom(null, 'chat', 'search'),
   action: fc.constantFrom(null, null, 'act_1', 'act_2'),
+  isDegraded: fc.constantFrom(false, false, false, false, false, true),
   usageClass: fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(null, 'trial') },
     { weight: 1, arbitrary: fc.constantFrom('internal', 'test', 'demo', 'admin') },
@@ -161,6 +164,7 @@ function spansOf({ calls, agents }: Day): readonly RequestSpan[] {
         'spanledger.customer.id': each.customer,
         'spanledger.feature.name': each.feature,
         'spanledger.action.id': each.action,
+        'spanledger.action.degraded': each.isDegraded ? 'true' : null,
         'spanledger.usage.class': each.usageClass,
         'spanledger.import.mode': each.isCostOnly ? 'cost_only' : null,
       }),

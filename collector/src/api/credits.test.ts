@@ -396,6 +396,16 @@ describe('a check', () => {
     expect((await ask()).body).toMatchObject({ answer: 'deny', degraded: null });
   });
 
+  it('told the price that is charged, where the app says that it took the smaller form', async () => {
+    const api = await aSubscriber({ overage: { policy: 'degrade' } });
+    await api.chats({ feature: 'draft' }, { feature: 'chat' });
+    const asked = await api.post('/api/customers/cus_acme/check', { feature: 'draft' });
+    expect(asked.body).toMatchObject({ answer: 'degrade', estimate_credits: '5', remaining: '40' });
+    await api.chats({ feature: 'draft', model: 'gpt-4o-mini', isDegraded: true });
+    const { body } = await api.get('/api/customers/cus_acme/statement');
+    expect(body).toMatchObject({ used: '65', remaining: '35' });
+  });
+
   it('goes by the customer’s own recent actions where nobody says what to expect', async () => {
     const api = await aSubscriber();
     const ask = () => api.post('/api/customers/cus_acme/check', { feature: 'report' });
@@ -414,6 +424,14 @@ describe('a check', () => {
       usual_credits: '1',
       estimate_credits: '1',
     });
+  });
+
+  it('learns nothing of the full form from actions that took the smaller one', async () => {
+    const api = await aSubscriber();
+    const drafts = Array.from({ length: 9 }, (_, index) => ({ feature: 'report', action: `a${index}` }));
+    await api.chats(...drafts.map((draft) => ({ ...draft, isDegraded: true })));
+    const asked = await api.post('/api/customers/cus_acme/check', { feature: 'report' });
+    expect(asked.body).toMatchObject({ estimate_by: 'least', usual_credits: null });
   });
 
   it('refuses tokens that contradict each other, all mistakes at once', async () => {

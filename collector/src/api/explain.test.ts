@@ -8,6 +8,7 @@ async function aSubscriber(): Promise<CreditsApi> {
       features: {
         report: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.001' } },
         chat: { fixed: { credits: '2' } },
+        draft: { fixed: { credits: '50' }, degraded: { fixed: { credits: '5' } } },
       },
     },
     plans: { starter: { fee_usd: '20', allowance: '100', multiplier: '1.5' } },
@@ -39,6 +40,21 @@ it("I22: an entry's explanation, evaluated, gives the credits of its action, of 
   expect(body.plan_terms).toMatchObject({ plan: 'starter', multiplier: '3/2', credit_value_usd: '1/5' });
   expect(body.lots).toMatchObject([{ kind: 'allowance', consumed: '21' }]);
   expect(body.usage.trace).toBe(`/api/traces/${body.usage.trace_id}`);
+});
+
+it('I22: the explanation of a degraded action says so, and leads to what was booked', async () => {
+  const api = await aSubscriber();
+  const draft = { feature: 'draft', action: 'letter' };
+  await api.chats(draft);
+  await api.chats({ ...draft, isDegraded: true });
+  const { body } = await api.get(`/api/entries/${(await entryOf(api, 'usage')).id}/explain`);
+  // 5 × 1.5, rounded up.
+  expect(body.action).toMatchObject({
+    credits: '8',
+    is_as_booked: true,
+    explanation: { isDegraded: true, calculation: { charging: { kind: 'fixed', credits: '5' } } },
+  });
+  expect(formatDecimal(evaluate(body.action.explanation), CREDIT_SCALE)).toBe('8');
 });
 
 it('the price of each call is told line by line, and adds up to its cost', async () => {

@@ -287,6 +287,25 @@ describe.each(stores)('rating again, with the ledger in %s', (_name, aNewStore) 
     expect(booked.slice(5)).toEqual(Array(5).fill({ customer: 'cus_acme', kind: 'usage', amount: '0.7' }));
   });
 
+  it('charges a degraded action for the smaller form again', async () => {
+    const store = await aNewStore();
+    const degrading = rules({
+      default: {
+        cost_plus: { target_margin: '0.5', credit_value_usd: '0.01' },
+        degraded: { cost_plus: { target_margin: '0.5', credit_value_usd: '0.1' }, increment: '0.01' },
+      },
+    });
+    const { ledger, post, rerate, stop } = run(store, { ...BOOK_1, rules: degrading });
+    const mark = { key: 'spanledger.action.degraded', value: { boolValue: true } };
+    const { attributes: labels = [], ...span } = aChat(1);
+    await post({ ...span, attributes: [...labels, mark] });
+    expect(await said(store)).toEqual({ cost: '0.0035', credits: '0.07', unpriced: 0 });
+    ledger.useBook(bookOf({ ...BOOK_2, rules: degrading }), BOOK_2.version);
+    await rerate();
+    await stop();
+    expect(await said(store)).toEqual({ cost: '0.007', credits: '0.14', unpriced: 0 });
+  });
+
   it('I9: adds nothing the second time', async () => {
     const store = await aNewStore();
     const { ledger, post, rerate, stop } = run(store, BOOK_1);

@@ -6,6 +6,7 @@ import {
   NO_ATTRIBUTION_SETTINGS,
   NO_PLANS,
   observe,
+  type RulesConfiguration,
 } from '@spanledger/metering';
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
@@ -37,11 +38,14 @@ const BOOK: Book = {
 /** Under these a credit is worth half as much: twice as many are burned. */
 const LATER_BOOK: Book = { ...BOOK, rules: rules('0.00005') };
 const CREDITS = 70_000_000n;
+const DEGRADING = rulesFrom({ default: { fixed: { credits: '50' }, degraded: { fixed: { credits: '5' } } } });
 
 function rules(creditValueUsd: string) {
-  const parsed = creditRules({
-    default: { cost_plus: { target_margin: '0.5', credit_value_usd: creditValueUsd } },
-  });
+  return rulesFrom({ default: { cost_plus: { target_margin: '0.5', credit_value_usd: creditValueUsd } } });
+}
+
+function rulesFrom(configuration: RulesConfiguration): CreditRules {
+  const parsed = creditRules(configuration);
   if (parsed.kind === 'problems') throw new Error('the rules of the tests are wrong');
   return parsed.rules;
 }
@@ -147,7 +151,8 @@ class Bench<Store extends LedgerStore> {
       store,
       book: this.book,
       bookVersion: 'book-1',
-      rulesOf: (version) => [BOOK.rules, LATER_BOOK.rules].find((known) => known.version === version) ?? null,
+      rulesOf: (version) =>
+        [BOOK.rules, LATER_BOOK.rules, DEGRADING].find((known) => known.version === version) ?? null,
       attribution: this.attribution,
       deadline: { nowMicros: nowMillis * 1000, graceMicros: GRACE_MICROS },
       onAssertion: ({ spanId }, cause) => this.troubles.push({ spanId, cause }),
@@ -423,6 +428,30 @@ describe.each([
       [3_500_000_000_000n, 'not_charged:failed'],
     ]);
   });
+
+  it.each([
+    ['in one trace', 1, {}],
+    ['under one name in two traces', 2, { 'spanledger.action.id': 'act_1' }],
+  ])(
+    'gives back what its smaller form does not take when a later call says it was that: %s',
+    async (_where, trace, given) => {
+      const bench = aBench(openSpans);
+      bench.book = { ...BOOK, rules: DEGRADING };
+      const customer = 'cus_acme';
+      const first = { span: 1, customer, endMicros: NOON_MICROS - 9 * SECOND_MICROS };
+      await bench.receive(aChat({ ...first, attributes: given }));
+      expect(used(bench.store)).toEqual({ cus_acme: 50_000_000n });
+      const mark = { ...given, 'spanledger.action.degraded': 'true' };
+      await bench.receive(aChat({ trace, span: 2, customer, attributes: mark }));
+      expect(used(bench.store)).toEqual({ cus_acme: 5_000_000n });
+      expect(
+        bench.store.postings.flatMap(bookingsOf).map(({ from, to, amount }) => [from, to, amount]),
+      ).toEqual([
+        ['overdraft', 'used', 50_000_000n],
+        ['used', 'overdraft', 45_000_000n],
+      ]);
+    },
+  );
 
   it.each(['internal', 'test', 'demo', 'admin'])(
     'I17: has its cost and touches no account where its usage is of class %s',

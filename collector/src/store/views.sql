@@ -89,7 +89,7 @@ SELECT
   word[plan_terms] AS plan_terms,
   word[custom_unit] AS custom_unit,
   CAST(custom_thousandths::DECIMAL(18, 0) * 0.001 AS DECIMAL(18, 3)) AS custom_quantity,
-  action_form IS NOT NULL AS is_degraded
+  word[action_form] IS NOT NULL AS is_degraded
 FROM ledger.usage_record, words;
 
 -- What was said of a span before more was known of its trace; `usage` has what holds now.

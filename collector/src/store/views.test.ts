@@ -71,6 +71,7 @@ describe('the view usage', () => {
       spanId: '00000000000000ef',
       parentSpanId: 'ffffffffffffffff',
       actionId: 'act_7',
+      isDegraded: true,
       timeToFirstTokenMicros: 250_500,
       sessionId: 'conv_1',
       usageReason: 'the total proves it',
@@ -185,6 +186,7 @@ describe('the view usage', () => {
       plan_terms: null,
       import_batch: null,
       import_mode: null,
+      is_degraded: true,
       outcome: 'ok',
     });
   });
@@ -236,6 +238,7 @@ describe('the view usage', () => {
       ).split(' '),
     );
     expect(row.action_id).toBe(row.trace_id);
+    expect(row.is_degraded).toBe(false);
   });
 
   it('falls back to the model that was asked for', async () => {

@@ -1,7 +1,12 @@
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type InMemoryTracing, traceInMemory } from '../test/in-memory.ts';
-import { currentAttribution, withAttribution } from './attribution.ts';
+import {
+  type Attribution,
+  attributionAttributes,
+  currentAttribution,
+  withAttribution,
+} from './attribution.ts';
 import { SpanledgerSpanProcessor } from './span-processor.ts';
 
 let tracing: InMemoryTracing | undefined;
@@ -46,11 +51,48 @@ describe('withAttribution', () => {
   });
 
   it('leaves out what is no usable text, and never throws', () => {
-    const input = { customer: 42, feature: '', user: 'u', session: 'x'.repeat(1000), usageClass: 'vip' };
+    const input = {
+      customer: 42,
+      feature: '',
+      user: 'u',
+      session: 'x'.repeat(1000),
+      usageClass: 'vip',
+      degraded: 'yes',
+    };
     // @ts-expect-error: an app without types can pass anything.
     expect(withAttribution(input, currentAttribution)).toEqual({ user: 'u' });
     // @ts-expect-error: the same.
     expect(withAttribution(undefined, currentAttribution)).toEqual({});
+  });
+});
+
+describe('a degraded action', () => {
+  const around = { customer: 'a', feature: 'f', degraded: true };
+  const inside = (outer: Attribution, inner: Attribution) =>
+    withAttribution(outer, () => withAttribution(inner, () => currentAttribution().degraded));
+
+  it.each<[string, Attribution, Attribution]>([
+    ['a user is named', around, { user: 'u' }],
+    ['the same is named again', around, { customer: 'a', feature: 'f' }],
+    ['the action is named', around, { action: 'x' }],
+    ['who it is for is named', { degraded: true }, { customer: 'b', feature: 'g' }],
+    ['an action that has a name uses another feature', { ...around, action: 'x' }, { feature: 'g' }],
+  ])('goes on where %s', (_what, outer, inner) => {
+    expect(inside(outer, inner)).toBe(true);
+  });
+
+  it.each<[string, Attribution, Attribution]>([
+    ['customer', around, { customer: 'b' }],
+    ['feature', around, { feature: 'g' }],
+    ['action', { ...around, action: 'x' }, { action: 'y' }],
+  ])('says nothing of another %s inside it', (_what, outer, inner) => {
+    expect(inside(outer, inner)).toBeUndefined();
+    expect(inside(outer, { ...inner, degraded: true })).toBe(true);
+  });
+
+  it('may be full again inside, which spans say', () => {
+    expect(inside(around, { degraded: false })).toBe(false);
+    expect(attributionAttributes({ degraded: false })).toEqual({ 'spanledger.action.degraded': false });
   });
 });
 
@@ -59,7 +101,15 @@ describe('the span processor', () => {
     tracing = traceInMemory(new SpanledgerSpanProcessor());
     const tracer = trace.getTracer('other');
     withAttribution(
-      { customer: 'a', feature: 'f', user: 'u', session: 's', action: 'x', usageClass: 'trial' },
+      {
+        customer: 'a',
+        feature: 'f',
+        user: 'u',
+        session: 's',
+        action: 'x',
+        degraded: true,
+        usageClass: 'trial',
+      },
       () => tracer.startSpan('inside').end(),
     );
     tracer.startSpan('outside').end();
@@ -68,6 +118,7 @@ describe('the span processor', () => {
         'spanledger.customer.id': 'a',
         'spanledger.feature.name': 'f',
         'spanledger.action.id': 'x',
+        'spanledger.action.degraded': true,
         'spanledger.usage.class': 'trial',
         'user.id': 'u',
         'session.id': 's',

@@ -84,6 +84,13 @@ describe('recordUsage', () => {
     });
   });
 
+  it('says that the action took the smaller form of its feature', () => {
+    const span = recorded(() =>
+      recordUsage({ unit: 'page', quantity: 1, customer: 'cus_1', feature: 'scan', degraded: true }),
+    );
+    expect(span.attributes['spanledger.action.degraded']).toBe(true);
+  });
+
   it('belongs to the trace that is running, and becomes no parent', () => {
     tracing = traceInMemory();
     trace.getTracer('app').startActiveSpan('request', (request) => {

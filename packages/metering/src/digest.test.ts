@@ -49,4 +49,8 @@ describe('the digest of a record', () => {
     const digests = changes.map((change) => digest(aUsage(change)));
     expect(new Set(digests).size).toBe(changes.length);
   });
+
+  it('differs by whether its action took the smaller form', () => {
+    expect(digest(aUsage({ isDegraded: true }))).not.toBe(digest(aUsage()));
+  });
 });

@@ -16,7 +16,12 @@ describe('an observation that is kept', () => {
     ['a chat', observationOf()],
     [
       'labels of every kind',
-      observationOf({ 'user.id': 'u"1\n', 'customer.id': 'é', 'tag.tags': ['feature:a'] }),
+      observationOf({
+        'user.id': 'u"1\n',
+        'customer.id': 'é',
+        'tag.tags': ['feature:a'],
+        'spanledger.action.degraded': true,
+      }),
     ],
     ['parts of the cache writes', observationOf({ 'gen_ai.usage.cache_creation.input_tokens': 7 })],
     ['half a count', observationOf({ 'gen_ai.usage.output_tokens': 'None' })],
@@ -116,13 +121,23 @@ describe('an observation that is kept', () => {
 
   it('is refused when a newer version has written it', () => {
     const kept = keep(observationOf());
-    expect(() => recall({ ...kept, shape: kept.shape.replace('[3,', '[4,') })).toThrow('version 4');
+    expect(() => recall({ ...kept, shape: kept.shape.replace('[4,', '[5,') })).toThrow('version 5');
   });
 
   it('is recalled as it was when a version has written it that knew no units of the app’s own', () => {
     const observation = observationOf({ 'spanledger.usage.unit': 'page', 'spanledger.usage.quantity': 7 });
     const kept = keep(observation);
-    expect(recall({ ...kept, shape: kept.shape.replace('[3,', '[2,') })).toEqual(observation);
+    expect(recall({ ...kept, shape: kept.shape.replace('[4,', '[2,') })).toEqual(observation);
+  });
+
+  it('is recalled as it was when a version has written it that knew no degraded actions', () => {
+    const observation = observationOf({ 'customer.id': 'cus_1', 'spanledger.action.id': 'letter' });
+    const kept = keep(observation);
+    const old = kept.shape
+      .replace('[4,', '[3,')
+      .replace('null,null,null,null,null],{}', 'null,null,null,null],{}');
+    expect(old.length).toBe(kept.shape.length - ',null'.length);
+    expect(recall({ ...kept, shape: old })).toEqual(observation);
   });
 });
 
@@ -143,6 +158,7 @@ describe('two copies of a span', () => {
     { 'gen_ai.usage.output_tokens': 21 },
     { 'gen_ai.response.id': 'resp_2' },
     { 'customer.id': 'cus_2' },
+    { 'spanledger.action.degraded': true },
     { 'gen_ai.usage.cache_read.input_tokens': 1 },
   ])('differ by %o', (attributes) => {
     expect(tellTheSame(observationOf(), observationOf(attributes))).toBe(false);

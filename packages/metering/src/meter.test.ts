@@ -58,6 +58,7 @@ describe('a span', () => {
         spanId: '00f067aa0ba902b7',
         parentSpanId: '1111111111111111',
         actionId: '4bf92f3577b34da6a3ce929d0e0e4736',
+        isDegraded: false,
         eventTimeMicros: NOON_MICROS,
         durationMicros: 1_500_000,
         timeToFirstTokenMicros: 250_000,

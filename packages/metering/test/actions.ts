@@ -167,6 +167,11 @@ export function aRule({
     });
 }
 
+/** One that may say what the smaller form of the feature takes. */
+export const aDegradingRule: fc.Arbitrary<RuleConfiguration> = fc
+  .tuple(aRule(), fc.option(aRule(), { nil: undefined, freq: 3 }))
+  .map(([rule, degraded]) => ({ ...rule, degraded }));
+
 const aCount = fc.integer({ min: 0, max: 100_000 });
 const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { freq: 4 });
 
@@ -202,7 +207,8 @@ export const someLeaves: fc.Arbitrary<readonly ActionLeaf[]> = fc
       feature: fc.constantFrom('write', 'read', null),
       status: aStatus,
       outcome: aStatus,
-      isDegraded: fc.boolean(),
+      // Seldom, because one of many is enough.
+      isDegraded: fc.integer({ min: 0, max: 7 }).map((draw) => draw === 7),
       cost: maybe(fc.bigInt({ min: 0n, max: 10n ** 15n })),
       tokens: maybe(someTokens),
       units: maybe(someUnits),

@@ -54,6 +54,7 @@ export interface AChat {
   /** Before now. */
   readonly agoMs?: number;
   readonly isFailed?: boolean;
+  readonly isDegraded?: boolean;
 }
 
 /** The API of a real ledger on a file of its own, at a time that can be moved forward. */
@@ -193,6 +194,7 @@ export class CreditsApi {
         ...(chat.feature === undefined ? {} : { 'spanledger.feature.name': chat.feature }),
         ...(chat.user === undefined ? {} : { 'user.id': chat.user }),
         ...(chat.action === undefined ? {} : { 'spanledger.action.id': chat.action }),
+        ...(chat.isDegraded === undefined ? {} : { 'spanledger.action.degraded': chat.isDegraded }),
       }),
     });
   }

@@ -51,6 +51,69 @@ describe('an action', () => {
     ]);
   });
 
+  describe('that took the smaller form of its feature (C13)', () => {
+    const rules = ruleFor({
+      fixed: { credits: '50' },
+      degraded: { model: 'small', fixed: { credits: '5' } },
+    });
+
+    it('is charged as a whole for that form, whichever of its calls says so', () => {
+      const marks = [[], [0], [2], [0, 1, 2]];
+      const charges = marks.map((marked) =>
+        rateAction(
+          anAction(...[0, 1, 2].map((call) => ({ isDegraded: marked.includes(call) }))),
+          rules,
+          null,
+        ),
+      );
+      expect(charges.map((charge) => charge.credits)).toEqual(
+        ['50', '5', '5', '5'].map((amount) => credits(amount)),
+      );
+      expect(charges.map(sharesOf)).toEqual([
+        [credits('50'), 0n, 0n],
+        ...[1, 2, 3].map(() => [credits('5'), 0n, 0n]),
+      ]);
+    });
+
+    it('is so too where only a call without a price, or one that failed, says it', () => {
+      const byCost = ruleFor({
+        cost_plus: { target_margin: '0', credit_value_usd: '0.01' },
+        degraded: { cost_plus: { target_margin: '0', credit_value_usd: '0.1' } },
+      });
+      const unpriced = anAction({ cost: usd('1') }, { cost: null, isDegraded: true });
+      expect(sharesOf(rateAction(unpriced, byCost, null))).toEqual([credits('10'), 'pending']);
+      const failed = anAction({}, { status: 'error', outcome: 'ok', isDegraded: true });
+      expect(rateAction(failed, rules, null).credits).toBe(credits('5'));
+    });
+
+    it('is charged as always by a rule that offers none', () => {
+      const plain = ruleFor({ fixed: { credits: '50' } });
+      expect(rateAction(anAction({ isDegraded: true }), plain, null).credits).toBe(credits('50'));
+    });
+
+    it('burns in failure what the smaller form says of failure', () => {
+      const always = ruleFor({
+        fixed: { credits: '50' },
+        charge: 'always',
+        degraded: { fixed: { credits: '5' } },
+      });
+      const failed = { status: 'error', outcome: 'error' } as const;
+      expect(rateAction(anAction(failed), always, null).credits).toBe(credits('50'));
+      expect(rateAction(anAction({ ...failed, isDegraded: true }), always, null).credits).toBe(0n);
+    });
+
+    it('burns exactly what a rule of nothing but that form charges, rounded once', () => {
+      fc.assert(
+        fc.property(aRule(), aRule(), someLeaves, aPlan, (full, smaller, leaves, plan) => {
+          const isDegraded = leaves.some((leaf) => leaf.isDegraded);
+          const charge = rateAction(leaves, ruleFor({ ...full, degraded: smaller }), plan);
+          const alone = rateAction(leaves, ruleFor(isDegraded ? smaller : full), plan);
+          expect([charge.credits, sharesOf(charge)]).toEqual([alone.credits, sharesOf(alone)]);
+        }),
+      );
+    });
+  });
+
   it('under cost-plus is worth its cost and the margin, by target or by markup (worked example 2)', () => {
     const leaves = anAction({ cost: usd('0.033') });
     const byMargin = ruleFor({ cost_plus: { target_margin: '0.5', credit_value_usd: '0.02' } });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anAction, aPlan, aRule, ruleFor, rulesOf, someLeaves, usd } from '../../test/actions.ts';
+import { aDegradingRule, anAction, aPlan, ruleFor, rulesOf, someLeaves, usd } from '../../test/actions.ts';
 import { rateAction } from './action.ts';
 import { evaluate } from './evaluate.ts';
 import { explain } from './explain.ts';
@@ -8,12 +8,14 @@ import { explain } from './explain.ts';
 describe('the explanation of an action', () => {
   it('I22: evaluated again, gives its credits exactly, also after it was stored', () => {
     const statuses = new Set<string>();
+    let degraded = 0;
     fc.assert(
-      fc.property(aRule(), someLeaves, aPlan, (rule, leaves, plan) => {
+      fc.property(aDegradingRule, someLeaves, aPlan, (rule, leaves, plan) => {
         const rules = ruleFor(rule);
         const explanation = explain(leaves, rules, plan);
         const charge = rateAction(leaves, rules, plan);
         statuses.add(explanation.status);
+        if (explanation.isDegraded) degraded++;
         const stored: unknown = JSON.parse(JSON.stringify(explanation));
         expect(stored).toEqual(explanation);
         expect(evaluate(explanation)).toBe(charge.credits ?? 0n);
@@ -28,11 +30,12 @@ describe('the explanation of an action', () => {
       'not_charged:no_credit_value',
       'pending',
     ]);
+    expect(degraded).toBeGreaterThan(0);
   });
 
   it('I24: has no number but counts', () => {
     fc.assert(
-      fc.property(aRule(), someLeaves, aPlan, (rule, leaves, plan) => {
+      fc.property(aDegradingRule, someLeaves, aPlan, (rule, leaves, plan) => {
         JSON.stringify(explain(leaves, ruleFor(rule), plan), (_key, value: unknown) => {
           if (typeof value === 'number') expect(Number.isSafeInteger(value)).toBe(true);
           return value;
@@ -66,6 +69,7 @@ describe('the explanation of an action', () => {
       status: 'charged',
       credits: '9',
       feature: 'write',
+      isDegraded: false,
       rulesVersion: rules.version,
       planVersion: 'pro-1',
       leaves: [
@@ -96,6 +100,21 @@ describe('the explanation of an action', () => {
         increment: '0.1',
         cap: { credits: '9', isApplied: true },
       },
+    });
+  });
+
+  it('says that the smaller form was charged, and steps through that', () => {
+    const rules = ruleFor({ fixed: { credits: '50' }, degraded: { fixed: { credits: '5' } } });
+    expect(explain(anAction({}, { isDegraded: true }), rules, null)).toMatchObject({
+      credits: '5',
+      isDegraded: true,
+      calculation: { charging: { kind: 'fixed', credits: '5' } },
+    });
+    expect(explain(anAction({}), rules, null)).toMatchObject({ credits: '50', isDegraded: false });
+    const plain = ruleFor({ fixed: { credits: '50' } });
+    expect(explain(anAction({ isDegraded: true }), plain, null)).toMatchObject({
+      credits: '50',
+      isDegraded: false,
     });
   });
 

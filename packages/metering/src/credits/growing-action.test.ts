@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aKey, aLeaf, anAction, aPlan, aRule, credits, ruleFor, someLeaves } from '../../test/actions.ts';
+import {
+  aDegradingRule,
+  aKey,
+  aLeaf,
+  anAction,
+  aPlan,
+  credits,
+  ruleFor,
+  someLeaves,
+} from '../../test/actions.ts';
 import { NOON_MICROS } from '../../test/builders.ts';
 import type { SpanKey } from '../usage.ts';
 import { type ActionLeaf, rateAction } from './action.ts';
@@ -74,7 +83,7 @@ describe('an action that grows', () => {
   it('I6: is charged what all its calls together are charged, however they come, change and go', () => {
     const steps = fc.array(aStep, { minLength: 1, maxLength: 30, size: 'max' });
     fc.assert(
-      fc.property(aRule(), aPlan, aPlan, steps, (rule, plan, otherPlan, told) => {
+      fc.property(aDegradingRule, aPlan, aPlan, steps, (rule, plan, otherPlan, told) => {
         const rules = ruleFor(rule);
         const follower = new Follower();
         for (const { calls, first, gone, hasOtherTerms } of told) {
@@ -145,6 +154,26 @@ describe('an action that grows', () => {
     follower.put(aLeaf({ ...last, key: aKey(4), cost: null }));
     expect(follower.charge(complex), 'a call that waits counts for complexity from the beginning').toBe(4);
     follower.compare(complex);
+  });
+
+  it('is told of as a whole again where a call says that the action took the smaller form, or does not any more', () => {
+    // Both forms are charged by one scale, so that nothing but the terms tells them apart.
+    const rules = ruleFor({
+      tokens: { input: '1' },
+      increment: '0.1',
+      degraded: { tokens: { input: '1' }, increment: '0.1', cap: '5' },
+    });
+    const follower = new Follower();
+    follower.put(...manyCalls(100));
+    follower.charge(rules);
+    const last = aLeaf({ key: aKey(101), eventTimeMicros: NOON_MICROS + 200_000_000 });
+    follower.put({ ...last, isDegraded: true });
+    expect(follower.charge(rules)).toBe(101);
+    follower.compare(rules);
+    expect(follower.action.rate(rules, null).credits).toBe(credits('5'));
+    follower.put(last);
+    expect(follower.charge(rules)).toBe(101);
+    follower.compare(rules);
   });
 
   it('is not charged at all while one of its calls counts more than there can be', () => {
