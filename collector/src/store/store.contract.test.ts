@@ -193,7 +193,7 @@ for (const [name, open] of [
 
     it('knows of a posted record its revision, its digest, how it was rated and its part in an action', async () => {
       const store = await open();
-      const posting = aPosting();
+      const posting = aPosting({ isDegraded: true });
       store.post(posting);
       await commitAt(store, 1);
       expect((await held(store)).records).toEqual([
@@ -217,6 +217,7 @@ for (const [name, open] of [
               feature: 'support-chat',
               status: 'ok',
               outcome: 'ok',
+              isDegraded: true,
               cost: 2_275_000_000_000n,
               tokens: posting.usage.tokens,
               units: null,

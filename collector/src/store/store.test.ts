@@ -531,6 +531,7 @@ describe('a ledger of the first schema', () => {
                 feature: null,
                 status: 'ok',
                 outcome: 'ok',
+                isDegraded: false,
                 cost: 500_000_000_000_000n,
                 tokens: { uncachedInput: 100, cacheRead: 0, cacheWrite: 0, visibleOutput: 10, reasoning: 0 },
                 units: null,

@@ -315,8 +315,8 @@ const TAG_RANK = RANKS_PER_PLACE / 2;
 export class LabelReading {
   readonly #table: LabelTable;
   /** By the index of their fields. */
-  readonly #labels: (Label | null)[] = LABEL_FIELDS.map(() => null);
-  readonly #ranks: number[] = LABEL_FIELDS.map(() => 0);
+  readonly #labels: (Label | null)[] = [null, null, null, null, null, null, null, null, null, null, null];
+  readonly #ranks: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
   constructor(table: LabelTable) {
     this.#table = table;

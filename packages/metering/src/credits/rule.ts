@@ -21,7 +21,7 @@ export interface DatedRule extends RuleTerms {
   readonly feature: string | null;
   /** Null: since ever. */
   readonly fromMicros: number | null;
-  /** What a check offers instead where credits run short and the plan says so; null: nothing. */
+  /** What a check offers instead where credits run short and the plan says so, and a degraded action is charged by; null: nothing. */
   readonly degraded: DegradedRule | null;
 }
 

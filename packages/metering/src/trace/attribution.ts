@@ -1,7 +1,7 @@
 import type { Label, LabelField, Labels } from '../labels.ts';
 import type { AttributionLevel, AttributionSource, UsageClass, UsageRecord } from '../usage.ts';
 import type { Bearers } from './bearers.ts';
-import { type DegradedMark, isDegradedBy } from './degraded.ts';
+import { type ActionOfCall, type DegradedMark, isDegradedBy } from './degraded.ts';
 import type { Node } from './forest.ts';
 
 /** Who is spending, on what, and how that is known. */
@@ -74,7 +74,7 @@ export function attribute(
     customer,
     settings,
   );
-  const who = {
+  const action: ActionOfCall = {
     actionId: near('actionId')?.label.value ?? node.observation.traceId,
     customer: customer?.label.value ?? null,
     feature: feature?.label.value ?? null,
@@ -82,8 +82,10 @@ export function attribute(
   // A process is no action: what a resource says of it does not count.
   const degraded = near('degraded');
   return {
-    ...who,
-    isDegraded: degraded !== null && isDegradedBy(degraded, who, bearers),
+    actionId: action.actionId,
+    isDegraded: degraded !== null && isDegradedBy(degraded, action, bearers),
+    customer: action.customer,
+    feature: action.feature,
     userId: userId?.label.value ?? null,
     sessionId: sessionId?.label.value ?? null,
     usageClass: usageClass.usageClass,

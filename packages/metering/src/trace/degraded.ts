@@ -9,16 +9,15 @@ export interface DegradedMark {
   readonly bearer: Node;
 }
 
+/** What tells actions apart. */
+export type ActionOfCall = Pick<UsageRecord, 'actionId' | 'customer' | 'feature'>;
+
 /**
  * Whether the mark says so, and of this action. A mark on a span around the call counts unless that span is known to be
  * of another action: an action that was begun amid a degraded one was asked for by itself. Any word but `true` is none,
  * because a spelling mistake must not make usage cheap.
  */
-export function isDegradedBy(
-  { label, bearer }: DegradedMark,
-  call: Pick<UsageRecord, 'actionId' | 'customer' | 'feature'>,
-  bearers: Bearers,
-): boolean {
+export function isDegradedBy({ label, bearer }: DegradedMark, call: ActionOfCall, bearers: Bearers): boolean {
   if (label.value.trim().toLowerCase() !== 'true') return false;
   const { nearest } = bearers.around(bearer);
   const said = (field: LabelField): string | null =>
