@@ -105,7 +105,11 @@ function actionTable(actions: readonly ActionReport[]): string {
     ['raw', 'DECIMAL', ({ raw_credits }) => raw_credits ?? '-'],
     ['credits', 'DECIMAL', ({ credits }) => credits ?? 'pending'],
     ['status', 'VARCHAR', ({ credit_status }) => credit_status],
-    ['rule', 'VARCHAR', ({ rule }) => rule ?? '-'],
+    [
+      'rule',
+      'VARCHAR',
+      ({ rule, is_degraded }) => (is_degraded === true ? `${rule}, degraded` : (rule ?? '-')),
+    ],
     ['prices', 'VARCHAR', ({ price_cards }) => price_cards.join(', ') || '-'],
     ['plan', 'VARCHAR', ({ plan_version }) => plan_version ?? '-'],
   ];
