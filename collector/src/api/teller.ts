@@ -58,7 +58,7 @@ export class Teller {
   /** Tells at once what has changed; returns the number of the news that have it. */
   tellChanges(): number {
     if (this.#changed.size > 0) {
-      // Looking at an account may bring it up to date, which is a change again: it is told with the next.
+      // Looking at an account may bring it up to date, which notes it as changed again: what is told has that already.
       const customers = [...this.#changed];
       const accounts = customers.map((customer) => this.#fundsOf(customer));
       this.#changed.clear();
