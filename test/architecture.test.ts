@@ -85,9 +85,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'collector/src/webhooks': ['node:'],
   'collector/src/reader': [
+    'packages/pgwire/src',
     'collector/src/store/json-values.ts',
     'collector/src/errors.ts',
     '@duckdb/node-api',
+    '@duckdb/node-bindings',
     'node:',
   ],
   'collector/src/receiver': [

@@ -10,6 +10,8 @@ export interface RunningService {
   readonly otlpUrl: string;
   /** Base URL of the API. */
   readonly apiUrl: string;
+  /** Where clients of PostgreSQL read, without a user. */
+  readonly sqlUrl: string;
   ledgerPid(): Promise<number>;
   /** Rows as objects; 64-bit integers and decimals as text. */
   query(sql: string): Promise<Record<string, string | null>[]>;
@@ -48,6 +50,7 @@ export function spawnService({ dataDir, configFile, environment, args }: Service
         SPANLEDGER_DATA_DIR: dataDir,
         SPANLEDGER_OTLP_HTTP_PORT: '0',
         SPANLEDGER_API_PORT: '0',
+        SPANLEDGER_SQL_PORT: '0',
         SPANLEDGER_LOG_LEVEL: 'error',
         ...environment,
       },
@@ -67,12 +70,13 @@ export async function startServiceProcess(start: ServiceStart): Promise<RunningS
   await new Promise<void>((resolve, reject) => {
     child.stdout?.on('data', (chunk) => {
       said += chunk;
-      if (/API +http:\S+/.test(said)) resolve();
+      if (/SQL +postgresql:\S+/.test(said)) resolve();
     });
     child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${said}${complaints}`)));
   });
   const otlpUrl = /OTLP +(http:\S+)/.exec(said)?.[1] ?? '';
   const apiUrl = new URL(/API +(http:\S+)/.exec(said)?.[1] ?? '').origin;
+  const sqlUrl = /SQL +(postgresql:\S+)/.exec(said)?.[1] ?? '';
   const pid = child.pid ?? 0;
   const ended = async () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -81,6 +85,7 @@ export async function startServiceProcess(start: ServiceStart): Promise<RunningS
     pid,
     otlpUrl,
     apiUrl,
+    sqlUrl,
     async ledgerPid() {
       const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
       return Number(children.trim().split(' ')[0]);

@@ -449,13 +449,20 @@ async function configText(around: Surroundings, options: { config?: string }): P
   }
 }
 
-function sayWhereItIs({ stdout }: Surroundings, config: Config, { otlpPort, apiPort }: Service): void {
-  const { host } = config.listen;
+function sayWhereItIs(
+  { stdout }: Surroundings,
+  config: Config,
+  { otlpPort, apiPort, sqlPort }: Service,
+): void {
+  const { host, sql_host: sqlHost = host } = config.listen;
+  const reader =
+    config.reader.users.size === 0 ? 'psql and any PostgreSQL client' : 'with a user of reader.users';
   stdout.write(
     [
       'Spanledger is running.',
       `  OTLP    http://${host}:${otlpPort}/v1/traces   send spans here; log events to /v1/logs`,
       `  API     http://${host}:${apiPort}/api/query   also /healthz, /readyz, /metrics`,
+      `  SQL     postgresql://${sqlHost}:${sqlPort}/spanledger   ${reader}`,
       `  data    ${config.data_dir}`,
       '',
     ].join('\n'),

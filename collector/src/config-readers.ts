@@ -65,7 +65,28 @@ export const ReaderSection = Type.Object(
         },
         { additionalProperties: false },
       ),
-      { default: {}, description: 'Who may log in, by name.' },
+      {
+        default: {},
+        description:
+          'Who may log in, by name. Without any, whoever reaches the port on loopback reads as an analyst.',
+      },
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          cert_file: Type.String({ minLength: 1, description: 'The certificate, with its chain, as PEM.' }),
+          key_file: Type.String({ minLength: 1, description: 'Its private key as PEM.' }),
+          required: Type.Boolean({
+            default: false,
+            description: 'Turn away clients that do not encrypt.',
+          }),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'Encrypts the connections of PostgreSQL clients (sslmode=require). Read again on SIGHUP.',
+        },
+      ),
     ),
     roles: Type.Object(
       {
@@ -92,6 +113,13 @@ export interface ReaderUser {
 export interface ReaderConfig {
   readonly users: ReadonlyMap<string, ReaderUser>;
   readonly limits: Readonly<Record<Role, ReaderLimits>>;
+  readonly tls: ReaderTls | null;
+}
+
+export interface ReaderTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly isRequired: boolean;
 }
 
 /** The users whose settings fit together; the problems of the others are noted. */
@@ -133,8 +161,11 @@ export function readerConfig(settings: ReaderSettings, problems: SettingProblem[
     } else users.set(name, { name, verifier: password, reader: { role } });
   }
   const { admin, analyst, customer } = settings.roles;
+  const { tls } = settings;
   return {
     users,
+    tls:
+      tls === undefined ? null : { certFile: tls.cert_file, keyFile: tls.key_file, isRequired: tls.required },
     limits: { admin: asLimits(admin), analyst: asLimits(analyst), customer: asLimits(customer) },
   };
 }

@@ -43,6 +43,7 @@ describe('the configuration', () => {
     expect(readConfig('listen:\n  api_port: 0\n', {}).listen).toEqual({
       host: '127.0.0.1',
       otlp_http_port: 4318,
+      sql_port: 5433,
       api_port: 0,
     });
   });

@@ -91,6 +91,14 @@ export const ConfigSchema = Type.Object(
         }),
         otlp_http_port: port(4318, 'OTLP over HTTP.'),
         api_port: port(4319, 'The API: queries, health, metrics.'),
+        sql_port: port(5433, 'The ledger for clients of PostgreSQL, to be read.'),
+        sql_host: Type.Optional(
+          Type.String({
+            minLength: 1,
+            description:
+              'Where clients of PostgreSQL are listened for; without it on host. Beyond loopback only with reader.users.',
+          }),
+        ),
       },
       'Addresses.',
     ),
@@ -342,6 +350,7 @@ const ENVIRONMENT: Readonly<Record<string, readonly [section: keyof Settings, ke
   SPANLEDGER_LOG_LEVEL: ['log_level'],
   SPANLEDGER_OTLP_HTTP_PORT: ['listen', 'otlp_http_port'],
   SPANLEDGER_API_PORT: ['listen', 'api_port'],
+  SPANLEDGER_SQL_PORT: ['listen', 'sql_port'],
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -412,6 +421,15 @@ function read(
         path: 'listen.host',
         expected: 'must be a loopback address (127.0.0.1, ::1, localhost): requests carry no credentials yet',
         value: settings.listen.host,
+      });
+    }
+    const sqlHost = settings.listen.sql_host;
+    if (sqlHost !== undefined && !isLoopback(sqlHost) && reader.users.size === 0) {
+      problems.push({
+        path: 'listen.sql_host',
+        expected:
+          'must be a loopback address (127.0.0.1, ::1, localhost) while nobody is in reader.users: without users, whoever reaches the port may read (`spanledger user add` adds one)',
+        value: sqlHost,
       });
     }
     if (settings.journal.max_pending_bytes <= settings.receiver.max_body_bytes) {

@@ -42,6 +42,8 @@ export class LedgerChild {
   private configText: string | null;
   private position: JournalPosition | null = null;
   private port: number | null = null;
+  /** Clients come back to the port where they were. */
+  private sqlPortOnce: number | null = null;
   private wasReady = false;
   private journal: JournalTies | null = null;
   private front: FrontTies | null = null;
@@ -72,6 +74,12 @@ export class LedgerChild {
   /** @throws {SpanledgerError} what the ledger process said when it could not start for the first time */
   ready(): Promise<void> {
     return this.firstReady.promise;
+  }
+
+  /** Where clients of PostgreSQL are listened for, once it was ready. */
+  get sqlPort(): number {
+    if (this.sqlPortOnce === null) throw new Error('the ledger process has not been ready yet');
+    return this.sqlPortOnce;
   }
 
   /**
@@ -147,6 +155,7 @@ export class LedgerChild {
         environment: this.options.environment,
         create: this.create,
         durableEnd: this.journal?.durableEnd() ?? null,
+        sqlPort: this.sqlPortOnce,
       });
     });
   }
@@ -157,6 +166,7 @@ export class LedgerChild {
         this.create = false;
         this.position = message.position;
         this.port = message.apiPort;
+        this.sqlPortOnce = message.sqlPort;
         this.fatal = null;
         // What became durable while it was starting.
         if (this.journal !== null) this.send({ type: 'durable', end: this.journal.durableEnd() });

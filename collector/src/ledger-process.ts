@@ -44,10 +44,16 @@ import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { answerOf } from './reader/answer.ts';
+import {
+  CATALOGUE_FUNCTIONS,
+  CATALOGUE_SCHEMAS,
+  CATALOGUE_TABLE_FUNCTIONS,
+} from './reader/catalogue/index.ts';
 import { READER_LIMITS } from './reader/limits.ts';
 import { Readers } from './reader/readers.ts';
 import { readinessOf } from './readiness.ts';
 import { rerating } from './rerating.ts';
+import { SqlPort } from './sql-port.ts';
 import { readAccountSums } from './store/account-sums.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
 import { loadPrices } from './store/prices.ts';
@@ -103,7 +109,14 @@ export async function runLedgerProcess(
     maxConcurrent: config.query.max_concurrent,
   };
   const queries = new QueryRunner(store.instance, queryLimits);
-  const readers = await Readers.open(store.instance, { limits: config.reader.limits });
+  const readers = await Readers.open(store.instance, {
+    limits: config.reader.limits,
+    catalogue: {
+      schemas: CATALOGUE_SCHEMAS,
+      functions: CATALOGUE_FUNCTIONS,
+      tableFunctions: CATALOGUE_TABLE_FUNCTIONS,
+    },
+  });
   const asking = readers.openSession(
     { role: 'admin' },
     { whenBusy: 'refuse', limits: { ...READER_LIMITS.admin, ...queryLimits } },
@@ -226,6 +239,15 @@ export async function runLedgerProcess(
   // The main process serves the API to the world, and hands on here what it cannot answer by itself.
   const apiPort = await listen(api, config.listen.host, 0, 'listen.host');
 
+  const sql = await SqlPort.open({
+    instance: store.instance,
+    readers,
+    config: config.reader,
+    host: config.listen.sql_host ?? config.listen.host,
+    port: start.sqlPort ?? config.listen.sql_port,
+    log,
+  });
+
   async function useBook(changed: PriceCatalogue, rules: CreditRules): Promise<void> {
     await loadPrices(store.instance, changed, Date.now());
     book = { catalogue: changed, rules };
@@ -236,13 +258,14 @@ export async function runLedgerProcess(
   async function reload(configText: string | null): Promise<void> {
     try {
       const changed = readConfig(configText, start.environment);
+      await sql.useConfig(changed.reader);
       await noteRules(store.instance, changed.rules.version, changed.credits, Date.now());
       const { layer, similarModels } = changed.prices;
       await useBook(feed.useOverrides(layer, similarModels), changed.rules);
       ledger.accounts.usePlans(changed.plans);
       log.info(
         { book: ledger.currentBook.version, rules: book.rules.version },
-        'changed prices and rules are in use',
+        'changed prices, rules and readers are in use',
       );
     } catch (error) {
       log.error({ err: error }, 'the changed configuration is not taken over; the last good one holds on');
@@ -282,7 +305,8 @@ export async function runLedgerProcess(
     }
   });
   if (start.durableEnd !== null) ledger.advance(start.durableEnd);
-  channel.send({ type: 'ready', position: store.position, apiPort });
+  channel.send({ type: 'ready', position: store.position, apiPort, sqlPort: sql.port });
+  const cataloguing = sql.fillCatalogue();
 
   sayWhatIsOld(log, feed.ageDays());
   feed.start();
@@ -297,6 +321,8 @@ export async function runLedgerProcess(
   await ledger.run();
   clearInterval(margins);
   await feed.stop();
+  await cataloguing;
+  await sql.close();
   await api.close();
   await asking.close();
   await journal.close();

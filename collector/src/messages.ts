@@ -15,6 +15,8 @@ export type ToLedger =
       readonly create: boolean;
       /** Null until the journal is open. */
       readonly durableEnd: JournalPosition | null;
+      /** The port for clients of PostgreSQL that the process before it had; null: the configured one. */
+      readonly sqlPort: number | null;
     }
   | { readonly type: 'durable'; readonly end: JournalPosition }
   | { readonly type: 'receiver'; readonly state: ReceiverState }
@@ -30,7 +32,12 @@ export type ToLedger =
 /** From the ledger process to the main process. */
 export type FromLedger =
   /** `apiPort`: where this process serves the API to the main process. */
-  | { readonly type: 'ready'; readonly position: JournalPosition | null; readonly apiPort: number }
+  | {
+      readonly type: 'ready';
+      readonly position: JournalPosition | null;
+      readonly apiPort: number;
+      readonly sqlPort: number;
+    }
   | { readonly type: 'reply'; readonly id: number; readonly reply: CheckReply }
   | { readonly type: 'news'; readonly news: CheckNews }
   | { readonly type: 'committed'; readonly position: JournalPosition }

@@ -27,7 +27,11 @@ export interface ServiceOptions {
 export interface Service {
   readonly otlpPort: number;
   readonly apiPort: number;
-  /** Takes over the prices and credit rules of a configuration that has been checked; all else needs a start. */
+  /** Where clients of PostgreSQL read. */
+  readonly sqlPort: number;
+  /**
+   * Takes over prices, credit rules and readers of a configuration that has been checked; all else needs a start.
+   */
   reload(configText: string | null): void;
   /** Stops accepting, posts what was accepted, closes the ledger file. True: everything ended by itself. */
   stop(): Promise<boolean>;
@@ -73,6 +77,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return {
       otlpPort,
       apiPort,
+      sqlPort: ledger.sqlPort,
       reload(configText) {
         front.reload(configText);
         ledger.reload(configText);

@@ -122,6 +122,7 @@ async function startService(): Promise<RunningService> {
         SPANLEDGER_DATA_DIR: DATA_DIR,
         SPANLEDGER_OTLP_HTTP_PORT: '0',
         SPANLEDGER_API_PORT: '0',
+        SPANLEDGER_SQL_PORT: '0',
         SPANLEDGER_LOG_LEVEL: 'warn',
       },
       stdio: ['ignore', 'pipe', 'inherit'],

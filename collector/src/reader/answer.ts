@@ -26,12 +26,7 @@ export async function answerOf(
     let columns: readonly ResultColumn[] = [];
     for await (const batch of statement.run(params, signal)) {
       columns = batch.columns;
-      const converted = batch.values.map((column, index) => {
-        const type = columns[index]?.type;
-        return type === undefined ? [] : column.map((value) => toJson(value, type, toJson));
-      });
-      for (let row = 0; row < batch.rowCount; row++)
-        rows.push(converted.map((column) => column[row] ?? null));
+      if (batch.chunk !== null) rows.push(...batch.chunk.convertRows(toJson));
     }
     return { columns: columns.map(({ name, type }) => ({ name, type: String(type) })), rows };
   } finally {

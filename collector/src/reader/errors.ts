@@ -17,6 +17,7 @@ export const SQL_STATE = {
   undefinedObject: '42704',
   undefinedTable: '42P01',
   undefinedParameter: '42P02',
+  indeterminateDatatype: '42P18',
   featureNotSupported: '0A000',
   outOfMemory: '53200',
   tooManyConnections: '53300',

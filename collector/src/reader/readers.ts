@@ -6,6 +6,7 @@ import type { Reach } from './reach.ts';
 import { ReadingConnection } from './reading-connection.ts';
 import {
   type ClientCatalogue,
+  type ConnectedClient,
   type OfferedViews,
   type Reader,
   ROLES,
@@ -19,9 +20,8 @@ export interface ReadersOptions {
   readonly limits?: Partial<Readonly<Record<Role, ReaderLimits>>>;
   /** Statements of all roles at once. */
   readonly maxConcurrent?: number;
-  /** What clients ask about what there is, and the schemas that it stands in, to be looked for behind the views. */
+  /** What clients that are connected ask about what there is. */
   readonly catalogue?: ClientCatalogue;
-  readonly pathBehind?: readonly string[];
 }
 
 export interface SessionOptions {
@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly whenBusy?: 'wait' | 'refuse';
   /** Limits of this session alone, instead of those that it shares with others of its role. */
   readonly limits?: ReaderLimits;
+  /** A client that is connected: it has the catalogue in reach, where functions such as `current_user` tell of it. */
+  readonly client?: ConnectedClient;
 }
 
 /**
@@ -57,7 +59,8 @@ export class Readers {
           role,
           {
             limits,
-            reach: reachOf(role, views, options.catalogue),
+            reach: reachOf(role, views),
+            clientReach: reachOf(role, views, options.catalogue),
             places: new Places(limits.maxConcurrent),
             sessions: 0,
           },
@@ -78,10 +81,13 @@ export class Readers {
   /**
    * @throws {ReaderError} SL_QUERY_BUSY: the role has as many sessions as it may have
    */
-  openSession(reader: Reader, { whenBusy = 'wait', limits: ownLimits }: SessionOptions = {}): ReaderSession {
+  openSession(
+    reader: Reader,
+    { whenBusy = 'wait', limits: ownLimits, client }: SessionOptions = {},
+  ): ReaderSession {
     const role =
       ownLimits === undefined ? this.#stateOf(reader.role) : this.#ownState(reader.role, ownLimits);
-    const { limits, reach } = role;
+    const { limits } = role;
     if (role.sessions >= limits.maxSessions) {
       throw new ReaderError(
         'SL_QUERY_BUSY',
@@ -91,12 +97,16 @@ export class Readers {
     }
     role.sessions++;
     return new ReaderSession({
-      reach,
+      reach: client === undefined ? role.reach : role.clientReach,
       limits,
       tellsValues: reader.role !== 'customer',
       connect: () =>
-        ReadingConnection.open(this.#instance, reader, this.#views, this.#options.pathBehind ?? []),
-      takePlace: (signal) => this.#takePlace(role, whenBusy, signal),
+        ReadingConnection.open(this.#instance, reader, {
+          views: this.#views,
+          client: client ?? null,
+          pathBehind: client === undefined ? [] : pathOf(this.#options.catalogue),
+        }),
+      takePlace: (signal, goesOn) => this.#takePlace(role, goesOn ? 'wait' : whenBusy, signal),
       onClose: () => {
         role.sessions--;
       },
@@ -126,9 +136,11 @@ export class Readers {
   }
 
   #ownState(role: Role, limits: ReaderLimits): RoleState {
+    const { reach, clientReach } = this.#stateOf(role);
     return {
       limits,
-      reach: this.#stateOf(role).reach,
+      reach,
+      clientReach,
       places: new Places(limits.maxConcurrent),
       sessions: 0,
     };
@@ -141,6 +153,12 @@ export class Readers {
   }
 }
 
+/** The schemas of the catalogue in which names are looked for that no view has. */
+function pathOf(catalogue: ClientCatalogue | undefined): readonly string[] {
+  const schemas = catalogue?.schemas ?? [];
+  return schemas.filter(({ isOnPath }) => isOnPath).map(({ catalog, schema }) => `${catalog}.${schema}`);
+}
+
 /** No longer than a statement of the role may run, which is what it waits for. */
 function waitFor(places: Places, { limits }: RoleState, signal: AbortSignal): Promise<boolean> {
   return places.take(AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]));
@@ -149,6 +167,7 @@ function waitFor(places: Places, { limits }: RoleState, signal: AbortSignal): Pr
 interface RoleState {
   readonly limits: ReaderLimits;
   readonly reach: Reach;
+  readonly clientReach: Reach;
   readonly places: Places;
   sessions: number;
 }

@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement } from '@duckdb/node-api';
 import { type ExaminedStatement, examine, PARSE } from './examine.ts';
 import type { Reach } from './reach.ts';
-import { becomeReader, type OfferedViews, type Reader } from './roles.ts';
+import { becomeReader, type Reader, type Surroundings } from './roles.ts';
 
 /** A connection of one reader, for one statement at a time: a new one would break off the rows of the last. */
 export class ReadingConnection {
@@ -16,12 +16,11 @@ export class ReadingConnection {
   static async open(
     instance: DuckDBInstance,
     reader: Reader,
-    views: OfferedViews,
-    pathBehind: readonly string[],
+    surroundings: Surroundings,
   ): Promise<ReadingConnection> {
     const connection = await instance.connect();
     try {
-      await becomeReader(connection, reader, views, pathBehind);
+      await becomeReader(connection, reader, surroundings);
       return new ReadingConnection(connection, await connection.prepare(PARSE));
     } catch (error) {
       connection.closeSync();

@@ -95,23 +95,43 @@ export function reachOf(role: Role, views: OfferedViews, catalogue: ClientCatalo
   }
 }
 
+/** Who is connected, as the catalogue tells clients. */
+export interface ConnectedClient {
+  readonly user: string;
+  readonly processId: number;
+}
+
+/** What a connection of a reader stands in. */
+export interface Surroundings {
+  readonly views: OfferedViews;
+  /** Further schemas to look for names in, such as those that stand for PostgreSQL's catalogue. */
+  readonly pathBehind: readonly string[];
+  readonly client: ConnectedClient | null;
+}
+
 /**
  * Makes a new connection that of the reader: where its names lead, and whose rows it sees. No statement that readers
  * may run can change either.
- *
- * @param pathBehind further schemas to look for names in, such as those that stand for PostgreSQL's catalogue
  */
 export async function becomeReader(
   connection: DuckDBConnection,
   reader: Reader,
-  views: OfferedViews,
-  pathBehind: readonly string[] = [],
+  { views, pathBehind, client }: Surroundings,
 ): Promise<void> {
   const path = [`${views.catalog}.${schemaOf(reader.role)}`, ...pathBehind].join(',');
-  await connection.run(`SET search_path = '${path.replaceAll("'", "''")}'`);
-  if (reader.role !== 'customer') return;
-  // A literal: SET takes no parameters.
-  await connection.run(`SET VARIABLE ${CUSTOMER_VARIABLE} = '${reader.customer.replaceAll("'", "''")}'`);
+  // SET takes no parameters.
+  const statements = [`SET search_path = ${literal(path)}`];
+  if (reader.role === 'customer')
+    statements.push(`SET VARIABLE ${CUSTOMER_VARIABLE} = ${literal(reader.customer)}`);
+  if (client !== null) {
+    statements.push(`SET VARIABLE session_role = ${literal(client.user)}`);
+    statements.push(`SET VARIABLE session_process = ${client.processId}`);
+  }
+  await connection.run(statements.join('; '));
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** What the views of the schema `customer` compare with. Unset it is NULL, and they are empty. */

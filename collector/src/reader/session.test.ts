@@ -32,7 +32,7 @@ describe('a session', () => {
       'customer VARCHAR',
       'cost_usd DECIMAL(38,15)',
     ]);
-    expect(statement.parameterTypeIds).toHaveLength(1);
+    expect(statement.parameterTypes).toHaveLength(1);
     await session.close();
   });
 
@@ -41,12 +41,12 @@ describe('a session', () => {
     const statement = await session.prepare('SELECT range + $1::BIGINT FROM range(5000)', NEVER);
     const first = statement.run([1n], NEVER);
     const second = statement.run([2n], NEVER);
-    expect((await first.next()).value?.values[0]?.[0]).toBe(1n);
-    expect((await second.next()).value?.values[0]?.[0]).toBe(2n);
+    expect((await first.next()).value?.chunk?.getRows()[0]?.[0]).toBe(1n);
+    expect((await second.next()).value?.chunk?.getRows()[0]?.[0]).toBe(2n);
     let rows = 2048;
-    for await (const batch of first) rows += batch.rowCount;
+    for await (const { chunk } of first) rows += chunk?.rowCount ?? 0;
     expect(rows).toBe(5000);
-    expect((await second.next()).value?.values[0]?.[0]).toBe(2050n);
+    expect((await second.next()).value?.chunk?.getRows()[0]?.[0]).toBe(2050n);
     await second.return(undefined);
     expect((await answerOf(session, 'SELECT 1', [])).rows).toEqual([[1]]);
     await session.close();
@@ -73,25 +73,49 @@ describe('a session', () => {
     await running;
   });
 
-  it('waits for its turn when as many as allowed are running, and no longer than they may run', async () => {
-    const readers = await readersWith({ maxConcurrent: 1, timeoutMs: 300 });
+  it('waits for its turn when as many as allowed are running', async () => {
+    const readers = await readersWith({ maxConcurrent: 1 });
     const [busy, waiting] = [readers.openSession(ANALYST), readers.openSession(ANALYST)];
-    const statement = await busy.prepare('SELECT range FROM range(100000)', NEVER);
-    const rows = statement.run([], NEVER);
-    await rows.next();
+    const statement = await busy.prepare(ENDLESS, NEVER);
+    const cancel = new AbortController();
     const order: string[] = [];
+    const made = statement
+      .run([], cancel.signal)
+      .next()
+      .catch(() => order.push('made room'));
     const answered = answerOf(waiting, 'SELECT 1', []).then(({ rows: [row] }) =>
       order.push(`answered ${row}`),
     );
-    await rows.return(undefined).then(() => order.push('made room'));
-    await answered;
+    cancel.abort();
+    await Promise.all([made, answered]);
     expect(order).toEqual(['made room', 'answered 1']);
-    const again = statement.run([], NEVER);
-    await again.next();
-    await expect(answerOf(waiting, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
-    await again.return(undefined);
     await busy.close();
     await waiting.close();
+  });
+
+  it('waits no longer than it may run', async () => {
+    const readers = await readersWith({ maxConcurrent: 1, timeoutMs: 300 });
+    const [busy, next, last] = [1, 2, 3].map(() => readers.openSession(ANALYST));
+    if (busy === undefined || next === undefined || last === undefined) throw new Error('three sessions');
+    const statement = await next.prepare(ENDLESS, NEVER);
+    const both = [answerOf(busy, ENDLESS, []), statement.run([], NEVER).next()];
+    const ends = Promise.allSettled(both);
+    await expect(answerOf(last, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
+    await ends;
+    await Promise.all([busy.close(), next.close(), last.close()]);
+  });
+
+  it('leaves its place to others while its reader takes the rows', async () => {
+    const readers = await readersWith({ maxConcurrent: 1 });
+    const [slow, other] = [readers.openSession(ANALYST), readers.openSession(ANALYST)];
+    const statement = await slow.prepare('SELECT range FROM range(5000)', NEVER);
+    const rows = statement.run([], NEVER);
+    let count = (await rows.next()).value?.chunk?.rowCount ?? 0;
+    expect((await answerOf(other, 'SELECT 1', [])).rows).toEqual([[1]]);
+    for await (const { chunk } of rows) count += chunk?.rowCount ?? 0;
+    expect(count).toBe(5000);
+    await slow.close();
+    await other.close();
   });
 
   it('is refused when the role has as many as it may have, until one is closed', async () => {

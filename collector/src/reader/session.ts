@@ -1,5 +1,7 @@
 import {
+  type DuckDBDataChunk,
   type DuckDBPreparedStatement,
+  type DuckDBResult,
   type DuckDBType,
   DuckDBTypeId,
   type DuckDBValue,
@@ -11,6 +13,7 @@ import type { ExaminedStatement } from './examine.ts';
 import type { ReaderLimits } from './limits.ts';
 import type { Reach } from './reach.ts';
 import type { ReadingConnection } from './reading-connection.ts';
+import { bytesOf } from './result-size.ts';
 import { Watch } from './watch.ts';
 
 /** What a session needs of whoever has opened it. */
@@ -21,11 +24,11 @@ export interface SessionParts {
   readonly tellsValues: boolean;
   readonly connect: () => Promise<ReadingConnection>;
   /**
-   * A place among the statements that run. Its end gives it back.
+   * A place among the statements that run, and what gives it back. Who goes on with a result always waits for one.
    *
    * @throws {ReaderError} SL_QUERY_BUSY, SL_QUERY_LIMIT when the signal came first
    */
-  readonly takePlace: (signal: AbortSignal) => Promise<() => void>;
+  readonly takePlace: (signal: AbortSignal, goesOn: boolean) => Promise<() => void>;
   readonly onClose: () => void;
 }
 
@@ -36,8 +39,8 @@ export interface ResultColumn {
 
 /** Rows, column by column, some thousand at most. The first one always comes, and is empty where there are no rows. */
 export interface ResultBatch {
-  readonly rowCount: number;
-  readonly values: readonly (readonly DuckDBValue[])[];
+  /** Null: no rows. It is to be read before the next one is asked for. */
+  readonly chunk: DuckDBDataChunk | null;
   /** As they are with the values that were bound, which may decide their types. */
   readonly columns: readonly ResultColumn[];
 }
@@ -60,7 +63,7 @@ export class ReaderSession {
    * @throws {ReaderError} SL_QUERY_REFUSED, SL_QUERY_FAILED, SL_QUERY_LIMIT, SL_QUERY_BUSY
    */
   async prepare(sql: string, signal: AbortSignal): Promise<ReaderStatement> {
-    const giveBack = await this.#parts.takePlace(signal);
+    const giveBack = await this.#parts.takePlace(signal, false);
     try {
       const connection = await this.connection();
       const watch = new Watch(connection.duckdb, this.#parts.limits.timeoutMs, signal);
@@ -117,8 +120,8 @@ export class ReaderStatement {
   readonly kind: ExaminedStatement['kind'];
   /** NULL as long as it is open what parameters are, and so the columns made of them: the batches have them. */
   readonly columns: readonly ResultColumn[] | null;
-  /** Those of `$1`, `$2`, …; INVALID where the statement leaves it open. */
-  readonly parameterTypeIds: readonly DuckDBTypeId[];
+  /** Those of `$1`, `$2`, …; null where the statement leaves it open. */
+  readonly parameterTypes: readonly (DuckDBType | null)[];
   readonly #session: ReaderSession;
   readonly #parts: SessionParts;
   readonly #examined: ExaminedStatement;
@@ -139,10 +142,10 @@ export class ReaderStatement {
     this.#examined = examined;
     this.#ready = { connection, prepared };
     this.kind = examined.kind;
-    this.parameterTypeIds = Array.from({ length: prepared.parameterCount }, (_, index) =>
-      prepared.parameterTypeId(index + 1),
+    this.parameterTypes = Array.from({ length: prepared.parameterCount }, (_, index) =>
+      prepared.parameterTypeId(index + 1) === DuckDBTypeId.INVALID ? null : prepared.parameterType(index + 1),
     );
-    this.columns = this.parameterTypeIds.includes(DuckDBTypeId.INVALID)
+    this.columns = this.parameterTypes.includes(null)
       ? null
       : Array.from({ length: prepared.columnCount }, (_, index) => ({
           name: prepared.columnName(index),
@@ -153,62 +156,62 @@ export class ReaderStatement {
   /**
    * Runs it in a read-only transaction of its own, which ends with the last row, or when the rest is not wanted.
    *
+   * @param types of the values; without them, those that their kinds suggest
    * @throws {ReaderError} SL_QUERY_FAILED, SL_QUERY_LIMIT, SL_QUERY_BUSY
    */
-  async *run(values: readonly DuckDBValue[], signal: AbortSignal): AsyncGenerator<ResultBatch> {
-    if (values.length !== this.parameterTypeIds.length) {
+  async *run(
+    values: readonly DuckDBValue[],
+    signal: AbortSignal,
+    types?: readonly DuckDBType[],
+  ): AsyncGenerator<ResultBatch> {
+    if (values.length !== this.parameterTypes.length) {
       throw mistake(
         'undefinedParameter',
-        `The statement has ${this.parameterTypeIds.length} parameters, ${values.length} values came.`,
+        `The statement has ${this.parameterTypes.length} parameters, ${values.length} values came.`,
       );
     }
     const closing = new AbortController();
     this.#running.add(closing);
     const anyEnd = AbortSignal.any([signal, closing.signal]);
-    let giveBack: (() => void) | null = null;
     let place: PreparedOn | null = null;
     try {
-      giveBack = await this.#parts.takePlace(anyEnd);
-      place = await this.#prepared();
-      yield* this.#batches(place, values, anyEnd);
+      place = await this.#inPlace(anyEnd, () => this.#prepared());
+      if (values.length > 0) place.prepared.bind([...values], types === undefined ? undefined : [...types]);
+      yield* this.#batches(place, anyEnd);
     } finally {
-      giveBack?.();
       this.#running.delete(closing);
       if (place !== null) this.#putBack(place);
     }
   }
 
-  async *#batches(
-    { connection, prepared }: PreparedOn,
-    values: readonly DuckDBValue[],
-    signal: AbortSignal,
-  ): AsyncGenerator<ResultBatch> {
+  async *#batches({ connection, prepared }: PreparedOn, signal: AbortSignal): AsyncGenerator<ResultBatch> {
     const { limits, tellsValues } = this.#parts;
     const { duckdb } = connection;
     const watch = new Watch(duckdb, limits.timeoutMs, signal);
     let rowCount = 0;
     let bytes = 0;
     try {
-      if (values.length > 0) prepared.bind([...values]);
-      await duckdb.run('BEGIN TRANSACTION READ ONLY');
-      const result = await prepared.stream();
-      const columns = Array.from({ length: result.columnCount }, (_, index) => ({
-        name: result.columnName(index),
-        type: result.columnType(index),
-      }));
+      const { result, chunk: first } = await this.#inPlace(signal, async () => {
+        await duckdb.run('BEGIN TRANSACTION READ ONLY');
+        const stream = await prepared.stream();
+        return { result: stream, chunk: await stream.fetchChunk() };
+      });
+      let chunk = first;
+      const columns = columnsOf(result);
+      const types = columns.map(({ type }) => type);
       for (let isFirst = true; ; isFirst = false) {
-        const chunk = await result.fetchChunk();
         watch.expectGoingOn();
         if (chunk === null || chunk.rowCount === 0) {
-          if (isFirst) yield { rowCount: 0, values: columns.map(() => []), columns };
+          if (isFirst) yield { chunk: null, columns };
           break;
         }
-        const batch = { rowCount: chunk.rowCount, values: chunk.getColumns(), columns };
-        rowCount += batch.rowCount;
-        bytes += sizeOf(batch);
+        rowCount += chunk.rowCount;
+        bytes += bytesOf(chunk, types);
         expectWithin(limits, rowCount, bytes);
-        yield batch;
+        // While its reader takes these rows, others may have the place.
+        yield { chunk, columns };
         watch.expectGoingOn();
+        chunk = await this.#inPlace(signal, () => result.fetchChunk(), true);
       }
     } catch (error) {
       if (error instanceof ReaderError) throw error;
@@ -218,6 +221,15 @@ export class ReaderStatement {
       watch.stop();
       // Also ends a stream of which rows are left. There is nothing to end when BEGIN itself was interrupted.
       await duckdb.run('ROLLBACK').catch(() => {});
+    }
+  }
+
+  async #inPlace<Result>(signal: AbortSignal, work: () => Promise<Result>, goesOn = false): Promise<Result> {
+    const giveBack = await this.#parts.takePlace(signal, goesOn);
+    try {
+      return await work();
+    } finally {
+      giveBack();
     }
   }
 
@@ -262,6 +274,13 @@ interface PreparedOn {
   readonly prepared: DuckDBPreparedStatement;
 }
 
+function columnsOf(result: DuckDBResult): ResultColumn[] {
+  return Array.from({ length: result.columnCount }, (_, index) => ({
+    name: result.columnName(index),
+    type: result.columnType(index),
+  }));
+}
+
 /** The engine must see what the guard has seen; a difference would be a mistake of ours. */
 function expectRead(prepared: DuckDBPreparedStatement, { kind }: ExaminedStatement): void {
   const expected = kind === 'SELECT' ? StatementType.SELECT : StatementType.EXPLAIN;
@@ -284,14 +303,3 @@ function expectWithin(limits: ReaderLimits, rowCount: number, bytes: number): vo
     );
   }
 }
-
-/** About what the values take: texts by their length, all others alike. */
-function sizeOf({ values }: ResultBatch): number {
-  let bytes = 0;
-  for (const column of values) {
-    for (const value of column) bytes += typeof value === 'string' ? value.length : OTHERWISE_BYTES;
-  }
-  return bytes;
-}
-
-const OTHERWISE_BYTES = 8;

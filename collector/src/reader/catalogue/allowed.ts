@@ -23,6 +23,12 @@ export function isCatalogueRelation(database: string, schema: string, name: stri
   return isSystem && SYSTEM_NAMES.has(relation);
 }
 
+/** The relations of the shim, for whoever decides what statements may name. */
+export const CATALOGUE_SCHEMAS = [
+  { catalog: SHIM_DATABASE, schema: SYSTEM_SCHEMA, relations: SYSTEM_NAMES, isOnPath: true },
+  { catalog: SHIM_DATABASE, schema: INFORMATION_SCHEMA_SHIM, relations: INFORMATION_NAMES, isOnPath: false },
+] as const;
+
 /** The functions of `functions.sql` that stand where a table does. */
 export const CATALOGUE_TABLE_FUNCTIONS: ReadonlySet<string> = new Set(macroNames(/ AS TABLE/));
 

@@ -1,0 +1,1 @@
+export { DATABASE, type KnownUser, type LedgerBackendOptions, ledgerBackend } from './backend.ts';
