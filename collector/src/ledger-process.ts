@@ -44,16 +44,11 @@ import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { answerOf } from './reader/answer.ts';
-import {
-  CATALOGUE_FUNCTIONS,
-  CATALOGUE_SCHEMAS,
-  CATALOGUE_TABLE_FUNCTIONS,
-} from './reader/catalogue/index.ts';
 import { READER_LIMITS } from './reader/limits.ts';
 import { Readers } from './reader/readers.ts';
 import { readinessOf } from './readiness.ts';
 import { rerating } from './rerating.ts';
-import { SqlPort } from './sql-port.ts';
+import { CLIENT_CATALOGUE, makeCatalogue, SqlPort } from './sql-port.ts';
 import { readAccountSums } from './store/account-sums.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
 import { loadPrices } from './store/prices.ts';
@@ -111,11 +106,7 @@ export async function runLedgerProcess(
   const queries = new QueryRunner(store.instance, queryLimits);
   const readers = await Readers.open(store.instance, {
     limits: config.reader.limits,
-    catalogue: {
-      schemas: CATALOGUE_SCHEMAS,
-      functions: CATALOGUE_FUNCTIONS,
-      tableFunctions: CATALOGUE_TABLE_FUNCTIONS,
-    },
+    catalogue: CLIENT_CATALOGUE,
   });
   const asking = readers.openSession(
     { role: 'admin' },
@@ -239,9 +230,10 @@ export async function runLedgerProcess(
   // The main process serves the API to the world, and hands on here what it cannot answer by itself.
   const apiPort = await listen(api, config.listen.host, 0, 'listen.host');
 
+  const clientCatalogue = Promise.withResolvers<void>();
   const sql = await SqlPort.open({
-    instance: store.instance,
     readers,
+    catalogue: clientCatalogue.promise,
     config: config.reader,
     host: config.listen.sql_host ?? config.listen.host,
     port: start.sqlPort ?? config.listen.sql_port,
@@ -306,7 +298,11 @@ export async function runLedgerProcess(
   });
   if (start.durableEnd !== null) ledger.advance(start.durableEnd);
   channel.send({ type: 'ready', position: store.position, apiPort, sqlPort: sql.port });
-  const cataloguing = sql.fillCatalogue();
+  // It takes a moment, in which spans are posted and requests answered already.
+  clientCatalogue.resolve(makeCatalogue(store.instance, config.reader));
+  clientCatalogue.promise.catch((error: unknown) =>
+    log.error({ err: error }, 'clients of PostgreSQL cannot be served: their catalogue could not be made'),
+  );
 
   sayWhatIsOld(log, feed.ageDays());
   feed.start();
@@ -321,7 +317,7 @@ export async function runLedgerProcess(
   await ledger.run();
   clearInterval(margins);
   await feed.stop();
-  await cataloguing;
+  await clientCatalogue.promise.catch(() => {});
   await sql.close();
   await api.close();
   await asking.close();

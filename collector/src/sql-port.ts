@@ -1,18 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { PgServer } from '@spanledger/pgwire';
 import type { Logger } from 'pino';
 import type { ReaderConfig, ReaderTls } from './config-readers.ts';
 import { SpanledgerError } from './errors.ts';
 import { notListening } from './listen.ts';
-import { createCatalogue, SETTINGS } from './reader/catalogue/index.ts';
+import {
+  CATALOGUE_FUNCTIONS,
+  CATALOGUE_SCHEMAS,
+  CATALOGUE_TABLE_FUNCTIONS,
+  createCatalogue,
+  SETTINGS,
+} from './reader/catalogue/index.ts';
 import { DATABASE, ledgerBackend } from './reader/postgres/index.ts';
 import type { Readers } from './reader/readers.ts';
+import type { ClientCatalogue } from './reader/roles.ts';
 
 export interface SqlPortOptions {
-  readonly instance: DuckDBInstance;
   readonly readers: Readers;
+  /** Resolves when clients find what they look for before they read anything (`makeCatalogue`). */
+  readonly catalogue: Promise<void>;
   readonly config: ReaderConfig;
   readonly host: string;
   readonly port: number;
@@ -25,24 +34,17 @@ const CLOSE_GRACE_MS = 1000;
 /** Where clients of PostgreSQL read the ledger. */
 export class SqlPort {
   readonly #server: PgServer;
-  readonly #instance: DuckDBInstance;
-  readonly #log: Logger;
-  readonly #catalogue = Promise.withResolvers<void>();
   #config: ReaderConfig;
   #secureContext: SecureContext | null;
 
   private constructor(options: SqlPortOptions, secureContext: SecureContext | null) {
-    this.#instance = options.instance;
-    this.#log = options.log;
     this.#config = options.config;
     this.#secureContext = secureContext;
-    // Whoever waits for it is told; without anybody waiting it is no surprise.
-    this.#catalogue.promise.catch(() => {});
     this.#server = new PgServer({
       backend: ledgerBackend({
         users: () => this.#config.users,
         otherwise: { role: 'analyst' },
-        isReady: () => this.#catalogue.promise,
+        isReady: () => options.catalogue,
         openSession: (reader, client) => options.readers.openSession(reader, { client }),
       }),
       settings: Object.fromEntries(SETTINGS.map(({ name, value }) => [name, value])),
@@ -53,7 +55,7 @@ export class SqlPort {
   }
 
   /**
-   * Listens at once; who connects waits until `fillCatalogue` is through.
+   * Listens at once; whoever connects waits for the catalogue.
    *
    * @throws {SpanledgerError} SL_PORT_IN_USE; SL_CONFIG_INVALID where certificate or key cannot be used
    */
@@ -72,23 +74,6 @@ export class SqlPort {
     return this.#server.address.port;
   }
 
-  /** Makes what clients look for before they read. It takes a moment, in which spans can be posted already. */
-  async fillCatalogue(): Promise<void> {
-    const connection = await this.#instance.connect();
-    try {
-      await createCatalogue(connection, {
-        database: DATABASE,
-        roles: [...this.#config.users.keys()],
-      });
-      this.#catalogue.resolve();
-    } catch (error) {
-      this.#log.error({ err: error }, 'clients of PostgreSQL cannot be served: their catalogue was not made');
-      this.#catalogue.reject(error);
-    } finally {
-      connection.closeSync();
-    }
-  }
-
   /**
    * Takes over who may log in, and the certificate. What encrypts at all, and limits, need a start.
    *
@@ -97,13 +82,37 @@ export class SqlPort {
   async useConfig(config: ReaderConfig): Promise<void> {
     if (config.tls !== null && this.#secureContext !== null)
       this.#secureContext = await readSecureContext(config.tls);
+    const before = this.#config.users;
     this.#config = config;
+    // Also whoever was believed before there were users, and whoever is somebody else from now on.
+    this.#server.endSessionsOf(
+      (user) =>
+        !isDeepStrictEqual(before.get(user), config.users.get(user)) ||
+        (before.size === 0 && config.users.size > 0),
+    );
   }
 
   close(): Promise<void> {
     return this.#server.close({ graceMs: CLOSE_GRACE_MS });
   }
 }
+
+/** Makes what clients look for before they read, once for the engine. */
+export async function makeCatalogue(instance: DuckDBInstance, { users }: ReaderConfig): Promise<void> {
+  const connection = await instance.connect();
+  try {
+    await createCatalogue(connection, { database: DATABASE, roles: [...users.keys()] });
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** What statements of clients may name of it. */
+export const CLIENT_CATALOGUE: ClientCatalogue = {
+  schemas: CATALOGUE_SCHEMAS,
+  functions: CATALOGUE_FUNCTIONS,
+  tableFunctions: CATALOGUE_TABLE_FUNCTIONS,
+};
 
 async function readSecureContext({ certFile, keyFile }: ReaderTls): Promise<SecureContext> {
   try {

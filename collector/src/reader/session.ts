@@ -118,7 +118,7 @@ export class ReaderSession {
 /** A statement that may run, as often as its reader likes. */
 export class ReaderStatement {
   readonly kind: ExaminedStatement['kind'];
-  /** NULL as long as it is open what parameters are, and so the columns made of them: the batches have them. */
+  /** Null where they depend on what parameters are, which is open: the batches have them. */
   readonly columns: readonly ResultColumn[] | null;
   /** Those of `$1`, `$2`, …; null where the statement leaves it open. */
   readonly parameterTypes: readonly (DuckDBType | null)[];
@@ -145,12 +145,7 @@ export class ReaderStatement {
     this.parameterTypes = Array.from({ length: prepared.parameterCount }, (_, index) =>
       prepared.parameterTypeId(index + 1) === DuckDBTypeId.INVALID ? null : prepared.parameterType(index + 1),
     );
-    this.columns = this.parameterTypes.includes(null)
-      ? null
-      : Array.from({ length: prepared.columnCount }, (_, index) => ({
-          name: prepared.columnName(index),
-          type: prepared.columnType(index),
-        }));
+    this.columns = describedColumns(prepared);
   }
 
   /**
@@ -272,6 +267,15 @@ export class ReaderStatement {
 interface PreparedOn {
   readonly connection: ReadingConnection;
   readonly prepared: DuckDBPreparedStatement;
+}
+
+function describedColumns(prepared: DuckDBPreparedStatement): ResultColumn[] | null {
+  const columns: ResultColumn[] = [];
+  for (let index = 0; index < prepared.columnCount; index++) {
+    if (prepared.columnTypeId(index) === DuckDBTypeId.INVALID) return null;
+    columns.push({ name: prepared.columnName(index), type: prepared.columnType(index) });
+  }
+  return columns;
 }
 
 function columnsOf(result: DuckDBResult): ResultColumn[] {

@@ -108,6 +108,12 @@ export class PgServer {
     return this.#sessions.size;
   }
 
+  /** Ends the sessions of users who may not be here any more (57P01), once what each is running has been answered. */
+  endSessionsOf(isGone: (user: string) => boolean): void {
+    const reason = shutdown();
+    for (const { user, connection } of this.#sessions.values()) if (isGone(user)) connection.retire(reason);
+  }
+
   /**
    * Takes no more connections. Those that are idle are ended with 57P01; a statement that is running may finish within
    * `graceMs`. Resolves when nothing is left of any of them.
@@ -117,11 +123,7 @@ export class PgServer {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    const reason = new SqlError(
-      SQLSTATE.adminShutdown,
-      'terminating connection due to administrator command',
-      { severity: 'FATAL' },
-    );
+    const reason = shutdown();
     for (const connection of this.#connections.keys()) connection.retire(reason);
     const grace = setTimeout(() => {
       for (const connection of this.#connections.keys()) connection.terminate(reason);
@@ -173,6 +175,12 @@ export class PgServer {
     if (session?.secret.length === secret.length && timingSafeEqual(session.secret, secret))
       session.connection.cancel();
   }
+}
+
+function shutdown(): SqlError {
+  return new SqlError(SQLSTATE.adminShutdown, 'terminating connection due to administrator command', {
+    severity: 'FATAL',
+  });
 }
 
 function tooMany(message: string): SqlError {

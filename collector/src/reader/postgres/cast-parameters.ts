@@ -7,12 +7,19 @@ import { mistake } from '../errors.ts';
  * @param castsOf what `$1`, `$2`, … are cast to, the first one first
  */
 export function castParameters(sql: string, castsOf: readonly (readonly string[])[]): string {
+  return mapParameters(sql, (parameter, index) =>
+    (castsOf[index] ?? []).reduce((inner, type) => `CAST(${inner} AS ${type})`, parameter),
+  );
+}
+
+/** The statement with something else in the place of `$1`, `$2`, …. */
+export function replaceParameters(sql: string, replacements: readonly string[]): string {
+  return mapParameters(sql, (parameter, index) => replacements[index] ?? parameter);
+}
+
+function mapParameters(sql: string, replace: (parameter: string, index: number) => string): string {
   return tokensOf(sql)
-    .map(({ kind, text }) => {
-      if (kind !== 'parameter') return text;
-      const casts = castsOf[Number(text.slice(1)) - 1] ?? [];
-      return casts.reduce((inner, type) => `CAST(${inner} AS ${type})`, text);
-    })
+    .map(({ kind, text }) => (kind === 'parameter' ? replace(text, Number(text.slice(1)) - 1) : text))
     .join('');
 }
 

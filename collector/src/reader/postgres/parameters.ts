@@ -101,6 +101,29 @@ const ELEMENT_OF: ReadonlyMap<number, number> = new Map(
   TYPES.filter(({ arrayOid }) => arrayOid !== 0).map(({ arrayOid, oid }) => [arrayOid, oid]),
 );
 
+/** Some value of the type, in SQL. */
+export function sampleOf(oid: number): string {
+  const type = typeSent(oid);
+  return `CAST('${SAMPLES.get(type.typeId) ?? ''}' AS ${type})`;
+}
+
+const SAMPLES: ReadonlyMap<DuckDBTypeId, string> = new Map([
+  [DuckDBTypeId.BOOLEAN, 'true'],
+  [DuckDBTypeId.SMALLINT, '1'],
+  [DuckDBTypeId.INTEGER, '1'],
+  [DuckDBTypeId.BIGINT, '1'],
+  [DuckDBTypeId.FLOAT, '1'],
+  [DuckDBTypeId.DOUBLE, '1'],
+  [DuckDBTypeId.DECIMAL, '1'],
+  [DuckDBTypeId.DATE, '2000-01-01'],
+  [DuckDBTypeId.TIME, '00:00:00'],
+  [DuckDBTypeId.TIME_TZ, '00:00:00+00'],
+  [DuckDBTypeId.TIMESTAMP, '2000-01-01 00:00:00'],
+  [DuckDBTypeId.TIMESTAMP_TZ, '2000-01-01 00:00:00+00'],
+  [DuckDBTypeId.INTERVAL, '1 day'],
+  [DuckDBTypeId.LIST, '[]'],
+]);
+
 /** What the values of a client's type are to the engine: text, unless there is something better. */
 function typeSent(oid: number): DuckDBType {
   const element = ELEMENT_OF.get(oid);

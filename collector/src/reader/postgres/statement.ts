@@ -3,8 +3,13 @@ import { OID } from '@spanledger/pgwire';
 import { postgresTypeOf, rewriteForDuckDb } from '../catalogue/index.ts';
 import { mistake, ReaderError } from '../errors.ts';
 import type { ReaderSession, ReaderStatement, ResultColumn } from '../session.ts';
-import { castParameters, expectEveryParameter, listParameters } from './cast-parameters.ts';
-import { boundValue, type Parameter, parameterOf } from './parameters.ts';
+import {
+  castParameters,
+  expectEveryParameter,
+  listParameters,
+  replaceParameters,
+} from './cast-parameters.ts';
+import { boundValue, type Parameter, parameterOf, sampleOf } from './parameters.ts';
 import { resultColumns } from './result-columns.ts';
 import { asSqlErrors } from './sql-errors.ts';
 
@@ -20,26 +25,30 @@ export async function prepareStatement(
   clientOids: readonly number[],
   signal: AbortSignal,
 ): Promise<Statement> {
-  const text = rewriteForDuckDb(sql);
-  const { statement, parameters } = await prepareWithTypes(session, text, clientOids, signal);
-  const fields = (statement.columns ?? []).map(fieldOf);
+  const { statement, parameters, columns } = await prepareWithTypes(
+    session,
+    rewriteForDuckDb(sql),
+    clientOids,
+    signal,
+  );
+  const fields = columns.map(fieldOf);
   return {
     parameterOids: parameters.map(({ oid }) => oid),
     fields,
     command: statement.kind,
     async *execute(values, context) {
-      const bound = values.map((value, index) => boundValue(parameters[index]?.oid ?? OID.text, value));
-      const batches = statement.run(
-        bound.map(({ value }) => value),
-        context.signal,
-        bound.map(({ type }) => type),
-      );
       try {
-        for await (const { chunk, columns } of batches) {
-          expectAsDescribed(fields, columns);
-          if (chunk === null) continue;
-          const types = columns.map(({ type }) => type);
-          yield { rowCount: chunk.rowCount, columns: resultColumns(chunk, types) };
+        const bound = values.map((value, index) => boundValue(parameters[index]?.oid ?? OID.text, value));
+        const batches = statement.run(
+          bound.map(({ value }) => value),
+          context.signal,
+          bound.map(({ type }) => type),
+        );
+        for await (const batch of batches) {
+          expectAsDescribed(fields, batch.columns);
+          if (batch.chunk === null) continue;
+          const types = batch.columns.map(({ type }) => type);
+          yield { rowCount: batch.chunk.rowCount, columns: resultColumns(batch.chunk, types) };
         }
       } catch (error) {
         throw asSqlErrors(error);
@@ -52,6 +61,7 @@ export async function prepareStatement(
 interface TypedStatement {
   readonly statement: ReaderStatement;
   readonly parameters: readonly Parameter[];
+  readonly columns: readonly ResultColumn[];
 }
 
 /** As it is, if engine and client agree on what the parameters are; else once more with casts around them. */
@@ -63,7 +73,6 @@ async function prepareWithTypes(
 ): Promise<TypedStatement> {
   const statement = await session.prepare(sql, signal);
   const expected = statement.parameterTypes;
-  if (expected.length === 0) return { statement, parameters: [] };
   try {
     expectEveryParameter(sql, expected.length);
   } catch (error) {
@@ -71,7 +80,8 @@ async function prepareWithTypes(
     throw error;
   }
   const parameters = expected.map((type, index) => parameterOf(type, clientOids[index] ?? 0));
-  if (parameters.every(({ casts }) => casts.length === 0)) return { statement, parameters };
+  if (parameters.every(({ casts }) => casts.length === 0))
+    return withColumns(session, { sql, statement, parameters }, signal);
   await statement.close();
   return prepareWithCasts(session, sql, guesses(sql, expected.length, parameters, clientOids), signal);
 }
@@ -115,15 +125,13 @@ async function prepareWithCasts(
   let tried = 0;
   for (const parameters of candidates) {
     if (tried++ === MAX_TRIES) break;
-    const casts = parameters.map((parameter) => parameter.casts);
+    const withCasts = castParameters(
+      sql,
+      parameters.map(({ casts }) => casts),
+    );
     try {
-      const statement = await session.prepare(castParameters(sql, casts), signal);
-      if (statement.columns !== null) return { statement, parameters };
-      await statement.close();
-      failure ??= mistake(
-        'indeterminateDatatype',
-        'The types of the parameters cannot be told; cast them, as in $1::text.',
-      );
+      const statement = await session.prepare(withCasts, signal);
+      return await withColumns(session, { sql, statement, parameters }, signal);
     } catch (error) {
       // A refusal or a limit is none of the types.
       if (!(error instanceof ReaderError) || error.code !== 'SL_QUERY_FAILED') throw error;
@@ -131,6 +139,37 @@ async function prepareWithCasts(
     }
   }
   throw failure;
+}
+
+/**
+ * With the columns of its result. The engine does not tell those of a function in FROM that has parameters, so it is
+ * asked with values of their types in the place of these.
+ */
+async function withColumns(
+  session: ReaderSession,
+  { sql, statement, parameters }: { sql: string } & Omit<TypedStatement, 'columns'>,
+  signal: AbortSignal,
+): Promise<TypedStatement> {
+  if (statement.columns !== null) return { statement, parameters, columns: statement.columns };
+  try {
+    const sample = await session.prepare(
+      replaceParameters(
+        sql,
+        parameters.map(({ oid }) => sampleOf(oid)),
+      ),
+      signal,
+    );
+    await sample.close();
+    if (sample.columns !== null) return { statement, parameters, columns: sample.columns };
+  } catch (error) {
+    await statement.close();
+    throw error;
+  }
+  await statement.close();
+  throw mistake(
+    'indeterminateDatatype',
+    'The types of the result cannot be told; cast the parameters, as in $1::text.',
+  );
 }
 
 /** Each costs as much as to prepare a statement. */
