@@ -29,6 +29,7 @@ import { addSimulateCommand } from './simulate/simulate-command.ts';
 import { printRows } from './table.ts';
 import { createLogger } from './telemetry.ts';
 import { counted, type Output, painter, visible } from './terminal.ts';
+import { addUserCommands } from './user-commands.ts';
 
 /** What the commands need of the process around them; only `main.ts` has it. */
 export interface Surroundings {
@@ -74,6 +75,7 @@ const WRONG_USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'SL_PRICES_UNREADABLE',
   'SL_RERATE_REQUEST',
   'SL_SCENARIO_INVALID',
+  'SL_USER_REQUEST',
   'SL_WHATIF_REQUEST',
 ]);
 
@@ -204,6 +206,13 @@ Example:
       if (!reports.every(isAsServed)) onFailure();
     });
 
+  addUserCommands(program, {
+    ...around,
+    configFile: async () => {
+      const options: { config?: string } = program.opts();
+      return { path: options.config ?? DEFAULT_CONFIG_FILE, text: await configText(around, options, true) };
+    },
+  });
   addPriceCommands(program, around, onFailure);
   addFileCommands(program, around, onFailure);
   addSimulateCommand(program, {
@@ -432,13 +441,18 @@ async function loadConfig(around: Surroundings, options: { config?: string }): P
 }
 
 /** Null: there is no file, and nobody named one. */
-async function configText(around: Surroundings, options: { config?: string }): Promise<string | null> {
+/** Null: there is no file, and none was named, or it may be new. */
+async function configText(
+  around: Surroundings,
+  options: { config?: string },
+  mayBeNew = false,
+): Promise<string | null> {
   const path = options.config ?? DEFAULT_CONFIG_FILE;
   try {
     return await around.readFile(path);
   } catch (cause) {
     const isAbsent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    if (isAbsent && options.config === undefined) return null;
+    if (isAbsent && (mayBeNew || options.config === undefined)) return null;
     throw new SpanledgerError(
       'SL_CONFIG_INVALID',
       `The configuration file ${path} cannot be read: ${cause}`,

@@ -54,6 +54,7 @@ export const ERRORS = {
   SL_EXPORT_LIMIT: 'The export went past a limit and was ended.',
   SL_EXPORT_FAILED: 'The export could not be made or kept.',
   SL_SCENARIO_INVALID: 'A scenario cannot be read, or has mistakes.',
+  SL_USER_REQUEST: 'A user to add, change or remove is not said in a way that can be.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
 } as const;
 
