@@ -10,7 +10,7 @@ export interface RunningService {
   readonly otlpUrl: string;
   /** Base URL of the API. */
   readonly apiUrl: string;
-  /** Where clients of PostgreSQL read, without a user. */
+  /** Where clients of PostgreSQL read; a password has to be added when there are users. */
   readonly sqlUrl: string;
   ledgerPid(): Promise<number>;
   /** Rows as objects; 64-bit integers and decimals as text. */

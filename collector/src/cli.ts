@@ -23,6 +23,7 @@ import { answerOf, ratingOf } from './pricing/priced-line.ts';
 import { datedContent, printSearch, searchPrices } from './pricing/search.ts';
 import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
+import { DATABASE } from './reader/postgres/index.ts';
 import { addRerateCommands } from './rerate-commands.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import { addSimulateCommand } from './simulate/simulate-command.ts';
@@ -469,14 +470,16 @@ function sayWhereItIs(
   { otlpPort, apiPort, sqlPort }: Service,
 ): void {
   const { host, sql_host: sqlHost = host } = config.listen;
-  const reader =
-    config.reader.users.size === 0 ? 'psql and any PostgreSQL client' : 'with a user of reader.users';
+  const [user] = config.reader.users.keys();
+  // Clients want a user to be named, even where any will do.
+  const sqlUrl = `postgresql://${user ?? 'reader'}@${sqlHost}:${sqlPort}/${DATABASE}`;
+  const how = user === undefined ? 'psql and other PostgreSQL clients read here' : 'with its password';
   stdout.write(
     [
       'Spanledger is running.',
       `  OTLP    http://${host}:${otlpPort}/v1/traces   send spans here; log events to /v1/logs`,
       `  API     http://${host}:${apiPort}/api/query   also /healthz, /readyz, /metrics`,
-      `  SQL     postgresql://${sqlHost}:${sqlPort}/spanledger   ${reader}`,
+      `  SQL     ${sqlUrl}   ${how}`,
       `  data    ${config.data_dir}`,
       '',
     ].join('\n'),

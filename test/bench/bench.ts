@@ -8,6 +8,7 @@ import { benchIngest } from './ingest.ts';
 import { benchJournal } from './journal.ts';
 import { benchPgwire } from './pgwire.ts';
 import { benchPrice } from './price.ts';
+import { benchReader } from './reader.ts';
 import { benchRerate } from './rerate.ts';
 import { benchScan } from './scan.ts';
 import { benchLateParents, benchOpenTraces } from './traces.ts';
@@ -16,7 +17,7 @@ import { benchLateParents, benchOpenTraces } from './traces.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits|pgwire]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits|pgwire|reader]… [--seconds N]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -28,6 +29,7 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|trace
   price      pricing, rating, and all of metering
   rerate     a million stored records rated again, and a what-if over them
   pgwire     rows over the PostgreSQL protocol to node-postgres and postgres.js, and what these take alone
+  reader     the ledger read by clients of PostgreSQL: what they add, rows, and four heavy ones under load
   credits    checks, holds and how soon a balance is known, with 10,000 spans/s coming in
 
   --seconds  how long each load of ingest lasts (default 15)
@@ -63,6 +65,12 @@ const benches: Record<string, () => Promise<void>> = {
     show('Holds at once on one balance', [await benchHolds()]);
   },
   pgwire: async () => show('Rows of six columns over the PostgreSQL protocol', await benchPgwire()),
+  async reader() {
+    const { acknowledgements, statements, rows } = await benchReader(Number(values.seconds));
+    show('Acknowledgements while readers ask for much', acknowledgements);
+    show('Small statements, directly and over the port', statements);
+    show('Many rows of six columns', rows);
+  },
   rerate: async () => show('Rating a million stored records again', [await benchRerate()]),
 };
 
