@@ -3,14 +3,22 @@ import { type ExaminedStatement, examine, PARSE } from './examine.ts';
 import type { Reach } from './reach.ts';
 import { becomeReader, type Reader, type Surroundings } from './roles.ts';
 
+interface Prepared {
+  readonly parse: DuckDBPreparedStatement;
+  readonly begin: DuckDBPreparedStatement;
+  readonly rollback: DuckDBPreparedStatement;
+}
+
 /** A connection of one reader, for one statement at a time: a new one would break off the rows of the last. */
 export class ReadingConnection {
   readonly duckdb: DuckDBConnection;
-  readonly #parse: DuckDBPreparedStatement;
+  readonly #prepared: Prepared;
+  /** The end of the last transaction, for which nobody has to wait but who uses the connection next. */
+  #ending: Promise<void> = Promise.resolve();
 
-  private constructor(duckdb: DuckDBConnection, parse: DuckDBPreparedStatement) {
+  private constructor(duckdb: DuckDBConnection, prepared: Prepared) {
     this.duckdb = duckdb;
-    this.#parse = parse;
+    this.#prepared = prepared;
   }
 
   static async open(
@@ -21,7 +29,11 @@ export class ReadingConnection {
     const connection = await instance.connect();
     try {
       await becomeReader(connection, reader, surroundings);
-      return new ReadingConnection(connection, await connection.prepare(PARSE));
+      return new ReadingConnection(connection, {
+        parse: await connection.prepare(PARSE),
+        begin: await connection.prepare('BEGIN TRANSACTION READ ONLY'),
+        rollback: await connection.prepare('ROLLBACK'),
+      });
     } catch (error) {
       connection.closeSync();
       throw error;
@@ -29,11 +41,31 @@ export class ReadingConnection {
   }
 
   examine(sql: string, reach: Reach): Promise<ExaminedStatement> {
-    return examine(this.#parse, sql, reach);
+    return examine(this.#prepared.parse, sql, reach);
   }
 
-  close(): void {
-    this.#parse.destroySync();
+  /** From here on the connection sees one state of the ledger. */
+  async begin(): Promise<void> {
+    await this.#prepared.begin.run();
+  }
+
+  /** Also ends a stream of which rows are left. */
+  end(): void {
+    // There is nothing to end when the beginning itself was interrupted.
+    this.#ending = this.#prepared.rollback.run().then(
+      () => {},
+      () => {},
+    );
+  }
+
+  /** Resolves when nothing runs on it any more. */
+  idle(): Promise<void> {
+    return this.#ending;
+  }
+
+  async close(): Promise<void> {
+    await this.#ending;
+    for (const prepared of Object.values(this.#prepared)) prepared.destroySync();
     this.duckdb.closeSync();
   }
 }

@@ -93,7 +93,7 @@ export class ReaderSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const statement of this.#statements) await statement.close();
-    this.#spare?.close();
+    await this.#spare?.close();
     this.#spare = null;
     this.#parts.onClose();
   }
@@ -102,12 +102,13 @@ export class ReaderSession {
   async connection(): Promise<ReadingConnection> {
     const spare = this.#spare;
     this.#spare = null;
+    await spare?.idle();
     return spare ?? (await this.#parts.connect());
   }
 
   takeBack(connection: ReadingConnection): void {
     if (this.#spare === null && !this.#isClosed) this.#spare = connection;
-    else connection.close();
+    else void connection.close();
   }
 
   forget(statement: ReaderStatement): void {
@@ -187,7 +188,7 @@ export class ReaderStatement {
     let bytes = 0;
     try {
       const { result, chunk: first } = await this.#inPlace(signal, async () => {
-        await duckdb.run('BEGIN TRANSACTION READ ONLY');
+        await connection.begin();
         const stream = await prepared.stream();
         return { result: stream, chunk: await stream.fetchChunk() };
       });
@@ -214,8 +215,7 @@ export class ReaderStatement {
       throw engineError(error, tellsValues);
     } finally {
       watch.stop();
-      // Also ends a stream of which rows are left. There is nothing to end when BEGIN itself was interrupted.
-      await duckdb.run('ROLLBACK').catch(() => {});
+      connection.end();
     }
   }
 
@@ -231,7 +231,10 @@ export class ReaderStatement {
   async #prepared(): Promise<PreparedOn> {
     const ready = this.#ready;
     this.#ready = null;
-    if (ready !== null) return ready;
+    if (ready !== null) {
+      await ready.connection.idle();
+      return ready;
+    }
     const connection = await this.#session.connection();
     try {
       return { connection, prepared: await connection.duckdb.prepare(this.#examined.sql) };
