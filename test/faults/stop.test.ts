@@ -100,6 +100,7 @@ it('a second service on the same data directory refuses to start and does not di
 for (const [name, variable] of [
   ['OTLP', 'SPANLEDGER_OTLP_HTTP_PORT'],
   ['API', 'SPANLEDGER_API_PORT'],
+  ['SQL', 'SPANLEDGER_SQL_PORT'],
 ] as const) {
   it(`a taken ${name} port is said with its number, and leaves no process`, async () => {
     const dataDir = await aDataDirectory();
