@@ -87,6 +87,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'collector/src/reader': [
     'packages/pgwire/src',
     'collector/src/store/json-values.ts',
+    'collector/src/store/contract-comments.ts',
     'collector/src/errors.ts',
     '@duckdb/node-api',
     '@duckdb/node-bindings',

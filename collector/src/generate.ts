@@ -4,6 +4,7 @@ import { configJsonSchema } from './config.ts';
 import { openApiJson } from './describe-api.ts';
 import { usageRowJsonSchema } from './import/usage-row.ts';
 import { scenarioJsonSchema } from './simulate/format.ts';
+import { viewsPage } from './store/views-page.ts';
 
 /** `npm run generate`: writes what is derived from declarations and committed; a test checks that it is current. */
 await writeFile(new URL('../spanledger.schema.json', import.meta.url), configJsonSchema());
@@ -11,3 +12,4 @@ await writeFile(new URL('../scenario.schema.json', import.meta.url), scenarioJso
 await writeFile(JOINED_OVERLAY_FILE, joinedOverlay());
 await writeFile(new URL('../import-row.schema.json', import.meta.url), usageRowJsonSchema());
 await writeFile(new URL('../openapi.json', import.meta.url), await openApiJson());
+await writeFile(new URL('../views.md', import.meta.url), await viewsPage());

@@ -137,7 +137,8 @@ function literal(text: string): string {
 /** What the views of the schema `customer` compare with. Unset it is NULL, and they are empty. */
 export const CUSTOMER_VARIABLE = 'spanledger_customer';
 
-function schemaOf(role: Role): 'public' | 'customer' {
+/** Where the views stand that somebody of the role reads. */
+export function schemaOf(role: Role): 'public' | 'customer' {
   return role === 'customer' ? 'customer' : 'public';
 }
 

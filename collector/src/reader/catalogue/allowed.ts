@@ -29,7 +29,7 @@ export const CATALOGUE_SCHEMAS = [
   { catalog: SHIM_DATABASE, schema: INFORMATION_SCHEMA_SHIM, relations: INFORMATION_NAMES, isOnPath: false },
 ] as const;
 
-/** The functions of `functions.sql` that stand where a table does. */
+/** The functions of the scripts that stand where a table does. */
 export const CATALOGUE_TABLE_FUNCTIONS: ReadonlySet<string> = new Set(macroNames(/ AS TABLE/));
 
 /**
@@ -47,7 +47,9 @@ export const CATALOGUE_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 function macroNames(kind?: RegExp): string[] {
-  const script = readFileSync(new URL('functions.sql', import.meta.url), 'utf8');
+  const script = ['session.sql', 'functions.sql']
+    .map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
+    .join('\n');
   return script.split('\n').flatMap((line) => {
     const name = /^CREATE MACRO pgcompat\.pg\."?([^"(]+)"?\(/.exec(line)?.[1];
     return name !== undefined && (kind === undefined || kind.test(line)) ? [name] : [];

@@ -53,6 +53,8 @@ function has(row: Record<string, unknown>, wanted: Found): boolean {
 
 function isLike(cell: unknown, wanted: unknown): boolean {
   if (typeof wanted === 'string' && wanted.endsWith('…')) return String(cell).startsWith(wanted.slice(0, -1));
+  // Numbers of 64 bits are texts in the engine's JSON, those of objects are not.
+  if (typeof cell === 'number' && typeof wanted === 'string') return String(cell) === wanted;
   return JSON.stringify(cell) === JSON.stringify(wanted);
 }
 

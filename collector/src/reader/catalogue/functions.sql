@@ -28,7 +28,7 @@ CREATE TYPE pgcompat.pg.yes_or_no AS VARCHAR;
 -- has column names of its own: the arguments stand inside the subquery, where `oid` would mean another table's.
 CREATE MACRO pgcompat.pg.bare_name(object_name) AS
   lower(replace(regexp_replace(object_name::VARCHAR, '^("?[^".]*"?\.)+', ''), '"', ''));
-CREATE MACRO pgcompat.pg.regclass_oid(object_name) AS coalesce(TRY_CAST(object_name AS BIGINT), (
+CREATE MACRO pgcompat.pg.regclass_oid(object_name) AS coalesce(TRY_CAST(object_name AS UINTEGER), (
   SELECT min(known_oid) FROM pgcompat.known.relation_name
   WHERE known_name = pgcompat.pg.bare_name(object_name)
     AND (known_schema = 'information_schema') = starts_with(replace(object_name::VARCHAR, '"', ''), 'information_schema.')
@@ -37,14 +37,14 @@ CREATE MACRO pgcompat.pg.regclass_name(object_oid) AS coalesce((
   SELECT CASE WHEN known_schema = 'information_schema' THEN 'information_schema.' ELSE '' END || known_name
   FROM pgcompat.known.relation_name WHERE known_oid = TRY_CAST(object_oid AS BIGINT)
 ), CASE object_oid::VARCHAR WHEN '0' THEN '-' ELSE object_oid::VARCHAR END);
-CREATE MACRO pgcompat.pg.regtype_oid(object_name) AS coalesce(TRY_CAST(object_name AS BIGINT), (
+CREATE MACRO pgcompat.pg.regtype_oid(object_name) AS coalesce(TRY_CAST(object_name AS UINTEGER), (
   SELECT min(known_oid) FROM pgcompat.known.type_name
   WHERE known_name = lower(replace(replace(object_name::VARCHAR, 'pg_catalog.', ''), '"', ''))
 ));
 CREATE MACRO pgcompat.pg.regtype_name(object_oid) AS coalesce(
   CASE WHEN TRY_CAST(object_oid AS BIGINT) IS NOT NULL THEN pgcompat.pg.format_type(TRY_CAST(object_oid AS BIGINT), NULL) END,
   object_oid::VARCHAR);
-CREATE MACRO pgcompat.pg.regproc_oid(object_name) AS coalesce(TRY_CAST(object_name AS BIGINT), (
+CREATE MACRO pgcompat.pg.regproc_oid(object_name) AS coalesce(TRY_CAST(object_name AS UINTEGER), (
   SELECT min(known_oid) FROM pgcompat.known.function_name
   WHERE known_name = pgcompat.pg.bare_name(regexp_replace(object_name::VARCHAR, '\(.*$', ''))
 ));
@@ -53,26 +53,26 @@ CREATE MACRO pgcompat.pg.regproc_name(object_oid) AS coalesce(
   CASE object_oid::VARCHAR WHEN '0' THEN '-' ELSE object_oid::VARCHAR END);
 CREATE MACRO pgcompat.pg.regprocedure_oid(object_name) AS pgcompat.pg.regproc_oid(object_name);
 CREATE MACRO pgcompat.pg.regprocedure_name(object_oid) AS pgcompat.pg.regproc_name(object_oid);
-CREATE MACRO pgcompat.pg.regnamespace_oid(object_name) AS coalesce(TRY_CAST(object_name AS BIGINT), (
+CREATE MACRO pgcompat.pg.regnamespace_oid(object_name) AS coalesce(TRY_CAST(object_name AS UINTEGER), (
   SELECT min(known_oid) FROM pgcompat.known.schema_name WHERE known_name = replace(object_name::VARCHAR, '"', '')
 ));
 CREATE MACRO pgcompat.pg.regnamespace_name(object_oid) AS coalesce(
   (SELECT known_name FROM pgcompat.known.schema_name WHERE known_oid = TRY_CAST(object_oid AS BIGINT)), object_oid::VARCHAR);
-CREATE MACRO pgcompat.pg.regrole_oid(object_name) AS coalesce(TRY_CAST(object_name AS BIGINT), (
+CREATE MACRO pgcompat.pg.regrole_oid(object_name) AS coalesce(TRY_CAST(object_name AS UINTEGER), (
   SELECT min(known_oid) FROM pgcompat.known.role_name WHERE known_name = replace(object_name::VARCHAR, '"', '')
 ));
 CREATE MACRO pgcompat.pg.regrole_name(object_oid) AS coalesce(
   (SELECT known_name FROM pgcompat.known.role_name WHERE known_oid = TRY_CAST(object_oid AS BIGINT)), object_oid::VARCHAR);
 -- Operators, collations and text search are not listed, so that only their numbers are known.
-CREATE MACRO pgcompat.pg.regoper_oid(object_name) AS TRY_CAST(object_name AS BIGINT);
+CREATE MACRO pgcompat.pg.regoper_oid(object_name) AS TRY_CAST(object_name AS UINTEGER);
 CREATE MACRO pgcompat.pg.regoper_name(object_oid) AS object_oid::VARCHAR;
-CREATE MACRO pgcompat.pg.regoperator_oid(object_name) AS TRY_CAST(object_name AS BIGINT);
+CREATE MACRO pgcompat.pg.regoperator_oid(object_name) AS TRY_CAST(object_name AS UINTEGER);
 CREATE MACRO pgcompat.pg.regoperator_name(object_oid) AS object_oid::VARCHAR;
-CREATE MACRO pgcompat.pg.regcollation_oid(object_name) AS TRY_CAST(object_name AS BIGINT);
+CREATE MACRO pgcompat.pg.regcollation_oid(object_name) AS TRY_CAST(object_name AS UINTEGER);
 CREATE MACRO pgcompat.pg.regcollation_name(object_oid) AS object_oid::VARCHAR;
-CREATE MACRO pgcompat.pg.regconfig_oid(object_name) AS TRY_CAST(object_name AS BIGINT);
+CREATE MACRO pgcompat.pg.regconfig_oid(object_name) AS TRY_CAST(object_name AS UINTEGER);
 CREATE MACRO pgcompat.pg.regconfig_name(object_oid) AS object_oid::VARCHAR;
-CREATE MACRO pgcompat.pg.regdictionary_oid(object_name) AS TRY_CAST(object_name AS BIGINT);
+CREATE MACRO pgcompat.pg.regdictionary_oid(object_name) AS TRY_CAST(object_name AS UINTEGER);
 CREATE MACRO pgcompat.pg.regdictionary_name(object_oid) AS object_oid::VARCHAR;
 CREATE MACRO pgcompat.pg.to_regclass(object_name) AS pgcompat.pg.regclass_oid(object_name);
 CREATE MACRO pgcompat.pg.to_regtype(object_name) AS pgcompat.pg.regtype_oid(object_name);
@@ -80,8 +80,7 @@ CREATE MACRO pgcompat.pg.to_regproc(object_name) AS pgcompat.pg.regproc_oid(obje
 CREATE MACRO pgcompat.pg.to_regnamespace(object_name) AS pgcompat.pg.regnamespace_oid(object_name);
 CREATE MACRO pgcompat.pg.to_regrole(object_name) AS pgcompat.pg.regrole_oid(object_name);
 
--- Who and where. A session says whose it is by the variable `session_role`.
-CREATE MACRO pgcompat.pg.session_role() AS coalesce(getvariable('session_role'), 'spanledger')::VARCHAR;
+-- Who and where.
 CREATE MACRO pgcompat.pg."current_user"() AS pgcompat.pg.session_role();
 CREATE MACRO pgcompat.pg."session_user"() AS pgcompat.pg.session_role();
 CREATE MACRO pgcompat.pg."current_role"() AS pgcompat.pg.session_role();
@@ -235,6 +234,6 @@ CREATE MACRO pgcompat.pg.pg_get_keywords() AS TABLE
     keyword_category AS catdesc
   FROM duckdb_keywords();
 CREATE MACRO pgcompat.pg.aclexplode(items) AS TABLE
-  SELECT NULL::BIGINT AS grantor, NULL::BIGINT AS grantee, NULL::VARCHAR AS privilege_type, NULL::BOOLEAN AS is_grantable WHERE false;
+  SELECT NULL::UINTEGER AS grantor, NULL::UINTEGER AS grantee, NULL::VARCHAR AS privilege_type, NULL::BOOLEAN AS is_grantable WHERE false;
 CREATE MACRO pgcompat.pg.pg_options_to_table(options) AS TABLE
   SELECT NULL::VARCHAR AS option_name, NULL::VARCHAR AS option_value WHERE false;

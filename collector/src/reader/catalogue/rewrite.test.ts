@@ -10,11 +10,39 @@ describe('what DuckDB reads already', () => {
     'SELECT x::DECIMAL(38, 9), CAST(y AS VARCHAR), z::INTEGER[] FROM range(10) AS t(x)',
     'SELECT unnest(generate_series(1, 3)), list_sum(generate_series(1, 3)) FROM generate_series(1, 3) AS t(i)',
     "SELECT format('{} {}', a, b), format(c) FROM t WHERE a IS DISTINCT FROM version() ORDER BY 1",
+    'SELECT x AS oid, oid, max(oid) AS oid, (SELECT 1 AS oid) FROM t AS oid',
     'SELECT EXTRACT(epoch FROM current_setting(x)), trim(both from y), operator(1), pg_catalog',
     '',
     "'unfinished ::regclass ~",
   ])('comes out byte for byte as it was: %j', (sql) => {
     expect(rewriteForDuckDb(sql)).toBe(sql);
+  });
+});
+
+describe('the schema public', () => {
+  const toCustomer = (sql: string) => rewriteForDuckDb(sql, { publicSchema: 'customer' });
+
+  it('is what it is for those who are told of it', () => {
+    const sql = 'SELECT public.usage.model FROM "public".usage';
+    expect(rewriteForDuckDb(sql)).toBe(sql);
+  });
+
+  it.each([
+    ['SELECT * FROM public.usage', 'SELECT * FROM customer.usage'],
+    ['SELECT public.usage.model FROM "public"."usage"', 'SELECT customer.usage.model FROM customer."usage"'],
+    ['SELECT * FROM spanledger.public.usage', 'SELECT * FROM customer.usage'],
+    ['SELECT * FROM a, Public . b', 'SELECT * FROM a, customer . b'],
+  ])('leads to the views of customers: %s', (sql, expected) => {
+    expect(toCustomer(sql)).toBe(expected);
+  });
+
+  it.each([
+    'SELECT public.model FROM usage AS public',
+    'SELECT public.model FROM usage "public"',
+    'WITH public AS (SELECT 1 AS x) SELECT public.x FROM public',
+    "SELECT 'public.usage', public_ FROM publics.usage -- public.usage",
+  ])('is left where it is the name of something else: %s', (sql) => {
+    expect(toCustomer(sql)).toBe(sql);
   });
 });
 
@@ -49,16 +77,16 @@ describe('what only PostgreSQL reads', () => {
     ['an empty one', "'{}'::pg_catalog.int4[]", '[]::int4[]'],
     ['an array literal under ANY', "x = ANY ('{r,v}')", "x = ANY (['r', 'v'])"],
     ['a name of a relation', "'usage'::regclass", "regclass_oid('usage')"],
-    ['the name and its number', "'usage'::pg_catalog.regclass::oid", "regclass_oid('usage')::oid"],
+    ['the name and its number', "'usage'::pg_catalog.regclass::oid", "regclass_oid('usage')::UINTEGER"],
     ['a parameter', '$1::regtype', 'regtype_oid($1)'],
     ['a number', 'c.oid::pg_catalog.regclass::pg_catalog.text', 'regclass_name(c.oid)::text'],
     ['a number from a call', 'f(a, b[1])::regproc', 'regproc_name(f(a, b[1]))'],
     ['a name put together', "(a || '.' || b)::regclass", "regclass_oid((a || '.' || b))"],
-    ['a number among casts', "'1259'::oid::regclass", "regclass_name('1259'::oid)"],
+    ['a number among casts', "'1259'::oid::regclass", "regclass_name('1259'::UINTEGER)"],
     ['an array of them', 'x::regtype[]', 'x::VARCHAR[]'],
     ['a cast in words', "CAST('pg_class' AS REGCLASS)", "regclass_oid('pg_class'  )"],
     ['one inside another', 'CAST(CAST(x.y AS regclass) AS TEXT)', 'CAST(regclass_name(x.y  ) AS TEXT)'],
-    ['one for its number', 'CAST(CAST(f(x) AS regclass) AS OID)', 'CAST(regclass_oid(f(x)  ) AS OID)'],
+    ['one for its number', 'CAST(CAST(f(x) AS regclass) AS OID)', 'CAST(regclass_oid(f(x)  ) AS UINTEGER)'],
     ['JSON functions', "json_build_object('a', jsonb_agg(x))", "json_object('a', json_group_array(x))"],
     ["PostgreSQL's format", "format('%I.%s', a, b)", "printf('%s.%s', a, b)"],
     [

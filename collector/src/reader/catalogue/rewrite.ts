@@ -9,19 +9,30 @@ import { type Token, tokensOf } from './tokens.ts';
  * This is no guard: it may change what a statement means only towards what PostgreSQL means by it, and what may run is
  * decided afterwards, of the result.
  */
-export function rewriteForDuckDb(sql: string): string {
+export function rewriteForDuckDb(sql: string, { publicSchema = 'public' }: RewriteOptions = {}): string {
   const draft = new Draft(tokensOf(sql));
+  const leadsElsewhere = publicSchema !== 'public' && !isPublicAnAlias(draft);
   for (let at = 0; at < draft.length; at++) {
+    if (leadsElsewhere) leadPublicTo(draft, at, publicSchema);
     leadToShim(draft, at);
     openOperator(draft, at);
     dropCollation(draft, at);
     matchPartly(draft, at);
     readArray(draft, at);
+    castToOid(draft, at);
     castToObject(draft, at);
     renameFunction(draft, at);
     callInFrom(draft, at);
   }
   return draft.changed ? draft.text() : sql;
+}
+
+export interface RewriteOptions {
+  /**
+   * Where `public` leads whoever sends it. Customers are told of their views as those of `public`, so that what is written
+   * for one role works for another: for them it is `customer`.
+   */
+  readonly publicSchema?: string;
 }
 
 /** The tokens that mean something, and what is to stand in their place. */
@@ -167,6 +178,21 @@ function leadToShim(draft: Draft, at: number): void {
   }
 }
 
+/** As the schema of a relation, with the database before it or without. */
+function leadPublicTo(draft: Draft, at: number, schema: string): void {
+  if (!draft.is(at, 'public') || !draft.isName(at) || !draft.is(at + 1, '.')) return;
+  draft.remove(databaseBefore(draft, at), at - 1);
+  draft.replace(at, schema);
+}
+
+/** Somewhere it stands without a name behind it: then `public.x` may be a column of what is called so. */
+function isPublicAnAlias(draft: Draft): boolean {
+  for (let at = 0; at < draft.length; at++) {
+    if (draft.is(at, 'public') && draft.isName(at) && !draft.is(at + 1, '.')) return true;
+  }
+  return false;
+}
+
 /** Where a qualified name begins whose schema is at `schema`: a client may put the database before it. */
 function databaseBefore(draft: Draft, schema: number): number {
   return draft.is(schema - 1, '.') && draft.isName(schema - 2) ? schema - 2 : schema;
@@ -291,6 +317,22 @@ function castToObject(draft: Draft, at: number): void {
     draft.replace(at, macroFor(draft, type, at + 2, as - 1, next));
     draft.remove(as, close - 1);
   }
+}
+
+/** DuckDB has an `oid` of 64 bits with a sign; that of the catalogue has 32 and none, which tells clients what it is. */
+function castToOid(draft: Draft, at: number): void {
+  if (draft.at(at)?.kind !== 'word' || !draft.is(at, 'oid')) return;
+  const start = draft.is(at - 1, '.') && draft.is(at - 2, 'pg_catalog') ? at - 2 : at;
+  // An alias may be called so as well: `SELECT x AS oid`, which no bracket closes after a `CAST(`.
+  const isInCast =
+    draft.is(start - 1, 'as') &&
+    draft.is(at + 1, ')') &&
+    isCall(draft, draft.opening(at + 1), 'cast', 'try_cast');
+  if (draft.is(start - 1, '::') || isInCast) draft.replace(at, 'UINTEGER');
+}
+
+function isCall(draft: Draft, open: number, ...names: readonly string[]): boolean {
+  return draft.is(open, '(') && draft.at(open - 1)?.kind === 'word' && draft.is(open - 1, ...names);
 }
 
 function macroFor(draft: Draft, type: string, from: number, to: number, next: string): string {

@@ -31,7 +31,8 @@ describe('the type that a PostgreSQL client is told', () => {
   it.each<[string, DuckDBType, string, number]>([
     ['a small number', TINYINT, 'int2', 21],
     ['a number of 32 bits', INTEGER, 'int4', 23],
-    ['one without sign that needs more', UINTEGER, 'int8', 20],
+    ['the number of an object', UINTEGER, 'oid', 26],
+    ['numbers of objects', LIST(UINTEGER), '_oid', 1028],
     ['a number of 64 bits', BIGINT, 'int8', 20],
     ['one without sign', UBIGINT, 'numeric', 1700],
     ['a sum', HUGEINT, 'numeric', 1700],

@@ -46,7 +46,9 @@ export function postgresTypeOf(type: DuckDBType): PostgresType {
     case DuckDBTypeId.INTEGER:
     case DuckDBTypeId.INTEGER_LITERAL:
       return named('int4');
+    // No view of the contract has such a number; the numbers of objects in the catalogue are some.
     case DuckDBTypeId.UINTEGER:
+      return named('oid');
     case DuckDBTypeId.BIGINT:
       return named('int8');
     case DuckDBTypeId.UBIGINT:

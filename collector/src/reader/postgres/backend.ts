@@ -1,5 +1,5 @@
 import { type Backend, type Client, SQLSTATE, SqlError } from '@spanledger/pgwire';
-import type { ConnectedClient, Reader } from '../roles.ts';
+import { type ConnectedClient, type Reader, schemaOf } from '../roles.ts';
 import type { ReaderSession } from '../session.ts';
 import { asSqlErrors } from './sql-errors.ts';
 import { prepareStatement } from './statement.ts';
@@ -44,7 +44,7 @@ export function ledgerBackend(options: LedgerBackendOptions): Backend {
       return {
         async prepare(sql, parameterOids, { signal }) {
           try {
-            return await prepareStatement(session, sql, parameterOids, signal);
+            return await prepareStatement(session, sql, parameterOids, signal, schemaOf(reader.role));
           } catch (error) {
             throw asSqlErrors(error);
           }

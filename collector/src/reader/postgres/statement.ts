@@ -18,16 +18,18 @@ import { asSqlErrors } from './sql-errors.ts';
  * reader, and told to the client in PostgreSQL's types.
  *
  * @param clientOids the types that the client knows of its parameters; 0, or too few of them, for the others
+ * @param publicSchema where `public` leads this client
  */
 export async function prepareStatement(
   session: ReaderSession,
   sql: string,
   clientOids: readonly number[],
   signal: AbortSignal,
+  publicSchema: string,
 ): Promise<Statement> {
   const { statement, parameters, columns } = await prepareWithTypes(
     session,
-    rewriteForDuckDb(sql),
+    rewriteForDuckDb(sql, { publicSchema }),
     clientOids,
     signal,
   );

@@ -84,7 +84,7 @@ SELECT c.contoencoding as encid,pg_catalog.pg_encoding_to_char(c.contoencoding) 
 select description from pg_shdescription join pg_database on objoid = pg_database.oid where datname = 'spanledger';
 
 -- query: source of a view
--- finds: [" WITH words AS MATERIALIZED (SELECT list…"]
+-- finds: [" -- Kept by Spanledger…"]
 SELECT pg_catalog.pg_get_viewdef({usage}, true) AS definition;
 
 -- query: dependencies

@@ -99,7 +99,7 @@ WHERE a.attrelid = '{usage}' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
 
 -- query: \d+ usage (4)
--- finds: [" WITH words AS MATERIALIZED (SELECT list…"]
+-- finds: [" -- Kept by Spanledger…"]
 SELECT pg_catalog.pg_get_viewdef('{usage}'::pg_catalog.oid, true);
 
 -- query: \d+ usage (5)
