@@ -142,6 +142,7 @@ CREATE MACRO pgcompat.pg.shobj_description(object_oid, catalogue_name) AS NULL::
 CREATE MACRO pgcompat.pg.view_definition(relation) AS
   (SELECT min(known_definition) FROM pgcompat.known.relation_name WHERE known_oid = pgcompat.pg.regclass_oid(relation));
 CREATE MACRO pgcompat.pg.pg_get_viewdef(relation) AS pgcompat.pg.view_definition(relation), (relation, pretty) AS pgcompat.pg.view_definition(relation);
+CREATE MACRO pgcompat.pg.pg_describe_object(catalogue_oid, object_oid, ordinal) AS NULL::VARCHAR;
 CREATE MACRO pgcompat.pg.pg_get_expr(expression, relation) AS expression::VARCHAR, (expression, relation, pretty) AS expression::VARCHAR;
 CREATE MACRO pgcompat.pg.pg_get_indexdef(index_oid) AS NULL::VARCHAR, (index_oid, ordinal, pretty) AS NULL::VARCHAR;
 CREATE MACRO pgcompat.pg.pg_get_constraintdef(constraint_oid) AS NULL::VARCHAR, (constraint_oid, pretty) AS NULL::VARCHAR;
@@ -217,6 +218,9 @@ CREATE MACRO pgcompat.pg.array_lower(elements, dimension) AS CASE WHEN len(eleme
 CREATE MACRO pgcompat.pg.array_upper(elements, dimension) AS CASE WHEN len(elements) > 0 AND dimension = 1 THEN len(elements) END;
 CREATE MACRO pgcompat.pg.array_length(elements) AS len(elements),
   (elements, dimension) AS CASE WHEN len(elements) > 0 AND dimension = 1 THEN len(elements) END;
+-- Elements are looked for one by one, which an argument of a lambda must not be: what PostgreSQL keeps of options is empty here.
+CREATE MACRO pgcompat.pg.array_remove(elements, element) AS
+  CASE WHEN elements IS NOT NULL THEN error('array_remove is not there; use list_filter(elements, lambda e: e <> …)') ELSE elements END;
 CREATE MACRO pgcompat.pg.array_ndims(elements) AS CASE WHEN len(elements) > 0 THEN 1 END;
 CREATE MACRO pgcompat.pg._pg_expandarray(elements) AS unnest(list_transform(elements, lambda element, place: {'x': element, 'n': place}));
 CREATE MACRO pgcompat.pg.width_bucket(operand, low, high, buckets) AS
@@ -235,5 +239,7 @@ CREATE MACRO pgcompat.pg.pg_get_keywords() AS TABLE
   FROM duckdb_keywords();
 CREATE MACRO pgcompat.pg.aclexplode(items) AS TABLE
   SELECT NULL::UINTEGER AS grantor, NULL::UINTEGER AS grantee, NULL::VARCHAR AS privilege_type, NULL::BOOLEAN AS is_grantable WHERE false;
+CREATE MACRO pgcompat.pg.pg_partition_tree(relation) AS TABLE
+  SELECT NULL::UINTEGER AS relid, NULL::UINTEGER AS parentrelid, NULL::BOOLEAN AS isleaf, NULL::INTEGER AS level WHERE false;
 CREATE MACRO pgcompat.pg.pg_options_to_table(options) AS TABLE
   SELECT NULL::VARCHAR AS option_name, NULL::VARCHAR AS option_value WHERE false;

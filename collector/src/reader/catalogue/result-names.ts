@@ -22,7 +22,7 @@ const MAKES_COLUMNS: ReadonlySet<string> = new Set(['pivot', 'pivot_wider', 'unp
 
 /** Names that are given are words, as a rule; an expression is never one, but for constants. */
 function isExpression(name: string): boolean {
-  return !/^[\p{L}_][\p{L}\p{N}_ ]*$/u.test(name) || /^CASE /.test(name);
+  return !/^[\p{L}_][\p{L}\p{N}_ ]*$/u.test(name) || /^(?:CASE |NULL$)/.test(name);
 }
 
 const NOTHING = '?column?';
@@ -54,21 +54,26 @@ const TYPES: Readonly<Record<string, string>> = {
   float: 'float4',
   integer: 'int4',
   smallint: 'int2',
-  timestamp: 'timestamp',
+  'time with time zone': 'timetz',
+  'timestamp with time zone': 'timestamptz',
   uinteger: 'oid',
   varchar: 'text',
 };
 
 /** Undefined where it is `?column?`. */
 function nameOfTokens(tokens: readonly Token[]): string | undefined {
-  const [first] = tokens;
+  const [first, second] = tokens;
+  if (first?.text === '(' && second?.value === 'select') return nameOfQuery(tokens.slice(2, -1));
+  if (first?.text === '(' && second?.value === 'array') return 'array';
   if (first === undefined || (first.kind !== 'word' && first.kind !== 'quoted')) return undefined;
   if (first.kind === 'word' && first.value === 'case') return nameOfCase(tokens);
-  if (first.kind === 'word' && (first.value === 'cast' || first.value === 'try_cast')) return nameOfCast(tokens);
+  if (first.kind === 'word' && (first.value === 'cast' || first.value === 'try_cast'))
+    return nameOfCast(tokens);
   let at = 0;
   while (tokens[at + 1]?.text === '.') at += 2;
   const name = tokens[at];
   if (name === undefined || (name.kind !== 'word' && name.kind !== 'quoted')) return undefined;
+  if (tokens[at + 1]?.text === '[') return constantOr(name);
   if (tokens[at + 1]?.text !== '(') return at === tokens.length - 1 ? constantOr(name) : undefined;
   return RENAMED[name.value] ?? OBJECTS.exec(name.value)?.[1] ?? name.value;
 }
@@ -78,6 +83,20 @@ const OBJECTS = /^(reg[a-z]+)_(?:oid|name)$/;
 
 function constantOr({ kind, value }: Token): string | undefined {
   return kind === 'word' && /^(?:null|true|false)$/.test(value) ? undefined : value;
+}
+
+/** `(SELECT x FROM …)` is called as `x` is. */
+function nameOfQuery(tokens: readonly Token[]): string | undefined {
+  let depth = 0;
+  let end = 0;
+  for (; end < tokens.length; end++) {
+    const token = tokens[end];
+    if (token?.text === '(' || token?.text === '[') depth++;
+    if (token?.text === ')' || token?.text === ']') depth--;
+    if (depth === 0 && (token?.text === ',' || (token?.kind === 'word' && token.value === 'from'))) break;
+  }
+  const item = tokens.slice(0, end);
+  return item.at(-2)?.value === 'as' ? item.at(-1)?.value : nameOfTokens(item);
 }
 
 /** `CASE … ELSE x END` is called as `x` is, else `case`. */
@@ -103,8 +122,7 @@ function nameOfCast(tokens: readonly Token[]): string | undefined {
     if (depth === 0) return undefined;
     if (depth !== 1 || token?.kind !== 'word' || token.value !== 'as') continue;
     const type = tokens[at + 1]?.value.toLowerCase() ?? '';
-    const isZoned = tokens.slice(at + 2).some(({ value }) => value === 'zone');
-    return nameOfTokens(tokens.slice(2, at)) ?? (isZoned ? `${type}tz` : (TYPES[type] ?? type));
+    return nameOfTokens(tokens.slice(2, at)) ?? TYPES[type] ?? type;
   }
   return undefined;
 }

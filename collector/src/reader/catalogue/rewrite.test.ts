@@ -46,6 +46,26 @@ describe('the schema public', () => {
   });
 });
 
+describe('the number of the relation that a row is of', () => {
+  it.each([
+    [
+      'SELECT l.tableoid FROM pg_catalog.pg_language l JOIN pg_description d ON d.classoid = l.tableoid',
+      'SELECT 2612 FROM pg_language l JOIN pg_description d ON d.classoid = 2612',
+    ],
+    [
+      'SELECT t.tableoid FROM pg_type AS t UNION SELECT t.tableoid FROM pg_trigger t WHERE t.tableoid > 1',
+      'SELECT 1247 FROM pg_type AS t UNION SELECT 2620 FROM pg_trigger t WHERE 2620 > 1',
+    ],
+    ['SELECT pg_catalog.pg_class.tableoid FROM pg_class', 'SELECT 1259 FROM pg_class'],
+    [
+      'SELECT tt.tableoid FROM (SELECT 1 AS tableoid) tt',
+      'SELECT tt.tableoid FROM (SELECT 1 AS tableoid) tt',
+    ],
+  ])('is known: %s', (sql, expected) => {
+    expect(rewriteForDuckDb(sql)).toBe(expected);
+  });
+});
+
 describe('what only PostgreSQL reads', () => {
   it.each([
     [

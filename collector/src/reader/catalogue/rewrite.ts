@@ -1,5 +1,5 @@
 import { INFORMATION_SCHEMA_SHIM, MATCH_OPERATORS, RENAMED_FUNCTIONS, SHIM_DATABASE } from './names.ts';
-import { INFORMATION_SCHEMA } from './system-relations.ts';
+import { INFORMATION_SCHEMA, PG_CATALOG } from './system-relations.ts';
 import { type Token, tokensOf } from './tokens.ts';
 
 /**
@@ -15,6 +15,7 @@ export function rewriteForDuckDb(sql: string, { publicSchema = 'public' }: Rewri
   for (let at = 0; at < draft.length; at++) {
     if (leadsElsewhere) leadPublicTo(draft, at, publicSchema);
     leadToShim(draft, at);
+    knowCatalogue(draft, at);
     openOperator(draft, at);
     dropCollation(draft, at);
     matchPartly(draft, at);
@@ -45,6 +46,7 @@ class Draft {
   private readonly before = new Map<number, string>();
   private readonly after = new Map<number, string>();
   private readonly shape: Shape;
+  private aliases: ReadonlyMap<string, readonly AliasOf[]> | undefined;
 
   constructor(tokens: readonly Token[]) {
     this.tokens = tokens;
@@ -116,10 +118,50 @@ class Draft {
     return this.shape.lists[at];
   }
 
+  /**
+   * The number of the system relation that goes by this name at `at`: in the list of a SELECT that of the FROM behind it,
+   * elsewhere that of the one before.
+   */
+  numberOf(name: string, at: number): number | undefined {
+    this.aliases ??= aliasesIn(this);
+    const places = this.aliases.get(name) ?? [];
+    const place =
+      this.listWord(at) === 'select'
+        ? places.find((one) => one.at > at)
+        : places.findLast((one) => one.at < at);
+    return place?.number;
+  }
+
   /** Whether a text is put together from several between two tokens. */
   isComposed(from: number, to: number): boolean {
     return (this.shape.joins[to] ?? 0) > (this.shape.joins[from] ?? 0);
   }
+}
+
+/** Where a system relation gets a name. */
+interface AliasOf {
+  readonly at: number;
+  readonly number: number;
+}
+
+/** A statement that calls more system relations by one name stands only in an attack. */
+const MAX_PLACES = 64;
+
+function aliasesIn(draft: Draft): ReadonlyMap<string, readonly AliasOf[]> {
+  const aliases = new Map<string, AliasOf[]>();
+  for (let at = 0; at < draft.length; at++) {
+    const name = draft.at(at)?.value ?? '';
+    const number = CATALOGUE_NUMBERS.get(name);
+    if (number === undefined || !draft.isName(at) || draft.is(at + 1, '.')) continue;
+    const behind = draft.is(at + 1, 'as') ? at + 2 : at + 1;
+    const alias = draft.isName(behind) ? (draft.at(behind)?.value ?? name) : name;
+    for (const called of alias === name ? [name] : [alias, name]) {
+      const places = aliases.get(called);
+      if (places === undefined) aliases.set(called, [{ at, number }]);
+      else if (places.length < MAX_PLACES) places.push({ at, number });
+    }
+  }
+  return aliases;
 }
 
 /** What the rules must know of the tokens around one: found once, so that rewriting takes time in proportion to the SQL. */
@@ -196,6 +238,17 @@ function isPublicAnAlias(draft: Draft): boolean {
 /** Where a qualified name begins whose schema is at `schema`: a client may put the database before it. */
 function databaseBefore(draft: Draft, schema: number): number {
   return draft.is(schema - 1, '.') && draft.isName(schema - 2) ? schema - 2 : schema;
+}
+
+const CATALOGUE_NUMBERS: ReadonlyMap<string, number> = new Map(PG_CATALOG.map(([name, oid]) => [name, oid]));
+
+/** `c.tableoid` is the number of the relation that is called `c`: every relation has it in PostgreSQL. */
+function knowCatalogue(draft: Draft, at: number): void {
+  if (!draft.is(at, 'tableoid') || !draft.is(at - 1, '.') || !draft.isName(at - 2)) return;
+  const number = draft.numberOf(draft.at(at - 2)?.value ?? '', at);
+  if (number === undefined) return;
+  draft.remove(databaseBefore(draft, at - 2), at - 1);
+  draft.replace(at, String(number));
 }
 
 /** `a OPERATOR(pg_catalog.~) b` is `a ~ b`. */

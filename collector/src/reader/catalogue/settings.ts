@@ -49,6 +49,7 @@ export const SETTINGS: readonly Setting[] = [
   setting('integer', 'max_connections', '100'),
   setting('integer', 'max_identifier_length', '63'),
   setting('integer', 'max_index_keys', '32'),
+  setting('enum', 'password_encryption', 'scram-sha-256'),
   setting('bool', 'row_security', 'on'),
   setting('string', 'search_path', '"$user", public'),
   setting('string', 'server_encoding', 'UTF8'),

@@ -1,6 +1,7 @@
+import type { DuckDBType } from '@duckdb/node-api';
 import type { Field, Statement } from '@spanledger/pgwire';
 import { OID } from '@spanledger/pgwire';
-import { postgresTypeOf, rewriteForDuckDb } from '../catalogue/index.ts';
+import { postgresTypeOf, resultNames, rewriteForDuckDb } from '../catalogue/index.ts';
 import { mistake, ReaderError } from '../errors.ts';
 import type { ReaderSession, ReaderStatement, ResultColumn } from '../session.ts';
 import {
@@ -33,7 +34,11 @@ export async function prepareStatement(
     clientOids,
     signal,
   );
-  const fields = columns.map(fieldOf);
+  const names = resultNames(
+    sql,
+    columns.map(({ name }) => name),
+  );
+  const fields = columns.map(({ type }, index) => fieldOf(names[index] ?? '', type));
   return {
     parameterOids: parameters.map(({ oid }) => oid),
     fields,
@@ -177,7 +182,7 @@ async function withColumns(
 /** Each costs as much as to prepare a statement. */
 const MAX_TRIES = 10;
 
-function fieldOf({ name, type }: ResultColumn): Field {
+function fieldOf(name: string, type: DuckDBType): Field {
   const { oid, typmod } = postgresTypeOf(type);
   return { name, oid, typeModifier: typmod };
 }
