@@ -225,12 +225,18 @@ CREATE MACRO pgcompat.pg.array_ndims(elements) AS CASE WHEN len(elements) > 0 TH
 CREATE MACRO pgcompat.pg._pg_expandarray(elements) AS unnest(list_transform(elements, lambda element, place: {'x': element, 'n': place}));
 CREATE MACRO pgcompat.pg.width_bucket(operand, low, high, buckets) AS
   CASE WHEN operand < low THEN 0 WHEN operand >= high THEN buckets + 1 ELSE floor((operand - low) * buckets / (high - low))::INTEGER + 1 END;
+CREATE MACRO pgcompat.pg.make_interval(years := 0, months := 0, weeks := 0, days := 0, hours := 0, mins := 0, secs := 0) AS
+  to_years(years::INTEGER) + to_months(months::INTEGER) + to_days((weeks * 7 + days)::INTEGER) + to_hours(hours::BIGINT)
+    + to_minutes(mins::BIGINT) + to_seconds(secs::DOUBLE);
+CREATE MACRO pgcompat.pg.every(condition) AS bool_and(condition);
+CREATE MACRO pgcompat.pg.clock_timestamp() AS get_current_timestamp();
+CREATE MACRO pgcompat.pg.statement_timestamp() AS get_current_timestamp();
 CREATE MACRO pgcompat.pg.date_bin(stride, instant, origin) AS time_bucket(stride::INTERVAL, instant, origin);
 
 -- Patterns of to_char become those of strftime, by way of letters of the private use area, so that no pattern is found in
 -- what another one has become (documentation, table 9.26). Numbers are not formatted.
 CREATE MACRO pgcompat.pg.to_char(instant, pattern) AS strftime(instant,
-  replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(pattern::VARCHAR, 'Month', chr(57344)), 'HH24', chr(57345)), 'HH12', chr(57346)), 'YYYY', chr(57347)), 'IYYY', chr(57348)), 'Mon', chr(57349)), 'DDD', chr(57350)), 'Day', chr(57351)), 'HH', chr(57352)), 'YY', chr(57353)), 'MM', chr(57354)), 'MI', chr(57355)), 'DD', chr(57356)), 'Dy', chr(57357)), 'SS', chr(57358)), 'MS', chr(57359)), 'US', chr(57360)), 'AM', chr(57361)), 'PM', chr(57362)), 'IW', chr(57363)), 'ID', chr(57364)), 'TZ', chr(57365)), chr(57344), '%B'), chr(57345), '%H'), chr(57346), '%I'), chr(57347), '%Y'), chr(57348), '%G'), chr(57349), '%b'), chr(57350), '%j'), chr(57351), '%A'), chr(57352), '%I'), chr(57353), '%y'), chr(57354), '%m'), chr(57355), '%M'), chr(57356), '%d'), chr(57357), '%a'), chr(57358), '%S'), chr(57359), '%g'), chr(57360), '%f'), chr(57361), '%p'), chr(57362), '%p'), chr(57363), '%V'), chr(57364), '%u'), chr(57365), '%Z'));
+  replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(pattern::VARCHAR, 'FM', ''), 'Month', chr(57344)), 'HH24', chr(57345)), 'HH12', chr(57346)), 'YYYY', chr(57347)), 'IYYY', chr(57348)), 'Mon', chr(57349)), 'DDD', chr(57350)), 'Day', chr(57351)), 'HH', chr(57352)), 'YY', chr(57353)), 'MM', chr(57354)), 'MI', chr(57355)), 'DD', chr(57356)), 'Dy', chr(57357)), 'SS', chr(57358)), 'MS', chr(57359)), 'US', chr(57360)), 'AM', chr(57361)), 'PM', chr(57362)), 'IW', chr(57363)), 'ID', chr(57364)), 'TZ', chr(57365)), chr(57344), '%B'), chr(57345), '%H'), chr(57346), '%I'), chr(57347), '%Y'), chr(57348), '%G'), chr(57349), '%b'), chr(57350), '%j'), chr(57351), '%A'), chr(57352), '%I'), chr(57353), '%y'), chr(57354), '%m'), chr(57355), '%M'), chr(57356), '%d'), chr(57357), '%a'), chr(57358), '%S'), chr(57359), '%g'), chr(57360), '%f'), chr(57361), '%p'), chr(57362), '%p'), chr(57363), '%V'), chr(57364), '%u'), chr(57365), '%Z'));
 
 -- Functions that stand where a table does.
 CREATE MACRO pgcompat.pg.pg_get_keywords() AS TABLE
