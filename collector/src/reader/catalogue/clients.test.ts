@@ -1,12 +1,15 @@
-import { type DuckDBConnection, type DuckDBValue, listValue } from '@duckdb/node-api';
+import { type DuckDBValue, listValue } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { openDatabase, STORE_DEFAULTS } from '../../store/open.ts';
 import { aLedgerPath } from '../../store/testing/stores.ts';
-import { createCatalogue, searchPath } from './catalogue.ts';
+import { answerOf } from '../answer.ts';
+import { Readers } from '../readers.ts';
+import { CATALOGUE_FUNCTIONS, CATALOGUE_SCHEMAS, CATALOGUE_TABLE_FUNCTIONS } from './allowed.ts';
+import { createCatalogue } from './catalogue.ts';
 import { rewriteForDuckDb } from './rewrite.ts';
 import { type ClientQuery, clientQueries, type Found, type Param } from './testing/client-queries.ts';
 
-/** What a client of a real ledger gets, in a read-only transaction, one object for each row. */
+/** What a client of a real ledger gets, through the guard, one object for each row. */
 type Ask = (sql: string, params?: readonly Param[]) => Promise<Record<string, unknown>[]>;
 
 async function withLedger(work: (ask: Ask) => Promise<void>): Promise<void> {
@@ -17,26 +20,28 @@ async function withLedger(work: (ask: Ask) => Promise<void>): Promise<void> {
     create: true,
   });
   try {
-    const connection = await instance.connect();
-    await createCatalogue(connection, { database: 'spanledger', roles: ['analyst'] });
-    await connection.run(`SET search_path = '${searchPath('spanledger')}'`);
-    await work((sql, params = []) => ask(connection, sql, params));
+    await createCatalogue(await instance.connect(), { database: 'spanledger', roles: ['analyst'] });
+    const readers = await Readers.open(instance, {
+      catalogue: {
+        schemas: CATALOGUE_SCHEMAS,
+        functions: CATALOGUE_FUNCTIONS,
+        tableFunctions: CATALOGUE_TABLE_FUNCTIONS,
+      },
+    });
+    const session = readers.openSession(
+      { role: 'analyst' },
+      { client: { user: 'spanledger', processId: 1 } },
+    );
+    await work(async (sql, params = []) => {
+      const values = params.map(
+        (value): DuckDBValue => (Array.isArray(value) ? listValue([...value]) : asValue(value)),
+      );
+      const { columns, rows } = await answerOf(session, rewriteForDuckDb(sql), values);
+      return rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])));
+    });
+    await session.close();
   } finally {
     instance.closeSync();
-  }
-}
-
-async function ask(connection: DuckDBConnection, sql: string, params: readonly Param[]) {
-  await connection.run('BEGIN TRANSACTION READ ONLY');
-  try {
-    const statement = await connection.prepare(rewriteForDuckDb(sql));
-    const values = params.map(
-      (value): DuckDBValue => (Array.isArray(value) ? listValue([...value]) : asValue(value)),
-    );
-    if (values.length > 0) statement.bind(values);
-    return (await statement.runAndReadAll()).getRowObjectsJson();
-  } finally {
-    await connection.run('ROLLBACK');
   }
 }
 

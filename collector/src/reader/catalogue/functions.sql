@@ -218,6 +218,8 @@ CREATE MACRO pgcompat.pg.array_lower(elements, dimension) AS CASE WHEN len(eleme
 CREATE MACRO pgcompat.pg.array_upper(elements, dimension) AS CASE WHEN len(elements) > 0 AND dimension = 1 THEN len(elements) END;
 CREATE MACRO pgcompat.pg.array_length(elements) AS len(elements),
   (elements, dimension) AS CASE WHEN len(elements) > 0 AND dimension = 1 THEN len(elements) END;
+CREATE MACRO pgcompat.pg.is_any(value, elements) AS list_contains(elements, value);
+CREATE MACRO pgcompat.pg.generate_subscripts(elements, dimension) AS unnest(list_transform(elements, lambda element, place: place));
 -- Elements are looked for one by one, which an argument of a lambda must not be: what PostgreSQL keeps of options is empty here.
 CREATE MACRO pgcompat.pg.array_remove(elements, element) AS
   CASE WHEN elements IS NOT NULL THEN error('array_remove is not there; use list_filter(elements, lambda e: e <> …)') ELSE elements END;

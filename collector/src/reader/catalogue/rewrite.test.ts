@@ -66,6 +66,35 @@ describe('the number of the relation that a row is of', () => {
   });
 });
 
+describe('a column that is any of a list', () => {
+  it.each([
+    [
+      'SELECT 1 FROM t LEFT JOIN a ON t.oid = a.attrelid AND a.attnum = ANY(ix.indkey)',
+      'SELECT 1 FROM t LEFT JOIN a ON t.oid = a.attrelid AND is_any(a.attnum , ix.indkey)',
+    ],
+    ['SELECT 1 WHERE x = ANY (y)', 'SELECT 1 WHERE is_any(x ,  y)'],
+  ])('is looked for in it: %s', (sql, expected) => {
+    expect(rewriteForDuckDb(sql)).toBe(expected);
+  });
+
+  it.each([
+    'SELECT 1 WHERE a + x = ANY (y)',
+    'SELECT 1 WHERE x = ANY (SELECT 1)',
+    'SELECT 1 WHERE x = ANY (f(y))',
+  ])('is left to the engine: %s', (sql) => {
+    expect(rewriteForDuckDb(sql)).toBe(sql);
+  });
+});
+
+it('the subscripts of an array need no series', () => {
+  const upTo = (upper: string) => `SELECT generate_series(array_lower(c.key, 1), ${upper}) AS i FROM c`;
+  expect(rewriteForDuckDb(upTo('array_upper(c.key, 1)'))).toMatch(
+    /^SELECT generate_subscripts\(c\.key, 1\) +AS i FROM c$/,
+  );
+  for (const upper of ['array_upper(c.other, 1)', '1000000', 'array_upper(c.key, 1) + 1'])
+    expect(rewriteForDuckDb(upTo(upper))).toContain('unnest(generate_series(');
+});
+
 describe('what only PostgreSQL reads', () => {
   it.each([
     [

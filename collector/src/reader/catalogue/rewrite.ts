@@ -20,10 +20,11 @@ export function rewriteForDuckDb(sql: string, { publicSchema = 'public' }: Rewri
     dropCollation(draft, at);
     matchPartly(draft, at);
     readArray(draft, at);
+    lookInList(draft, at);
     castToOid(draft, at);
     castToObject(draft, at);
     renameFunction(draft, at);
-    callInFrom(draft, at);
+    if (!countSubscripts(draft, at)) callInFrom(draft, at);
   }
   return draft.changed ? draft.text() : sql;
 }
@@ -309,6 +310,30 @@ function readArray(draft: Draft, at: number): void {
   );
 }
 
+/** Words after which a comparison begins, so that what stands before its `=` is all of one side. */
+const BEFORE_COMPARISON: ReadonlySet<string> = new Set('where and or on when not ('.split(' '));
+
+/**
+ * `a.attnum = ANY (i.indkey)`, of two columns: DuckDB makes a subquery of it, which may not stand in the condition of an
+ * outer join.
+ */
+function lookInList(draft: Draft, at: number): void {
+  if (draft.at(at)?.text !== '=' || !draft.is(at + 1, 'any', 'some') || !draft.is(at + 2, '(')) return;
+  const close = draft.closing(at + 2);
+  const from = columnStart(draft, at - 1);
+  if (from === undefined || !draft.is(from - 1, ...BEFORE_COMPARISON)) return;
+  if (columnStart(draft, close - 1) !== at + 3) return;
+  draft.wrap(from, close, 'is_any(', '');
+  draft.replace(at, ',');
+  draft.remove(at + 1, at + 2);
+}
+
+/** Where a column begins whose name ends here, with a table before it or without. */
+function columnStart(draft: Draft, end: number): number | undefined {
+  if (!draft.isName(end)) return undefined;
+  return draft.is(end - 1, '.') && draft.isName(end - 2) ? end - 2 : end;
+}
+
 function isCastToArray(draft: Draft, at: number): boolean {
   if (!draft.is(at, '::')) return false;
   const name = draft.is(at + 2, '.') ? at + 3 : at + 1;
@@ -457,6 +482,25 @@ function callInFrom(draft: Draft, at: number): void {
   if (name.kind === 'word' && AFTER_FROM.has(name.value)) return;
   if (isSeries) draft.replace(alias, `${name.text}(${name.text})`);
   else draft.wrap(at, close, '(SELECT ', ` AS ${name.text})`);
+}
+
+/** `generate_series(array_lower(a, 1), array_upper(a, 1))`: as many as the array has, where a series of its own is refused. */
+function countSubscripts(draft: Draft, at: number): boolean {
+  if (!draft.is(at, 'generate_series') || !draft.is(at + 1, '(') || !draft.is(at + 2, 'array_lower'))
+    return false;
+  // In FROM a series is allowed, and has a name for its column.
+  if (listAround(draft, at) !== 'select') return false;
+  const close = draft.closing(at + 1);
+  const lower = draft.closing(at + 3);
+  const upper = lower + 2;
+  if (!draft.is(upper, 'array_upper') || draft.closing(upper + 1) !== close - 1) return false;
+  for (let offset = 0; at + 3 + offset <= lower; offset++) {
+    if (draft.at(at + 3 + offset)?.text !== draft.at(upper + 1 + offset)?.text) return false;
+  }
+  draft.replace(at, 'generate_subscripts');
+  draft.remove(at + 1, at + 2);
+  draft.remove(lower + 1, close);
+  return true;
 }
 
 const AFTER_FROM: ReadonlySet<string> = new Set(
