@@ -97,9 +97,10 @@ const columnsOf = (columns: string): (readonly [name: string, type: string])[] =
   });
 
 /** Of these not everybody is told all rows: `relations.sql` fills a table in `known` with them and whom each is for. */
-const TOLD_IN_PART: ReadonlySet<string> = new Set(
-  'pg_class pg_attribute pg_description pg_views tables views columns'.split(' '),
-);
+const TOLD_IN_PART: ReadonlySet<string> = new Set('pg_class pg_attribute pg_description'.split(' '));
+
+/** These are views in `relations.sql`, with the columns and types of an empty table in `known`. */
+const SHAPED: ReadonlySet<string> = new Set('pg_views tables views columns'.split(' '));
 
 /** These are the same for nobody: they are views in `relations.sql`. */
 const TOLD_BY_SESSION: ReadonlySet<string> = new Set(
@@ -114,7 +115,7 @@ function relations(): string {
       if (TOLD_BY_SESSION.has(name)) return '';
       const described = columnsOf(columns).map(([column, type]) => `"${column}" ${duckDbType(type)}`);
       if (!TOLD_IN_PART.has(name))
-        return `CREATE TABLE ${SHIM_DATABASE}.${schema}.${name} (${described.join(', ')});`;
+        return `CREATE TABLE ${SHIM_DATABASE}.${SHAPED.has(name) ? 'known' : schema}.${name} (${described.join(', ')});`;
       return `CREATE TABLE ${SHIM_DATABASE}.known.${name} (told_to VARCHAR, ${described.join(', ')});
         CREATE VIEW ${SHIM_DATABASE}.${schema}.${name} AS SELECT * EXCLUDE (told_to)
         FROM ${SHIM_DATABASE}.known.${name} WHERE ${SHIM_DATABASE}.${SYSTEM_SCHEMA}.is_told(told_to);`;

@@ -1,6 +1,7 @@
 -- What the system catalogue has rows for, from the facts in schema `known` (catalogue.ts). Everything is owned by one role, nothing has
 -- an index, a constraint or a default: the contract is views. Columns that are not named stay empty. Where not everybody is told the
--- same, all rows stand in a table of schema `known`, and who is told of each in `told_to`.
+-- same, all rows stand in a table of schema `known`, and who is told of each in `told_to`. What is long and asked for seldom is a view, which
+-- has its columns and their types from an empty table in `known`.
 
 INSERT INTO pgcompat.pg.pg_namespace BY NAME
 SELECT * FROM (VALUES (11, 'pg_catalog', 10), (2200, 'public', 10), (13000, 'information_schema', 10)) AS t(oid, nspname, nspowner);
@@ -129,8 +130,10 @@ UNION ALL
 SELECT NULL, 2200, 2615, 0, 'What readers may use: names and columns stay as they are.';
 
 -- What is behind a view is the ledger's own, so that its definition only says where it is from.
-INSERT INTO pgcompat.known.pg_views BY NAME
-SELECT told_to, schema AS schemaname, name AS viewname, 'spanledger' AS viewowner, definition FROM pgcompat.known.relation;
+CREATE VIEW pgcompat.pg.pg_views AS
+SELECT * FROM pgcompat.known.pg_views UNION ALL BY NAME
+SELECT schema AS schemaname, name AS viewname, 'spanledger' AS viewowner, definition
+FROM pgcompat.known.relation WHERE pgcompat.pg.is_told(told_to);
 
 INSERT INTO pgcompat.pg.pg_extension BY NAME
 SELECT 14000 AS oid, 'timescaledb' AS extname, 10 AS extowner, 11 AS extnamespace, false AS extrelocatable, '2.0.0' AS extversion;
@@ -144,23 +147,26 @@ FROM pgcompat.known.setting;
 INSERT INTO pgcompat.information.schemata BY NAME
 SELECT 'spanledger' AS catalog_name, nspname AS schema_name, 'spanledger' AS schema_owner FROM pgcompat.pg.pg_namespace;
 
-INSERT INTO pgcompat.known.tables BY NAME
+CREATE VIEW pgcompat.information.tables AS
+SELECT * FROM pgcompat.known.tables UNION ALL BY NAME
 SELECT
-  told_to, 'spanledger' AS table_catalog, schema AS table_schema, name AS table_name, 'VIEW' AS table_type,
+  'spanledger' AS table_catalog, schema AS table_schema, name AS table_name, 'VIEW' AS table_type,
   'NO' AS is_insertable_into, 'NO' AS is_typed
-FROM pgcompat.known.relation;
+FROM pgcompat.known.relation WHERE pgcompat.pg.is_told(told_to);
 
 -- To whoever does not own a view the standard shows no definition.
-INSERT INTO pgcompat.known.views BY NAME
+CREATE VIEW pgcompat.information.views AS
+SELECT * FROM pgcompat.known.views UNION ALL BY NAME
 SELECT
-  told_to, 'spanledger' AS table_catalog, schema AS table_schema, name AS table_name,
+  'spanledger' AS table_catalog, schema AS table_schema, name AS table_name,
   'NONE' AS check_option, 'NO' AS is_updatable, 'NO' AS is_insertable_into, 'NO' AS is_trigger_updatable,
   'NO' AS is_trigger_deletable, 'NO' AS is_trigger_insertable_into
-FROM pgcompat.known.relation;
+FROM pgcompat.known.relation WHERE pgcompat.pg.is_told(told_to);
 
-INSERT INTO pgcompat.known.columns BY NAME
+CREATE VIEW pgcompat.information.columns AS
+SELECT * FROM pgcompat.known.columns UNION ALL BY NAME
 SELECT
-  attribute.told_to, 'spanledger' AS table_catalog, schema AS table_schema, relation.name AS table_name, attname AS column_name,
+  'spanledger' AS table_catalog, schema AS table_schema, relation.name AS table_name, attname AS column_name,
   attnum AS ordinal_position, 'YES' AS is_nullable,
   CASE WHEN typcategory = 'A' THEN 'ARRAY' ELSE spelling END AS data_type,
   CASE WHEN typcategory = 'S' THEN 1073741824 END AS character_octet_length,
@@ -172,8 +178,8 @@ SELECT
   CASE WHEN typname = 'date' THEN 0 WHEN typname IN ('time', 'timetz', 'timestamp', 'timestamptz', 'interval') THEN 6 END AS datetime_precision,
   'spanledger' AS udt_catalog, 'pg_catalog' AS udt_schema, typname AS udt_name, CAST(attnum AS VARCHAR) AS dtd_identifier,
   'NO' AS is_self_referencing, 'NO' AS is_identity, 'NO' AS identity_cycle, 'NEVER' AS is_generated, 'NO' AS is_updatable
-FROM pgcompat.known.pg_attribute AS attribute
-JOIN pgcompat.known.relation ON relation.oid = attrelid AND relation.told_to IS NOT DISTINCT FROM attribute.told_to
+FROM pgcompat.pg.pg_attribute AS attribute
+JOIN pgcompat.known.relation ON relation.oid = attrelid AND pgcompat.pg.is_told(relation.told_to)
 JOIN pgcompat.pg.pg_type ON pg_type.oid = atttypid
 LEFT JOIN pgcompat.known.type AS spelled ON spelled.oid = atttypid;
 
@@ -182,7 +188,7 @@ CREATE VIEW pgcompat.information.table_privileges AS
 SELECT
   'spanledger' AS grantor, pgcompat.pg.session_role() AS grantee, 'spanledger' AS table_catalog, table_schema, table_name,
   'SELECT' AS privilege_type, 'NO' AS is_grantable, 'YES' AS with_hierarchy
-FROM pgcompat.known.tables WHERE table_schema = 'public' AND pgcompat.pg.is_told(told_to);
+FROM pgcompat.information.tables WHERE table_schema = 'public';
 CREATE VIEW pgcompat.information.role_table_grants AS FROM pgcompat.information.table_privileges;
 CREATE VIEW pgcompat.information.enabled_roles AS SELECT pgcompat.pg.session_role() AS role_name;
 
