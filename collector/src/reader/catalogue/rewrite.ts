@@ -22,6 +22,7 @@ export function rewriteForDuckDb(sql: string, { publicSchema = 'public' }: Rewri
     readArray(draft, at);
     lookInList(draft, at);
     castToOid(draft, at);
+    castToNumeric(draft, at);
     castToObject(draft, at);
     renameFunction(draft, at);
     if (!countSubscripts(draft, at)) callInFrom(draft, at);
@@ -408,6 +409,25 @@ function castToOid(draft: Draft, at: number): void {
     isCall(draft, draft.opening(at + 1), 'cast', 'try_cast');
   if (draft.is(start - 1, '::') || isInCast) draft.replace(at, 'UINTEGER');
 }
+
+/**
+ * PostgreSQL's `numeric` has as many digits as the value; DuckDB's has three after the point and rounds the rest away
+ * without a word. So it becomes the type of the ledger's own amounts, which fails where digits before the point are too
+ * many.
+ */
+function castToNumeric(draft: Draft, at: number): void {
+  if (draft.at(at)?.kind !== 'word' || !draft.is(at, 'numeric', 'decimal', 'dec') || draft.is(at + 1, '('))
+    return;
+  const start = draft.is(at - 1, '.') && draft.is(at - 2, 'pg_catalog') ? at - 2 : at;
+  const close = draft.is(at + 1, '[') ? at + 3 : at + 1;
+  const isInCast =
+    draft.is(start - 1, 'as') &&
+    draft.is(close, ')') &&
+    isCall(draft, draft.opening(close), 'cast', 'try_cast');
+  if (draft.is(start - 1, '::') || isInCast) draft.replace(at, EXACT_NUMERIC);
+}
+
+const EXACT_NUMERIC = 'DECIMAL(38, 15)';
 
 function isCall(draft: Draft, open: number, ...names: readonly string[]): boolean {
   return draft.is(open, '(') && draft.at(open - 1)?.kind === 'word' && draft.is(open - 1, ...names);
