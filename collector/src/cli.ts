@@ -2,7 +2,8 @@ import { observeSettings } from '@spanledger/metering';
 import { Command, CommanderError, Option } from 'commander';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { ApiErrorSchema, type QueryAnswer, QueryAnswerSchema } from './api/api.ts';
+import { type QueryAnswer, QueryAnswerSchema } from './api/query-answer.ts';
+import { ErrorSchema } from './api/schemas.ts';
 import { type TraceReport, TraceReportSchema } from './api/trace.ts';
 import { FEED_FORMATS, importPrices, renderPriceFile } from './catalogue/import/index.ts';
 import type { PriceCatalogue } from './catalogue/index.ts';
@@ -25,10 +26,9 @@ import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
 import { DATABASE } from './reader/postgres/index.ts';
 import { addRerateCommands } from './rerate-commands.ts';
-import { type Service, type ServiceOptions, startService } from './service.ts';
+import type { Service, ServiceOptions } from './service.ts';
 import { addSimulateCommand } from './simulate/simulate-command.ts';
 import { printRows } from './table.ts';
-import { createLogger } from './telemetry.ts';
 import { counted, type Output, painter, visible } from './terminal.ts';
 import { addUserCommands } from './user-commands.ts';
 
@@ -108,9 +108,12 @@ function commands(around: Surroundings, onFailure: () => void): Command {
     .action(async (options: { newLedger?: boolean }) => {
       const text = await configText(around, program.opts());
       const config = readServiceConfig(text, around.environment);
-      const log = createLogger(config.log_level, 'receiver');
       // Before anything is started: a signal that comes meanwhile must not cut the start in half.
       const stopSignal = new Promise<string>((resolve) => around.onStopSignal(resolve));
+      // Only here: no other command needs the servers, and loading them takes longer than most commands do.
+      const { createLogger } = await import('./log.ts');
+      const { startService } = await import('./service.ts');
+      const log = createLogger(config.log_level, 'receiver');
       const service = await startService({
         config,
         configText: text,
@@ -403,7 +406,7 @@ async function reload(
   around: Surroundings,
   options: { config?: string },
   service: Service,
-  log: ReturnType<typeof createLogger>,
+  log: ServiceOptions['log'],
 ): Promise<void> {
   try {
     const text = await configText(around, options);
@@ -498,7 +501,7 @@ async function apiUrl(
 async function postQuery(url: string, sql: string): Promise<QueryAnswer> {
   const { isOk, answer } = await ask(url, '/api/query', jsonRequest({ sql }));
   if (isOk && Value.Check(QueryAnswerSchema, answer)) return answer;
-  if (Value.Check(ApiErrorSchema, answer)) {
+  if (Value.Check(ErrorSchema, answer)) {
     throw new SpanledgerError('SL_QUERY_FAILED', `${answer.error.message} (${answer.error.code})`);
   }
   throw notAnApi(url);
@@ -517,7 +520,7 @@ async function askFor<Schema extends TSchema>(
 ): Promise<Static<Schema>> {
   const { isOk, answer } = await ask(url, path, request);
   if (isOk && Value.Check(schema, answer)) return answer;
-  if (Value.Check(ApiErrorSchema, answer)) {
+  if (Value.Check(ErrorSchema, answer)) {
     const { code, message } = answer.error;
     throw new SpanledgerError(isErrorCode(code) ? code : 'SL_INTERNAL', message);
   }

@@ -4,8 +4,8 @@ import { Known } from './api/known.ts';
 import { readConfig, readServiceConfig } from './config.ts';
 import { SpanledgerError } from './errors.ts';
 import { listen } from './listen.ts';
+import { createLogger } from './log.ts';
 import type { FromFront, FrontStart, ToFront } from './messages.ts';
-import { createLogger } from './telemetry.ts';
 
 if (parentPort === null) throw new Error('this is the program of a thread');
 runFront(workerData as FrontStart, {

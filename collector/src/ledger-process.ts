@@ -40,6 +40,7 @@ import { addExportRoute } from './export/route.ts';
 import { JournalReader } from './journal/index.ts';
 import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
 import { listen } from './listen.ts';
+import { createLogger } from './log.ts';
 import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
@@ -56,7 +57,7 @@ import { QueryRunner } from './store/query.ts';
 import { loadRules, noteRules } from './store/rules.ts';
 import { DuckDbStore } from './store/store.ts';
 import { readObservations } from './store/traces.ts';
-import { createLogger, Metrics } from './telemetry.ts';
+import { Metrics } from './telemetry.ts';
 import { httpSend, WebhookWorker, wait } from './webhooks/index.ts';
 
 /** Who writes a journal; one machine is one node. */

@@ -16,7 +16,9 @@ const NICER_BY = 5;
 const ENDED_BY_SIGPIPE = 128 + 13;
 
 // Before anything else is loaded: reading the sources takes most of the time of a command, the first time.
-enableCompileCache();
+const { directory: compiled } = enableCompileCache();
+// For the thread of the API and the ledger process too, from their first line on.
+if (compiled !== undefined) process.env.NODE_COMPILE_CACHE ??= compiled;
 
 if (process.argv[2] === LEDGER_ROLE && process.send !== undefined) await beLedgerProcess();
 else await beCommand();

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { QueryAnswer } from './api/api.ts';
+import type { QueryAnswer } from './api/query-answer.ts';
 import { printRows } from './table.ts';
 
 function printed(answer: QueryAnswer, asJson = false): string {

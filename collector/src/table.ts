@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { QueryAnswer } from './api/api.ts';
+import type { QueryAnswer } from './api/query-answer.ts';
 import { visible } from './terminal.ts';
 
 /** Prints a query's answer: a table for people, or a JSON array with one row on each line for programs. */

@@ -1,15 +1,6 @@
-import pino, { type Logger } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Committed } from './ledger/ledger.ts';
 import type { ReceiverState } from './messages.ts';
-
-/** One JSON line an event, to standard error: standard output belongs to what a command prints. */
-export function createLogger(level: string, process: 'receiver' | 'ledger' | 'api'): Logger {
-  return pino(
-    { level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: true }),
-  );
-}
 
 /** The metrics of both processes, kept by the ledger process, which serves them. */
 export class Metrics {

@@ -27,14 +27,20 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made when something is measured: its tables take long to load, and most of what runs this file prints nothing. */
+let segmenter: Intl.Segmenter | null = null;
+
+function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303f\uff00-\uff60\uffe0-\uffe6]/u;
 
 /** How many columns of a terminal a text without control characters takes. */
 export function widthOf(text: string): number {
   let width = 0;
-  for (const { segment } of segments.segment(text)) width += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of segmentsOf(text)) width += WIDE.test(segment) ? 2 : 1;
   return width;
 }
 
@@ -87,7 +93,7 @@ export function cutPieces(pieces: readonly Piece[], columns: number): readonly P
 function startOf(text: string, columns: number): string {
   let start = '';
   let width = 0;
-  for (const { segment } of segments.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     width += WIDE.test(segment) ? 2 : 1;
     if (width > columns) break;
     start += segment;

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { SpanledgerError } from '../errors.ts';
 import { creditRoutes } from './credit-routes.ts';
 import type { CreditsParts } from './credits.ts';
 import { ApiDescription } from './openapi.ts';
+import { type QueryAnswer, QueryAnswerSchema } from './query-answer.ts';
 import {
   RerateAcceptedSchema,
   RerateBody,
@@ -31,16 +32,6 @@ export interface ApiParts {
 }
 
 type QueryParam = string | number | boolean | null;
-
-export const QueryAnswerSchema = Type.Object({
-  columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
-  rows: Type.Array(Type.Array(Type.Unknown()), {
-    description: 'Decimals and 64-bit integers are strings, instants ISO 8601 in UTC.',
-  }),
-});
-export type QueryAnswer = Static<typeof QueryAnswerSchema>;
-
-export { ErrorSchema as ApiErrorSchema } from './schemas.ts';
 
 export interface Readiness {
   readonly isReady: boolean;
