@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDbStore } from '../../store/store.ts';
 import { aPosting, spanId } from '../../store/testing/postings.ts';
-import { commitAt, optionsFor } from '../../store/testing/stores.ts';
+import { commitAt, optionsFor, putEmptyLedger } from '../../store/testing/stores.ts';
 
 export interface Ledger {
   readonly store: DuckDbStore;
@@ -18,7 +18,8 @@ export const CUSTOMERS = { acme: 30, globex: 20, "o'brien": 5 } as const;
 export async function aLedgerOfCustomers(): Promise<Ledger> {
   const directory = await mkdtemp(join(tmpdir(), 'spanledger-reader-'));
   const path = join(directory, 'spanledger.duckdb');
-  const store = await DuckDbStore.open({ ...optionsFor(path), create: true });
+  await putEmptyLedger(path);
+  const store = await DuckDbStore.open({ ...optionsFor(path), create: false });
   let id = 1;
   for (const [customer, calls] of Object.entries(CUSTOMERS)) {
     for (let call = 0; call < calls; call++, id++) {
