@@ -10,6 +10,9 @@ export interface ProgramEnd {
 
 const MAIN = fileURLToPath(new URL('../collector/src/main.ts', import.meta.url));
 
+/** The programs that tests start share what is compiled, as the processes of one service do. */
+export const COMPILED = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+
 /** One command of `spanledger`, as people run it, with no environment but what is given. */
 export function spanledger(
   args: readonly string[],
@@ -52,7 +55,7 @@ export async function runProgram(
   },
 ): Promise<ProgramEnd> {
   const child = spawn(process.execPath, ['--conditions=@spanledger/source', ...args], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, ...COMPILED, ...environment },
     stdio: 'pipe',
     timeout: timeoutMs,
     ...(cwd === undefined ? {} : { cwd }),

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { COMPILED } from './program.ts';
 
 /** The service as people run it: a process of its own, on free ports. For integration tests, faults and benchmarks. */
 export interface RunningService {
@@ -47,6 +48,7 @@ export function spawnService({ dataDir, configFile, environment, args }: Service
     {
       env: {
         PATH: process.env.PATH,
+        ...COMPILED,
         SPANLEDGER_DATA_DIR: dataDir,
         SPANLEDGER_OTLP_HTTP_PORT: '0',
         SPANLEDGER_API_PORT: '0',

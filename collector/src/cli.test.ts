@@ -34,6 +34,32 @@ async function run(args: readonly string[], { isTTY = false } = {}): Promise<Com
   return { exitCode, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
 }
 
+describe('the command line', () => {
+  it.each([[['--nonsense']], [['start', '--nonsense']], [['query', '--nonsense']], [['query', 'a', 'b']]])(
+    '%j has an unknown option or argument: said, with exit code 2',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await run(args);
+      expect([exitCode, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/^error: /);
+    },
+  );
+
+  it('--help explains itself and every command, with exit code 0', async () => {
+    const { exitCode, stdout } = await run(['--help']);
+    expect(exitCode).toBe(0);
+    const [, list = ''] = stdout.split('Commands:');
+    const names = [...list.matchAll(/^ {2}([a-z]+)/gm)]
+      .map(([, name = '']) => name)
+      .filter((name) => name !== 'help');
+    expect(names).toEqual(expect.arrayContaining(['start', 'query']));
+    for (const name of names) {
+      const help = await run([name, '--help']);
+      expect(help.exitCode, name).toBe(0);
+      expect(help.stdout, name).toMatch(new RegExp(`^Usage: spanledger ${name}`));
+    }
+  });
+});
+
 describe('spanledger doctor', () => {
   const doctor = (...args: readonly string[]) => run(['doctor', '--corpus', CORPUS, ...args]);
 
