@@ -53,12 +53,17 @@ export class PriceBook {
   readonly #lists: ReadonlyMap<string, PriceList>;
   readonly #indexed = new Map<string, IndexedList>();
   readonly #layers: readonly PriceLayer[];
+  readonly #cards: CardsAbout;
+  /** Without what the user agreed on. */
+  readonly #lentCards: CardsAbout;
   readonly #similarModels: CatalogueParts['similarModels'];
   readonly #listed: ReadonlyMap<string, ReadonlyMap<string, Timeline>>;
 
   constructor({ lists, layers, similarModels }: CatalogueParts) {
     this.#lists = new Map(lists.map((list) => [list.provider, list]));
     this.#layers = layers.map(inOrder);
+    this.#cards = cardsAbout(this.#layers);
+    this.#lentCards = cardsAbout(this.#layers.filter(({ kind }) => kind !== 'override'));
     this.#similarModels = similarModels;
     this.#listed = new Map(
       lists.map(({ provider, models }) => [
@@ -218,26 +223,20 @@ export class PriceBook {
     const own = listOfProvider(provider);
     if (located !== null && located.list !== own) {
       // What corrects a list holds for whoever sells by it too; what the user agreed on, only where it was agreed.
-      const lent = this.#layers.filter(({ kind }) => kind !== 'override');
       const listed = this.#listed.get(located.list)?.get(located.id) ?? [];
       const [seller = located.list] = providersOfList(located.list);
-      const borrowed = this.#layOver(listed, lent, seller, [located.id]);
-      return this.#layOver(withoutTerms(borrowed), this.#layers, provider, ids);
+      const borrowed = this.#layOver(listed, this.#lentCards, seller, [located.id]);
+      return this.#layOver(withoutTerms(borrowed), this.#cards, provider, ids);
     }
     const listed = located === null ? [] : (this.#listed.get(located.list)?.get(located.id) ?? []);
-    return this.#layOver(listed, this.#layers, provider, ids);
+    return this.#layOver(listed, this.#cards, provider, ids);
   }
 
-  #layOver(
-    listed: Timeline,
-    layers: readonly PriceLayer[],
-    provider: string,
-    ids: readonly string[],
-  ): Timeline {
+  #layOver(listed: Timeline, cards: CardsAbout, provider: string, ids: readonly string[]): Timeline {
     const list = listOfProvider(provider);
     let timeline = listed;
-    for (const card of layers.flatMap(({ cards }) => cards)) {
-      if (card.scope !== null || !isAbout(card, ids) || !isFor(card.provider, provider, list)) continue;
+    for (const card of cards(ids)) {
+      if (card.scope !== null || !isFor(card.provider, provider, list)) continue;
       timeline = layOver(timeline, card, list);
     }
     return timeline;
@@ -250,8 +249,8 @@ export class PriceBook {
   ): readonly { readonly scope: Scope; readonly timeline: Timeline }[] {
     const own = listOfProvider(provider);
     const byScope = new Map<string, { readonly scope: Scope; timeline: Timeline }>();
-    for (const card of this.#layers.flatMap(({ cards }) => cards)) {
-      if (card.scope === null || !isAbout(card, ids) || !isFor(card.provider, provider, own)) continue;
+    for (const card of this.#cards(ids)) {
+      if (card.scope === null || !isFor(card.provider, provider, own)) continue;
       const key = JSON.stringify([card.scope.tenant, card.scope.customer]);
       const contract = byScope.get(key) ?? { scope: card.scope, timeline: [] };
       byScope.set(key, contract);
@@ -311,8 +310,18 @@ function rank({ provider, model }: LayerCard): number {
   return (model === '*' ? 0 : 2) + (provider === '*' ? 0 : 1);
 }
 
-function isAbout({ model }: LayerCard, ids: readonly string[]): boolean {
-  return model === '*' || ids.includes(model);
+/** The cards about any of some models, in the order in which they apply. */
+type CardsAbout = (ids: readonly string[]) => readonly LayerCard[];
+
+/** Found by the model: for a list of all cards each model is asked for, and to pass over all others takes longer. */
+function cardsAbout(layers: readonly PriceLayer[]): CardsAbout {
+  const cards = layers.flatMap((layer) => layer.cards);
+  const placesOf = Map.groupBy(cards.keys(), (place) => cards[place]?.model);
+  return (ids) =>
+    [...new Set([...ids, '*'])]
+      .flatMap((id) => placesOf.get(id) ?? [])
+      .sort((one, other) => one - other)
+      .flatMap((place) => cards[place] ?? []);
 }
 
 /** An entry names one provider, or the list from which several buy, or `*`. */
