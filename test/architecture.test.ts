@@ -93,6 +93,18 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     '@duckdb/node-bindings',
     'node:',
   ],
+  'collector/src/snapshot': [
+    'collector/src/store/open.ts',
+    'collector/src/export/exact-columns.ts',
+    'collector/src/export/sql-text.ts',
+    'collector/src/errors.ts',
+    'collector/src/terminal.ts',
+    '@duckdb/node-api',
+    'commander',
+    'fastify',
+    'typebox',
+    'node:',
+  ],
   'collector/src/receiver': [
     'collector/src/journal',
     'collector/src/otlp',

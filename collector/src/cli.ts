@@ -28,6 +28,7 @@ import { DATABASE } from './reader/postgres/index.ts';
 import { addRerateCommands } from './rerate-commands.ts';
 import type { Service, ServiceOptions } from './service.ts';
 import { addSimulateCommand } from './simulate/simulate-command.ts';
+import { addSnapshotCommand } from './snapshot/snapshot-command.ts';
 import { printRows } from './table.ts';
 import { counted, type Output, painter, visible } from './terminal.ts';
 import { addUserCommands } from './user-commands.ts';
@@ -346,10 +347,7 @@ Example:
     stderr: around.stderr,
     paint: painter(around.stdout, around.environment),
     readFile: around.readFile,
-    ask: async (url, path, body, schema) => {
-      const request = body === null ? undefined : jsonRequest(body);
-      return await askFor(await apiUrl(around, program.opts(), url), path, request, schema);
-    },
+    ask: asker(around, program),
     onFailure,
   });
 }
@@ -377,6 +375,24 @@ function addFileCommands(program: Command, around: Surroundings, onFailure: () =
     stderr: around.stderr,
     apiUrl: (given) => apiUrl(around, program.opts(), given),
   });
+  addSnapshotCommand(program, {
+    stdout: around.stdout,
+    stderr: around.stderr,
+    ask: asker(around, program),
+  });
+}
+
+/** Asks the service at a URL, or at that of the configuration. */
+function asker(around: Surroundings, program: Command) {
+  return async <Schema extends TSchema>(
+    url: string | undefined,
+    path: string,
+    body: object | null,
+    schema: Schema,
+  ) => {
+    const request = body === null ? undefined : jsonRequest(body);
+    return await askFor(await apiUrl(around, program.opts(), url), path, request, schema);
+  };
 }
 
 function jsonRequest(body: object): RequestInit {

@@ -17,6 +17,7 @@ import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
 import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
 import { type ReaderConfig, ReaderSection, readerConfig } from './config-readers.ts';
+import { type SnapshotConfig, SnapshotsSection, snapshotConfig } from './config-snapshots.ts';
 import { type ConfiguredWebhook, readWebhooks, WebhooksSchema, withSecrets } from './config-webhooks.ts';
 import { SpanledgerError } from './errors.ts';
 import { MAX_OPEN_ACCOUNTS } from './ledger/accounts.ts';
@@ -300,6 +301,7 @@ export const ConfigSchema = Type.Object(
       'Bounds of queries.',
     ),
     reader: ReaderSection,
+    snapshots: SnapshotsSection,
     webhooks: WebhooksSchema,
   },
   { additionalProperties: false, title: 'spanledger.yaml' },
@@ -324,8 +326,10 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 
 type Settings = Static<typeof ConfigSchema>;
 
-export interface Config extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'reader' | 'webhooks'> {
+export interface Config
+  extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'reader' | 'snapshots' | 'webhooks'> {
   readonly reader: ReaderConfig;
+  readonly snapshots: SnapshotConfig;
   readonly rules: CreditRules;
   readonly plans: Plans;
   readonly prices: {
@@ -405,6 +409,7 @@ function read(
     }
     const overrides = readPriceFile(prices, 'override');
     const reader = readerConfig(settings.reader, problems);
+    const snapshots = snapshotConfig(settings.snapshots, settings.data_dir, problems);
     const webhooks = endpointsOf(readWebhooks(settings.webhooks, problems), problems);
     if (overrides.kind === 'problems') {
       problems.push(...overrides.problems.map((p) => ({ ...p, path: `prices.${p.path}` })));
@@ -456,6 +461,7 @@ function read(
         rules: rules.rules,
         plans: plans.plans,
         reader,
+        snapshots,
         webhooks,
         prices: {
           layer: overrides.layer,

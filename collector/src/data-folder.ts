@@ -7,3 +7,5 @@ export const LEDGER_FILE = 'spanledger.duckdb';
 export const PRICE_FEED_FILE = 'price-feed.json';
 /** Files that are made for somebody to fetch; empty but for that moment. */
 export const EXPORT_FOLDER = 'exports';
+/** Consistent copies of the ledger for others to read, where the configuration names no other folder. */
+export const SNAPSHOT_FOLDER = 'snapshots';

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { buildApi } from './api/api.ts';
 import type { CreditsParts } from './api/credits.ts';
 import { MISTAKE_OF_OURS } from './api/failure.ts';
+import { API_VERSION } from './api/openapi.ts';
 import { Teller, tellWithAnswers } from './api/teller.ts';
 import { traceReport } from './api/trace.ts';
 import { USAGE_ROW_COLUMNS, usageRowsOf } from './api/usage-row.ts';
@@ -49,6 +50,8 @@ import { READER_LIMITS } from './reader/limits.ts';
 import { Readers } from './reader/readers.ts';
 import { readinessOf } from './readiness.ts';
 import { rerating } from './rerating.ts';
+import { addSnapshotRoutes } from './snapshot/route.ts';
+import { Snapshots } from './snapshot/snapshots.ts';
 import { CLIENT_CATALOGUE, makeCatalogue, SqlPort } from './sql-port.ts';
 import { readAccountSums } from './store/account-sums.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
@@ -234,6 +237,24 @@ export async function runLedgerProcess(
   });
   await exporter.prepare();
   addExportRoute(api, (request) => exporter.export(request));
+  const snapshots = new Snapshots({
+    ...config.snapshots,
+    ledger: store.instance,
+    ledgerFile: join(config.data_dir, LEDGER_FILE),
+    // Twice, so that the receiver need not refuse anything because of a copy.
+    minFreeBytes: 2 * config.journal.min_free_bytes,
+    version: API_VERSION,
+    nowMillis: Date.now,
+    wait: (millis, signal) => delay(millis, undefined, { signal }),
+    onPublished({ name, database, parquet }, tookMs) {
+      const { bytes } = database;
+      const files = parquet?.files.length ?? 0;
+      log.info({ name, bytes, files, carriedOver: parquet?.carried_over, tookMs }, 'a snapshot is there');
+    },
+    onFailed: (name, error) => log.error({ name, err: error }, 'a snapshot could not be made'),
+  });
+  await snapshots.prepare();
+  addSnapshotRoutes(api, snapshots);
   tellWithAnswers(api, teller);
   // The main process serves the API to the world, and hands on here what it cannot answer by itself.
   const apiPort = await listen(api, config.listen.host, 0, 'listen.host');
@@ -315,6 +336,7 @@ export async function runLedgerProcess(
   sayWhatIsOld(log, feed.ageDays());
   feed.start();
   webhooks.start();
+  snapshots.start();
   const margins = setInterval(() => {
     runningCosts((sql) => queries.query(sql))
       .then((costs) => ledger.margins.look(costs, Date.now() * 1000))
@@ -324,6 +346,7 @@ export async function runLedgerProcess(
   }, LOOK_AT_MARGINS_EVERY_MS);
   await ledger.run();
   clearInterval(margins);
+  await snapshots.stop();
   await feed.stop();
   await clientCatalogue.promise.catch(() => {});
   await sql.close();
@@ -398,7 +421,7 @@ async function openStore(config: Config, create: boolean): Promise<DuckDbStore> 
     try {
       return await DuckDbStore.open({
         path: join(config.data_dir, LEDGER_FILE),
-        exportFolder: join(config.data_dir, EXPORT_FOLDER),
+        writableFolders: [join(config.data_dir, EXPORT_FOLDER), config.snapshots.folder],
         create,
         memoryLimit: config.store.memory_limit,
         threads: config.store.threads ?? Math.max(1, availableParallelism() - 1),

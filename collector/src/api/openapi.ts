@@ -51,7 +51,7 @@ export class ApiDescription {
   }
 }
 
-const API_VERSION = '0.1.0';
+export const API_VERSION = '0.1.0';
 
 function byPath(one: DescribedRoute, other: DescribedRoute): number {
   if (one.path !== other.path) return one.path < other.path ? -1 : 1;

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, rm, statfs, unlink } from 'node:fs/promis
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
+import { exactColumns } from './exact-columns.ts';
 import type { ExportFormat, ExportRequest } from './request.ts';
 import { rowsOf } from './rows.ts';
 import { sqlText } from './sql-text.ts';
@@ -94,7 +95,7 @@ export class Exporter {
     try {
       await connection.run('BEGIN TRANSACTION READ ONLY');
       const { select, orderBy } = rowsOf(request);
-      const columns = await columnsOf(connection, select);
+      const columns = await exactColumns(connection, select);
       const result = await connection.runAndReadAll(
         `COPY (SELECT ${columns} FROM (${select}) ORDER BY ${orderBy}) TO ${sqlText(path)} (${OPTIONS[request.format]})`,
       );
@@ -134,15 +135,3 @@ const OPTIONS: Readonly<Record<ExportFormat, string>> = {
   csv: "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%fZ'",
   parquet: 'FORMAT parquet, COMPRESSION zstd',
 };
-
-/** Parquet has no integers of 128 bits, and DuckDB would make floats of them: as decimals they stay exact. */
-async function columnsOf(connection: DuckDBConnection, select: string): Promise<string> {
-  const described = await connection.runAndReadAll(`DESCRIBE ${select}`);
-  return described
-    .getRows()
-    .map(([name, type]) => {
-      const column = `"${String(name).replaceAll('"', '""')}"`;
-      return String(type) === 'HUGEINT' ? `${column}::DECIMAL(38, 0) AS ${column}` : column;
-    })
-    .join(', ');
-}

@@ -15,8 +15,8 @@ export interface StoreOptions {
   readonly checkpointAtWal: string;
   /** Traces, and links between them, kept in memory at about 5.3 bytes each; beyond that the database is asked for old event times. */
   readonly maxIdentities: number;
-  /** The one folder that statements of ours may write files into; none without it. */
-  readonly exportFolder?: string;
+  /** The folders that statements of ours may write files into; none without them. */
+  readonly writableFolders?: readonly string[];
 }
 
 export const STORE_DEFAULTS = {
@@ -54,11 +54,12 @@ export async function openDatabase(
     const connection = await instance.connect();
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
     await migrate(connection, options.path);
-    await connection.run(await readFile(VIEWS, 'utf8'));
+    await writeContractViews(connection);
     await connection.run(await readFile(CUSTOMER_VIEWS, 'utf8'));
-    if (options.exportFolder !== undefined) {
-      const folder = options.exportFolder.replaceAll("'", "''");
-      await connection.run(`SET allowed_directories = ['${folder}']`);
+    const { writableFolders = [] } = options;
+    if (writableFolders.length > 0) {
+      const folders = writableFolders.map((folder) => `'${folder.replaceAll("'", "''")}'`);
+      await connection.run(`SET allowed_directories = [${folders.join(', ')}]`);
     }
     // From here on statements cannot reach other files, load extensions or change settings, whoever sends them.
     await connection.run(`SET enable_external_access = false`);
@@ -69,6 +70,11 @@ export async function openDatabase(
     instance.closeSync();
     throw error;
   }
+}
+
+/** Makes the views of schema `public`, over tables that are there. */
+export async function writeContractViews(connection: DuckDBConnection): Promise<void> {
+  await connection.run(await readFile(VIEWS, 'utf8'));
 }
 
 async function openFile(options: StoreOptions): Promise<DuckDBInstance> {
