@@ -85,7 +85,7 @@ export class Snapshots {
             this.#lastBegunMillis = nowMillis();
             onFailed(null, error);
           }
-          await this.#making?.done;
+          await this.idle();
         },
         nowMillis,
         wait,
@@ -94,10 +94,15 @@ export class Snapshots {
     );
   }
 
+  /** Resolves when none is being made. */
+  async idle(): Promise<void> {
+    await this.#making?.done;
+  }
+
   /** Breaks off the one that is being made. */
   async stop(): Promise<void> {
     this.#stopped.abort(new SpanledgerError('SL_SNAPSHOT_FAILED', 'The service was stopped meanwhile.'));
-    await this.#making?.done;
+    await this.idle();
     await this.#schedule;
   }
 
