@@ -29,25 +29,21 @@ const ROWS_AT_ONCE = 1_228_800;
 /** Columns that no view shows and that are nothing for other people's eyes: what is told from the address of a webhook. */
 const LEFT_OUT: Readonly<Record<string, readonly string[]>> = { webhook_delivery: ['endpoint'] };
 
+export interface Copying {
+  readonly ledger: DuckDBInstance;
+  /** Where the copy is to be. */
+  readonly file: string;
+  readonly label: SnapshotLabel;
+  /** Ends it with its reason; then the file is worthless. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
 /**
  * Copies the tables behind the contract into a new file, from one transaction: all of them, and the journal position,
  * are of the same commit. The writer goes on meanwhile; it sees nothing of this and waits for nothing of it.
- *
- * @param signal ends it; then the file is worthless
  */
-export async function copyTables({
-  ledger,
-  file,
-  label,
-  signal,
-  onProgress,
-}: {
-  readonly ledger: DuckDBInstance;
-  readonly file: string;
-  readonly label: SnapshotLabel;
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: CopyProgress) => void;
-}): Promise<void> {
+export async function copyTables({ ledger, file, label, signal, onProgress }: Copying): Promise<void> {
   const connection = await ledger.connect();
   try {
     await connection.run(`DETACH DATABASE IF EXISTS ${COPY}`);
@@ -61,23 +57,11 @@ export async function copyTables({
       const sizes = await sizesOf(connection, tables);
       const totalRows = sizes.reduce((sum, { rows }) => sum + rows, 0);
       let doneRows = 0;
-      for (const { table, rows, end } of sizes) {
-        const columns = columnsOf(table);
-        const from = `ledger.${quoted(table)}`;
-        await connection.run(`CREATE TABLE ${COPY}.${from} AS SELECT ${columns} FROM ${from} LIMIT 0`);
-        let copied = 0;
-        for (let begin = 0; begin < end; begin += ROWS_AT_ONCE) {
-          copied += await interruptible(connection, signal, async () => {
-            const result = await connection.run(
-              `INSERT INTO ${COPY}.${from} SELECT ${columns} FROM ${from}
-               WHERE rowid >= ${begin} AND rowid < ${begin + ROWS_AT_ONCE}`,
-            );
-            return result.rowsChanged;
-          });
-          onProgress({ doneRows: doneRows + copied, totalRows });
-        }
-        assert.equal(copied, rows, `the copy has all rows of ${table}`);
-        doneRows += copied;
+      for (const size of sizes) {
+        await copyTable(connection, size, signal, (rows) => {
+          doneRows += rows;
+          onProgress({ doneRows, totalRows });
+        });
       }
       await interruptible(connection, signal, () => connection.run('COMMIT'));
       await connection.run(`CHECKPOINT ${COPY}`);
@@ -91,6 +75,29 @@ export async function copyTables({
   } finally {
     connection.closeSync();
   }
+}
+
+async function copyTable(
+  connection: DuckDBConnection,
+  { table, rows, end }: TableSize,
+  signal: AbortSignal,
+  onRows: (rows: number) => void,
+): Promise<void> {
+  const columns = columnsOf(table);
+  const from = `ledger.${quoted(table)}`;
+  await connection.run(`CREATE TABLE ${COPY}.${from} AS SELECT ${columns} FROM ${from} LIMIT 0`);
+  let copied = 0;
+  for (let begin = 0; begin < end; begin += ROWS_AT_ONCE) {
+    const { rowsChanged } = await interruptible(connection, signal, () =>
+      connection.run(
+        `INSERT INTO ${COPY}.${from} SELECT ${columns} FROM ${from}
+         WHERE rowid >= ${begin} AND rowid < ${begin + ROWS_AT_ONCE}`,
+      ),
+    );
+    copied += rowsChanged;
+    onRows(rowsChanged);
+  }
+  assert.equal(copied, rows, `the copy has all rows of ${table}`);
 }
 
 async function labelCopy(

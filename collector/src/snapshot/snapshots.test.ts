@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
@@ -296,6 +296,19 @@ describe('making a snapshot', () => {
     expect((await patient.list()).published).toHaveLength(1);
   });
 
+  it('fails with a word where the folder cannot be made, and the ledger goes on', async () => {
+    const ledger = await aLedgerWithSnapshots();
+    const file = join(ledger.folder, 'a-file');
+    await writeFile(file, '');
+    const misplaced = ledger.again({ folder: join(file, 'snapshots') });
+    await misplaced.prepare();
+    expect(ledger.failures).toMatchObject([{ code: 'ENOTDIR' }]);
+    await expect(misplaced.begin()).rejects.toMatchObject({
+      code: 'SL_SNAPSHOT_FAILED',
+      message: expect.stringMatching(/ENOTDIR/),
+    });
+  });
+
   it('is not done any more once the service stops', async () => {
     const { snapshots } = await aLedgerWithSnapshots();
     await snapshots.stop();
@@ -307,7 +320,6 @@ describe('making a snapshot', () => {
     await post(ledger.store, aCall(1));
     const { path } = await ledger.make();
     const file = 'parquet/usage/event_date=2026-11-22/usage.parquet';
-    const { chmod } = await import('node:fs/promises');
     await chmod(join(path, file), 0o644);
     await writeFile(join(path, file), 'damaged');
     const next = await ledger.make();

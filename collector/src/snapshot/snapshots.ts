@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
@@ -41,6 +41,15 @@ export type SnapshotState =
   | ({ readonly state: 'published' } & Published)
   | { readonly state: 'failed'; readonly name: string; readonly error: SpanledgerError };
 
+interface MakingNow {
+  readonly name: string;
+  progress: Progress;
+  /** Resolves whatever becomes of it. */
+  done: Promise<void>;
+}
+
+const NOT_BEGUN: Progress = { phase: 'copying', doneRows: 0, totalRows: 0 };
+
 /** Generous: fifty million rows take some ten minutes on one core. */
 const TIMEOUT_MS = 3 * 3_600_000;
 /** Failures are remembered for those who asked. */
@@ -51,7 +60,7 @@ export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly #stopped = new AbortController();
   readonly #failures = new Map<string, SpanledgerError>();
-  #making: { readonly name: string; progress: Progress; readonly done: Promise<void> } | null = null;
+  #making: MakingNow | null = null;
   /** From the moment in which one is asked for, before its name is known. */
   #isTaken = false;
   #lastBegunMillis: number | null = null;
@@ -65,9 +74,17 @@ export class Snapshots {
     return this.#options.folder;
   }
 
-  /** Makes the folder, without what a process that was killed has left in it. */
+  /**
+   * Makes the folder, without what a process that was killed has left in it. Does not throw: a disk that is not there now
+   * may be later, and the ledger does without.
+   */
   async prepare(): Promise<void> {
-    this.#lastBegunMillis = await sweep(this.#options.folder);
+    const { folder, onFailed } = this.#options;
+    try {
+      this.#lastBegunMillis = await sweep(folder);
+    } catch (error) {
+      onFailed(null, error);
+    }
   }
 
   /** Begins to make one by the clock, where one is configured. */
@@ -110,7 +127,7 @@ export class Snapshots {
    * Begins one, which is then made whether somebody waits for it or not.
    *
    * @returns its name
-   * @throws {SpanledgerError} SL_SNAPSHOT_BUSY, SL_SNAPSHOT_SPACE
+   * @throws {SpanledgerError} SL_SNAPSHOT_BUSY, SL_SNAPSHOT_SPACE, SL_SNAPSHOT_FAILED
    */
   async begin(): Promise<string> {
     const { folder, ledgerFile, minFreeBytes, nowMillis } = this.#options;
@@ -124,14 +141,11 @@ export class Snapshots {
     this.#isTaken = true;
     try {
       this.#stopped.signal.throwIfAborted();
+      await mkdir(folder, { recursive: true });
       await assertRoom(folder, await bytesOf(ledgerFile), minFreeBytes);
       const name = nextName(await namesIn(folder), nowMillis());
       this.#lastBegunMillis = millisOf(name);
-      const making = {
-        name,
-        progress: { phase: 'copying', doneRows: 0, totalRows: 0 } as Progress,
-        done: Promise.resolve(),
-      };
+      const making: MakingNow = { name, progress: NOT_BEGUN, done: Promise.resolve() };
       this.#making = making;
       making.done = this.#make(making).finally(() => {
         this.#making = null;
@@ -140,7 +154,7 @@ export class Snapshots {
       return name;
     } catch (error) {
       this.#isTaken = false;
-      throw error;
+      throw failureOf(error);
     }
   }
 
@@ -169,7 +183,7 @@ export class Snapshots {
   }
 
   /** Does not throw: nobody may be waiting. */
-  async #make(making: { readonly name: string; progress: Progress }): Promise<void> {
+  async #make(making: MakingNow): Promise<void> {
     const { ledger, folder, keep, parquet, version, minFreeBytes, nowMillis } = this.#options;
     const { timeoutMs = TIMEOUT_MS, onPublished, onFailed } = this.#options;
     const { name } = making;
