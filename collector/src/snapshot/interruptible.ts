@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 
 /** An interrupt that comes between two steps of a statement is forgotten, so it is sent until the statement is over. */
@@ -25,4 +26,19 @@ export async function interruptible<T>(
     signal.removeEventListener('abort', interrupt);
     clearInterval(repeated);
   }
+}
+
+/**
+ * The same, and rests afterwards for as long as it took: where the cores are busy, whoever posts comes first, and a
+ * snapshot has time.
+ */
+export async function paced<T>(
+  connection: DuckDBConnection,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
+  const begun = performance.now();
+  const result = await interruptible(connection, signal, run);
+  await delay(performance.now() - begun, undefined, { signal }).catch(() => signal.throwIfAborted());
+  return result;
 }

@@ -7,7 +7,7 @@ import { SpanledgerError } from '../errors.ts';
 import { exactColumns } from '../export/exact-columns.ts';
 import { sqlText } from '../export/sql-text.ts';
 import { contractViews } from './copy-engine.ts';
-import { interruptible } from './interruptible.ts';
+import { paced } from './interruptible.ts';
 import type { Manifest, ParquetFile } from './manifest.ts';
 
 /** A view with so many rows that each day has a file. */
@@ -82,7 +82,7 @@ export async function writeParquet({
   for (const daily of DAILY) {
     const columns = await exactColumns(connection, `SELECT * FROM public.${daily.view}`);
     shapes[daily.view] = await shapeOf(connection, daily.view, columns);
-    const { days, whole } = await interruptible(connection, signal, () => daysOf(connection, daily, columns));
+    const { days, whole } = await paced(connection, signal, () => daysOf(connection, daily, columns));
     totals[daily.view] = whole;
     parts.push({ daily, columns, days });
   }
@@ -100,7 +100,7 @@ export async function writeParquet({
       if (isCarried) carriedOver++;
       else {
         const select = `SELECT ${columns} FROM public.${view} WHERE ${within(daily, day)} ORDER BY ${daily.orderBy}`;
-        const rows = await interruptible(connection, signal, () => copyTo(connection, select, path));
+        const rows = await paced(connection, signal, () => copyTo(connection, select, path));
         assert.equal(rows, day.rows, `the file of ${day.day} has all rows of ${view}`);
       }
       const { digest, totals } = day;
@@ -126,7 +126,7 @@ export async function writeParquet({
     const path = join(folder, file);
     await mkdir(dirname(path), { recursive: true });
     const select = `SELECT ${columns} FROM public."${view}"`;
-    const rows = await interruptible(connection, signal, () => copyTo(connection, select, path));
+    const rows = await paced(connection, signal, () => copyTo(connection, select, path));
     files.push({ file, view, rows: String(rows), bytes: await bytesOf(path) });
   }
   return { shapes, totals, carried_over: String(carriedOver), files };
