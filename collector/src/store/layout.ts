@@ -256,8 +256,12 @@ function sourceWord(source: AttributionSource | null): string | null {
 
 const SOURCE_WORDS = new Map<AttributionSource['level'], Map<string, string>>();
 
-/** `ledger.usage_record`: the usage and its rating. */
-export function usageLayout(words: Words): TableLayout<Posting> {
+/**
+ * `ledger.usage_record`: the usage and its rating.
+ *
+ * @param openBatch the number of the commit that a posting which is added now will be in
+ */
+export function usageLayout(words: Words, openBatch: () => number): TableLayout<Posting> {
   const fact = factColumns(words);
   const receivedAt = new IntegerColumn();
   const rating = ratingColumns(words);
@@ -266,6 +270,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
   const action = actionColumns(words);
   const custom = customColumns(words);
   const form = formColumns(words);
+  const writtenIn = new IntegerColumn();
   return {
     schema: 'ledger',
     table: 'usage_record',
@@ -280,6 +285,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       ...CREDIT_RATING_COLUMNS.map((name) => rating[name]),
       ...Object.values(custom),
       ...Object.values(form),
+      writtenIn,
     ],
     set(row, posting) {
       setFact(fact, row, posting);
@@ -290,6 +296,7 @@ export function usageLayout(words: Words): TableLayout<Posting> {
       setForm(form, row, posting);
       receivedAt.set(row, posting.receivedAtMillis * 1000);
       setRating(rating, row, posting.rating);
+      writtenIn.set(row, openBatch());
     },
   };
 }

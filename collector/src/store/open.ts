@@ -1,6 +1,8 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
+import { declareRollups } from './rollup.ts';
+import { ROLLUPS } from './rollups.ts';
 
 export interface StoreOptions {
   /** The DuckDB file. */
@@ -17,6 +19,11 @@ export interface StoreOptions {
   readonly maxIdentities: number;
   /** The folders that statements of ours may write files into; none without them. */
   readonly writableFolders?: readonly string[];
+  /**
+   * Told when rollups could not be brought up to date: what is read stays exact, and is slower until they are. Without
+   * it, the process ends.
+   */
+  readonly onFoldFailed?: (error: unknown) => void;
 }
 
 export const STORE_DEFAULTS = {
@@ -54,6 +61,9 @@ export async function openDatabase(
     const connection = await instance.connect();
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
     await migrate(connection, options.path);
+    await connection.run('BEGIN TRANSACTION');
+    await declareRollups(connection, ROLLUPS);
+    await connection.run('COMMIT');
     await writeContractViews(connection);
     await connection.run(await readFile(CUSTOMER_VIEWS, 'utf8'));
     const { writableFolders = [] } = options;

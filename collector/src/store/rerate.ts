@@ -12,6 +12,7 @@ import { RATING_COLUMNS } from './rating-columns.ts';
 export async function supersedeRatings(
   connection: DuckDBConnection,
   reratings: readonly Rerating[],
+  batch: number,
   nowMillis: number,
 ): Promise<void> {
   const times = reratings.map(({ rated }) => rated.usage.eventTimeMicros);
@@ -22,13 +23,13 @@ export async function supersedeRatings(
     AND u.event_time BETWEEN make_timestamptz(${from}) AND make_timestamptz(${to})`;
   await connection.run(
     `INSERT INTO ledger.superseded_usage BY NAME
-     SELECT u.*, make_timestamptz(${nowMillis * 1000}) AS superseded_at
+     SELECT u.*, make_timestamptz(${nowMillis * 1000}) AS superseded_at, ${batch} AS superseded_in
      FROM ledger.usage_record u JOIN temp.rerated r ON ${isRerated}`,
   );
   const replaced = RATING_COLUMNS.map((name) => `r.${name} AS ${name}`).join(', ');
   await connection.run(
     `INSERT INTO ledger.usage_record BY NAME
-     SELECT u.* REPLACE (${replaced}, u.revision + 1 AS revision)
+     SELECT u.* REPLACE (${replaced}, u.revision + 1 AS revision, ${batch} AS written_in)
      FROM ledger.usage_record u JOIN temp.rerated r ON ${isRerated}`,
   );
   await connection.run(`DELETE FROM ledger.usage_record u USING temp.rerated r WHERE ${isRerated}`);

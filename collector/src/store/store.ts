@@ -74,6 +74,8 @@ import {
 import { openDatabase, type StoreOptions } from './open.ts';
 import { RecordReader, UsageReader } from './rated-usage.ts';
 import { jobOf, selectJobs, supersedeRatings, tallyLayout, tallyRows, writeJob } from './rerate.ts';
+import { RollupFolds } from './rollup-folds.ts';
+import { ROLLUPS } from './rollups.ts';
 import { Shapes } from './shapes.ts';
 import { Words } from './words.ts';
 
@@ -98,6 +100,8 @@ export class DuckDbStore implements LedgerStore {
   private committedPosition: JournalPosition | null;
   private rejected = 0;
   private quarantinedOutright = 0;
+  /** Rows of the open batch that rollups sum up. */
+  private summedRows = 0;
   private replaced: (ReplacedRow & { readonly eventTimeMicros: number })[] = [];
   private due = new Map<string, TraceRow>();
   private damages: Damage[] = [];
@@ -105,7 +109,8 @@ export class DuckDbStore implements LedgerStore {
   private profiles: ProfilePosting[] = [];
   private commands: AnsweredCommand[] = [];
   private nextEntry: number;
-  private batches = { open: 1, committed: 0 };
+  private readonly batches: Batches;
+  private readonly folds: RollupFolds;
   private committedCommand: number;
   private lastCommand: number;
   /** While a commit runs: what is added to the next batch, which the connection cannot take yet. */
@@ -124,6 +129,8 @@ export class DuckDbStore implements LedgerStore {
     position: JournalPosition | null;
     commandNumber: number;
     nextEntry: number;
+    batches: Batches;
+    folds: RollupFolds;
   }) {
     this.instance = parts.instance;
     this.writer = parts.writer;
@@ -138,6 +145,8 @@ export class DuckDbStore implements LedgerStore {
     this.committedPosition = parts.position;
     this.committedCommand = this.lastCommand = parts.commandNumber;
     this.nextEntry = parts.nextEntry;
+    this.batches = parts.batches;
+    this.folds = parts.folds;
   }
 
   /** Opens or creates the ledger file; see {@link openDatabase} for the errors. */
@@ -148,12 +157,15 @@ export class DuckDbStore implements LedgerStore {
     const { maxIdentities } = options;
     const words = await loadWords(writer);
     const shapes = new Shapes(await nextShape(writer));
+    const batches = await loadBatches(writer);
     const filters = {
       traces: new IdentityFilter({ maxIdentities }),
       links: new IdentityFilter({ maxIdentities }),
       actions: new IdentityFilter({ maxIdentities }),
     };
     await loadFilters(instance, filters, words);
+    const folds = new RollupFolds(instance, ROLLUPS, options.onFoldFailed ?? rethrow);
+    folds.begin();
     return new DuckDbStore({
       instance,
       writer,
@@ -163,7 +175,10 @@ export class DuckDbStore implements LedgerStore {
       tables: {
         spans: await TableWriter.open(writer, spanLayout(words, shapes)),
         shapes: await TableWriter.open(writer, shapeLayout()),
-        usage: await TableWriter.open(writer, usageLayout(words)),
+        usage: await TableWriter.open(
+          writer,
+          usageLayout(words, () => batches.open),
+        ),
         transfers: await TableWriter.open(writer, transferLayout(words)),
         facts: await TableWriter.open(writer, factLayout(words)),
         rejections: await TableWriter.open(writer, rejectionLayout()),
@@ -172,6 +187,8 @@ export class DuckDbStore implements LedgerStore {
       position: await readPosition(writer),
       commandNumber: await loadCommandNumber(writer),
       nextEntry: await nextEntry(writer),
+      batches,
+      folds,
     });
   }
 
@@ -192,6 +209,7 @@ export class DuckDbStore implements LedgerStore {
     const { tenant, bookings, replaces, usage, rating, recordedAtMillis } = posting;
     const { traceId, spanId } = usage;
     this.tables.usage.append(posting);
+    this.summedRows += replaces === null ? 1 : ROWS_OF_CORRECTION;
     if (bookings.length > 0) {
       const revision = (replaces?.revision ?? 0) + 1;
       const { rulesVersion } = rating;
@@ -207,16 +225,7 @@ export class DuckDbStore implements LedgerStore {
     usage: TransferRow['usage'],
   ): void {
     for (const { customer, movement } of bookings) {
-      const entry = this.nextEntry++;
-      this.tables.transfers.append({
-        tenant,
-        customer,
-        movement,
-        recordedAtMillis,
-        entry,
-        usage,
-        fact: null,
-      });
+      this.transfer({ tenant, customer, movement, recordedAtMillis, usage, fact: null });
     }
   }
 
@@ -230,17 +239,13 @@ export class DuckDbStore implements LedgerStore {
     const [only] = facts;
     const fact = facts.length === 1 && only !== undefined ? only.id : null;
     for (const movement of movements) {
-      const entry = this.nextEntry++;
-      this.tables.transfers.append({
-        tenant,
-        customer,
-        movement,
-        recordedAtMillis,
-        entry,
-        usage: null,
-        fact,
-      });
+      this.transfer({ tenant, customer, movement, recordedAtMillis, usage: null, fact });
     }
+  }
+
+  private transfer(row: Omit<TransferRow, 'entry'>): void {
+    this.tables.transfers.append({ ...row, entry: this.nextEntry++ });
+    this.summedRows += LEGS;
   }
 
   get openBatch(): number {
@@ -365,7 +370,7 @@ export class DuckDbStore implements LedgerStore {
     const { late, batch } = this.beginBatch();
     try {
       await this.flush();
-      await this.moveReplaced(nowMillis);
+      await this.moveReplaced(batch, nowMillis);
       await this.writeDue();
       await this.writeDamages(nowMillis);
       await this.writeCommandsDone();
@@ -378,6 +383,7 @@ export class DuckDbStore implements LedgerStore {
       await this.writer.run('BEGIN TRANSACTION');
       this.batches.committed = batch;
       this.committedPosition = position ?? this.committedPosition;
+      this.noteSummedRows();
       this.rejected = this.quarantinedOutright = 0;
       this.replaced = [];
       this.due = new Map();
@@ -494,7 +500,7 @@ export class DuckDbStore implements LedgerStore {
   private async writeRerating({ jobs, reratings, tally, nowMillis }: RerateStep): Promise<void> {
     const { late, batch } = this.beginBatch();
     try {
-      if (reratings.length > 0) await this.writeReratings(reratings, nowMillis);
+      if (reratings.length > 0) await this.writeReratings(reratings, batch, nowMillis);
       for (const job of jobs) await writeJob(this.writer, job);
       const [job] = jobs;
       if (tally !== null && job !== undefined) {
@@ -510,6 +516,7 @@ export class DuckDbStore implements LedgerStore {
       await this.writer.run('COMMIT');
       await this.writer.run('BEGIN TRANSACTION');
       this.batches.committed = batch;
+      this.noteSummedRows();
       this.forgetCommandsDone();
       this.late = null;
       for (const add of late) add();
@@ -522,16 +529,26 @@ export class DuckDbStore implements LedgerStore {
     }
   }
 
-  private async writeReratings(reratings: readonly Rerating[], nowMillis: number): Promise<void> {
+  private async writeReratings(
+    reratings: readonly Rerating[],
+    batch: number,
+    nowMillis: number,
+  ): Promise<void> {
     const rows = reratings.map(({ rated, rating }) => ({ row: rated.row, rating }));
     await withKeys(this.writer, reratedLayout(this.words), rows, () =>
-      supersedeRatings(this.writer, reratings, nowMillis),
+      supersedeRatings(this.writer, reratings, batch, nowMillis),
     );
+    this.summedRows += reratings.length * ROWS_OF_CORRECTION;
     for (const { rated, rating, bookings } of reratings) {
       const { tenant, traceId, spanId, revision } = rated;
       const { rulesVersion } = rating;
       this.bookUsage(tenant, bookings, nowMillis, { traceId, spanId, revision: revision + 1, rulesVersion });
     }
+  }
+
+  private noteSummedRows(): void {
+    this.folds.note(this.summedRows);
+    this.summedRows = 0;
   }
 
   /** What commands have done besides facts and movements: it is committed with those, or they would be done again. */
@@ -553,6 +570,7 @@ export class DuckDbStore implements LedgerStore {
 
   /** Folds the write-ahead log into the file and closes it. */
   async close(): Promise<void> {
+    await this.folds.close();
     await this.writer.run('ROLLBACK');
     await this.writer.run('CHECKPOINT');
     this.writer.closeSync();
@@ -572,7 +590,7 @@ export class DuckDbStore implements LedgerStore {
    * Records whose place others take leave the current ones and stay in a table of their own. They are found by the
    * time of their events, which zone maps make cheap however large the ledger is.
    */
-  private async moveReplaced(nowMillis: number): Promise<void> {
+  private async moveReplaced(batch: number, nowMillis: number): Promise<void> {
     const { replaced } = this;
     if (replaced.length === 0) return;
     const times = replaced.map(({ eventTimeMicros }) => eventTimeMicros);
@@ -582,9 +600,9 @@ export class DuckDbStore implements LedgerStore {
         AND u.event_time BETWEEN make_timestamptz(${earliest(times)}) AND make_timestamptz(${latest(times)})`;
       await this.writer.run(
         `INSERT INTO ledger.superseded_usage BY NAME
-         SELECT u.*, make_timestamptz($1::BIGINT * 1000) AS superseded_at
+         SELECT u.*, make_timestamptz($1::BIGINT * 1000) AS superseded_at, $2::BIGINT AS superseded_in
          FROM ledger.usage_record u JOIN temp.replaced r ON ${isReplaced}`,
-        [nowMillis],
+        [nowMillis, batch],
       );
       await this.writer.run(`DELETE FROM ledger.usage_record u USING temp.replaced r WHERE ${isReplaced}`);
     });
@@ -666,6 +684,18 @@ export class DuckDbStore implements LedgerStore {
   }
 }
 
+/** Numbers of commits, counted on by the next process. */
+interface Batches {
+  open: number;
+  committed: number;
+}
+
+/** The new record, and twice the old one: as it was written, and as it was taken back. */
+const ROWS_OF_CORRECTION = 3;
+
+/** Rows of a transfer: both legs. */
+const LEGS = 2;
+
 interface Tables {
   readonly spans: TableWriter<KeptSpan>;
   readonly shapes: TableWriter<ShapeRow>;
@@ -709,6 +739,19 @@ async function nextEntry(connection: DuckDBConnection): Promise<number> {
     'SELECT coalesce(max(entry), 0) + 1 FROM ledger.credit_transfer',
   );
   return Number(rows.getRows()[0]?.[0] ?? 1);
+}
+
+/** The numbers of commits that wrote no usage may be had again: nothing bears them. */
+async function loadBatches(connection: DuckDBConnection): Promise<Batches> {
+  const rows = await connection.runAndReadAll(
+    `SELECT greatest(
+       0,
+       (SELECT max(written_in) FROM ledger.usage_record),
+       (SELECT max(superseded_in) FROM ledger.superseded_usage)
+     )`,
+  );
+  const committed = Number(rows.getRows()[0]?.[0]);
+  return { open: committed + 1, committed };
 }
 
 async function nextShape(connection: DuckDBConnection): Promise<number> {
@@ -778,6 +821,10 @@ async function loadFilters(instance: DuckDBInstance, filters: Filters, words: Wo
     }
   }
   connection.closeSync();
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function messageOf(error: unknown): string {

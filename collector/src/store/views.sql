@@ -116,31 +116,69 @@ SELECT
   cost_known_part
 FROM ledger.superseded_usage, words;
 
+-- Sums that are kept (rollups.ts): exact at any moment, corrections included.
 CREATE OR REPLACE VIEW public.usage_hourly AS
 SELECT
   customer,
-  date_trunc('hour', event_time) AS hour,
+  hour,
   feature,
   provider,
   model,
   usage_class,
   environment,
   service,
-  count(*) AS calls,
-  count(*) FILTER (status = 'error') AS failed_calls,
-  count(*) FILTER (usage_status = 'missing') AS calls_without_usage,
-  count(*) FILTER (cost_usd IS NULL) AS unpriced_calls,
-  coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) FILTER (cost_usd IS NULL), 0) AS unpriced_tokens,
-  sum(input_tokens) AS input_tokens,
-  sum(cache_read_tokens) AS cache_read_tokens,
-  sum(cache_write_tokens) AS cache_write_tokens,
-  sum(output_tokens) AS output_tokens,
-  sum(reasoning_tokens) AS reasoning_tokens,
-  sum(cost_usd) AS cost_usd,
-  sum(credits) AS credits
-FROM public.usage
-WHERE billing_role = 'billed'
-GROUP BY ALL;
+  calls,
+  failed_calls,
+  calls_without_usage,
+  unpriced_calls,
+  unpriced_tokens,
+  input_tokens,
+  cache_read_tokens,
+  cache_write_tokens,
+  output_tokens,
+  reasoning_tokens,
+  cost_usd,
+  credits,
+  tenant,
+  uncached_input_tokens,
+  successful_calls,
+  retried_calls,
+  failed_cost_usd,
+  estimated_calls,
+  uncharged_calls,
+  degraded_calls,
+  duration_us / 1000 AS duration_ms,
+  streamed_calls,
+  ttft_us / 1000 AS ttft_ms,
+  reported_calls,
+  reported_cost_usd,
+  cost_of_reported_usd
+FROM ledger.usage_hourly;
+
+CREATE OR REPLACE VIEW public.usage_quality_hourly AS
+SELECT
+  hour,
+  service,
+  environment,
+  dialect,
+  provider,
+  model,
+  billing_role,
+  usage_status,
+  price_status,
+  spans,
+  spans_without_customer,
+  spans_without_feature,
+  late_spans,
+  input_tokens,
+  output_tokens,
+  cost_usd,
+  tenant
+FROM ledger.usage_quality_hourly;
+
+CREATE OR REPLACE VIEW public.credit_hourly AS
+SELECT hour, customer, account, kind, legs, credits, last_effective_at, tenant
+FROM ledger.credit_hourly;
 
 CREATE OR REPLACE VIEW public.actions AS
 SELECT
@@ -201,8 +239,8 @@ SELECT
   coalesce(-sum(credits) FILTER (account = 'overage'), 0) AS overage_credits,
   coalesce(-sum(credits) FILTER (account = 'overrun'), 0) AS overrun_credits,
   coalesce(-sum(credits) FILTER (account = 'overdraft'), 0) AS overdraft_credits,
-  max(effective_at) FILTER (account = 'used') AS last_used_at
-FROM public.credit_ledger
+  max(last_effective_at) FILTER (account = 'used') AS last_used_at
+FROM ledger.credit_account
 GROUP BY customer;
 
 -- Facts hold amounts as integers of millionths or of 10⁻¹⁵ USD, written `123n`.

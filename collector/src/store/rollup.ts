@@ -1,0 +1,320 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+
+/**
+ * A rollup holds sums over a log, kept in two tables: the combinations of keys there are, each with a code, and for each
+ * hour (or for ever) and code one row of sums. `folded_to` says how much of the log is in them; what came later, the
+ * tail, is added up whenever somebody reads. So what is read is exact at any moment, whenever the tail was last folded
+ * into the sums. Decision 16.
+ */
+export interface Rollup {
+  /** The view `ledger.<name>`, which has all columns named here. */
+  readonly name: string;
+  readonly source: RollupSource;
+  /** Which rows of the source are summed up. */
+  readonly where?: string;
+  /** The start of the time that a row of sums stands for. */
+  readonly time: Expression;
+  /** NULL is a key like others. */
+  readonly keys: readonly Expression[];
+  /** The column that counts the rows that were summed up: none are left at 0, and the row of sums vanishes. */
+  readonly rows: string;
+  readonly measures: readonly Measure[];
+}
+
+/** A log: rows are only ever added. What no longer holds is there a second time, with the `sign` -1. */
+export interface RollupSource {
+  /**
+   * The `SELECT` of the log, each row with `number` and `sign`. Numbers never decrease from one commit to the next.
+   *
+   * @param isWithin the condition on the expression that holds the number: in each branch, where zone maps help
+   */
+  readonly select: (isWithin: (number: string) => string) => string;
+}
+
+interface Expression {
+  readonly name: string;
+  readonly of: string;
+  readonly type: string;
+}
+
+/** A column of the view. */
+export interface Measure extends Expression {
+  /**
+   * `total`: the sum of what is there, 0 without any. `sum`: the same, NULL where all are NULL, as SQL has it.
+   * `latest`: the greatest; only of a log in which every sign is 1.
+   */
+  readonly kind: 'total' | 'sum' | 'latest';
+}
+
+export function key(name: string, of = name, type = 'VARCHAR'): Expression {
+  return { name, of, type };
+}
+
+export function hourOf(of: string): Expression {
+  return { name: 'hour', of: `date_trunc('hour', ${of})`, type: 'TIMESTAMPTZ' };
+}
+
+/** How many rows there are of which that is true. */
+export function count(name: string, condition: string): Measure {
+  return { kind: 'total', name, of: `CASE WHEN ${condition} THEN 1 END`, type: 'BIGINT' };
+}
+
+/** HUGEINT like the engine's own sums of integers: nothing that a span claims can make it overflow. */
+export function total(name: string, of: string, type = 'HUGEINT'): Measure {
+  return { kind: 'total', name, of, type };
+}
+
+export function sum(name: string, of: string, type = 'HUGEINT'): Measure {
+  return { kind: 'sum', name, of, type };
+}
+
+export function latest(name: string, of: string, type: string): Measure {
+  return { kind: 'latest', name, of, type };
+}
+
+/** The columns of the table of sums, after time and code: how each is taken from the log and put together. */
+interface Stored {
+  readonly name: string;
+  readonly type: string;
+  readonly aggregate: string;
+  readonly together: (one: string, other: string) => string;
+}
+
+const added = (one: string, other: string) => `${one} + coalesce(${other}, 0)`;
+
+function storedOf({ rows, measures }: Rollup): readonly Stored[] {
+  return [
+    { name: rows, type: 'BIGINT', aggregate: 'sum(sign)', together: added },
+    ...measures.flatMap(storedOfMeasure),
+  ];
+}
+
+function storedOfMeasure({ kind, name, of, type }: Measure): readonly Stored[] {
+  const signed = {
+    name,
+    type,
+    aggregate: `coalesce(sum(CASE WHEN sign > 0 THEN ${of} ELSE -(${of}) END), 0)`,
+    together: added,
+  };
+  switch (kind) {
+    case 'total':
+      return [signed];
+    case 'sum': {
+      const aggregate = `coalesce(sum(sign) FILTER ((${of}) IS NOT NULL), 0)`;
+      return [signed, { name: knownOf(name), type: 'BIGINT', aggregate, together: added }];
+    }
+    case 'latest':
+      return [
+        { name, type, aggregate: `max(${of})`, together: (one, other) => `greatest(${one}, ${other})` },
+      ];
+  }
+}
+
+/** How many of what was summed up were not NULL: the sum of none is NULL. */
+function knownOf(name: string): string {
+  return `${name}_known`;
+}
+
+/** What the log adds up to, a row for each time and combination of keys. */
+function selectSums(rollup: Rollup, isWithin: (number: string) => string): string {
+  const { source, time, keys, where } = rollup;
+  const columns = [
+    ...[time, ...keys].map(({ name, of }) => `${of} AS ${name}`),
+    ...storedOf(rollup).map(({ name, type, aggregate }) => `(${aggregate})::${type} AS ${name}`),
+  ];
+  // By position: an output column may have the name of one of the source.
+  const groups = [time, ...keys].map((_, index) => index + 1);
+  return `SELECT ${columns.join(', ')} FROM (${source.select(isWithin)}) ${
+    where === undefined ? '' : `WHERE ${where}`
+  } GROUP BY ${groups.join(', ')}`;
+}
+
+function keyTable({ name }: Rollup): string {
+  return `ledger.${name}_key`;
+}
+
+function sumTable({ name }: Rollup): string {
+  return `ledger.${name}_sum`;
+}
+
+function hasSameKeys({ keys }: Rollup, one: string, other: string): string {
+  return keys.map(({ name }) => `${one}.${name} IS NOT DISTINCT FROM ${other}.${name}`).join(' AND ');
+}
+
+function foldedTo({ name }: Rollup): string {
+  return `(SELECT folded_to FROM ledger.rollup WHERE name = '${name}')`;
+}
+
+/**
+ * Brings tables and views of the rollups to what is declared, in the transaction of the connection. A rollup that is
+ * declared otherwise than before begins anew, with everything in its tail.
+ */
+export async function declareRollups(
+  connection: DuckDBConnection,
+  rollups: readonly Rollup[],
+): Promise<void> {
+  const rows = await connection.runAndReadAll('SELECT name, definition FROM ledger.rollup');
+  const present = new Map(rows.getRows().map(([name, definition]) => [String(name), String(definition)]));
+  for (const [name, definition] of present) {
+    const declared = rollups.find((rollup) => rollup.name === name);
+    if (declared !== undefined && definitionOf(declared) === definition) continue;
+    present.delete(name);
+    await connection.run('DELETE FROM ledger.rollup WHERE name = $1', [name]);
+    await connection.run(`DROP VIEW IF EXISTS ledger.${name}`);
+    await connection.run(`DROP TABLE IF EXISTS ledger.${name}_key`);
+    await connection.run(`DROP TABLE IF EXISTS ledger.${name}_sum`);
+  }
+  for (const rollup of rollups) {
+    if (!present.has(rollup.name)) await createTables(connection, rollup);
+    await connection.run(viewOf(rollup));
+  }
+}
+
+/** Everything that what is in the tables depends on. */
+function definitionOf(rollup: Rollup): string {
+  return selectSums(rollup, (number) => `${number} IN PORTION`);
+}
+
+async function createTables(connection: DuckDBConnection, rollup: Rollup): Promise<void> {
+  const { name, time, keys } = rollup;
+  const declared = (columns: readonly { name: string; type: string }[]) =>
+    columns.map((column) => `${column.name} ${column.type}`).join(', ');
+  await connection.run(`CREATE TABLE ${keyTable(rollup)} (code INTEGER NOT NULL, ${declared(keys)})`);
+  await connection.run(
+    `CREATE TABLE ${sumTable(rollup)} (${time.name} ${time.type}, code INTEGER NOT NULL, ${declared(storedOf(rollup))})`,
+  );
+  await connection.run('INSERT INTO ledger.rollup VALUES ($1, $2, -1)', [name, definitionOf(rollup)]);
+}
+
+/**
+ * Sums that the tail says nothing of are shown as they are; only the others are put together with it. Grouping all of
+ * them once more would take seconds where adding up a column takes milliseconds.
+ */
+function viewOf(rollup: Rollup): string {
+  const { name, time, keys, rows, measures } = rollup;
+  const stored = storedOf(rollup);
+  const shown = [
+    time.name,
+    ...keys.map((each) => each.name),
+    rows,
+    ...measures.map((measure) =>
+      measure.kind === 'sum'
+        ? `CASE WHEN ${knownOf(measure.name)} > 0 THEN ${measure.name} END AS ${measure.name}`
+        : measure.name,
+    ),
+  ];
+  return `CREATE OR REPLACE VIEW ledger.${name} AS
+WITH
+  tail AS MATERIALIZED (
+    SELECT t.*, k.code
+    FROM (${selectSums(rollup, (number) => `${number} > ${foldedTo(rollup)}`)}) t
+    LEFT JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 't', 'k')}
+  )
+SELECT ${shown.join(', ')} FROM (
+  SELECT s.${time.name}, ${listOf(keys, 'k')}, ${listOf(stored, 's')}
+  FROM ${sumTable(rollup)} s
+  JOIN ${keyTable(rollup)} k ON k.code = s.code
+  ANTI JOIN tail t ON t.code = s.code AND t.${time.name} = s.${time.name}
+  UNION ALL
+  SELECT t.${time.name}, ${listOf(keys, 't')},
+    ${stored.map((column) => `(${column.together(`t.${column.name}`, `s.${column.name}`)})::${column.type} AS ${column.name}`).join(', ')}
+  FROM tail t LEFT JOIN ${sumTable(rollup)} s ON s.code = t.code AND s.${time.name} = t.${time.name}
+) WHERE ${rows} <> 0`;
+}
+
+function listOf(columns: readonly { readonly name: string }[], table: string): string {
+  return columns.map(({ name }) => `${table}.${name}`).join(', ');
+}
+
+/** How many rows of the log are not in the sums yet. */
+export async function tailRows(connection: DuckDBConnection, rollup: Rollup): Promise<number> {
+  const log = rollup.source.select((number) => `${number} > ${foldedTo(rollup)}`);
+  return Number((await connection.runAndReadAll(`SELECT count(*) FROM (${log})`)).getRows()[0]?.[0] ?? 0);
+}
+
+/**
+ * Folds the first part of the tail into the sums, in a transaction of its own: whole commits, about `maxRows` rows of the
+ * log, or one commit that has more. Returns how many rows that were; 0 when there is no tail.
+ */
+export async function fold(connection: DuckDBConnection, rollup: Rollup, maxRows: number): Promise<number> {
+  await connection.run('BEGIN TRANSACTION');
+  try {
+    const portion = await nextPortion(connection, rollup, maxRows);
+    if (portion !== null) await foldPortion(connection, rollup, portion);
+    await connection.run('COMMIT');
+    return portion === null ? 0 : portion.rows;
+  } catch (error) {
+    // After an error of the engine's the transaction may be over already.
+    await connection.run('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+/** Numbers of the log: more than `from`, up to `to`. */
+interface Portion {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly rows: number;
+}
+
+async function nextPortion(
+  connection: DuckDBConnection,
+  rollup: Rollup,
+  maxRows: number,
+): Promise<Portion | null> {
+  const { source } = rollup;
+  const log = (condition: string) => source.select((number) => `${number} ${condition}`);
+  const position = await connection.runAndReadAll(`SELECT ${foldedTo(rollup)}`);
+  const from = BigInt(String(position.getRows()[0]?.[0]));
+  const lowest = await connection.runAndReadAll(`SELECT min(number) FROM (${log(`> ${from}`)})`);
+  const first = lowest.getRows()[0]?.[0] ?? null;
+  if (first === null) return null;
+  // A number stands for one row at least, so no more of them can be in the portion.
+  const last = BigInt(String(first)) + BigInt(maxRows);
+  const rows = await connection.runAndReadAll(
+    `SELECT max(number), max(up_to) FROM (
+       SELECT number, count(*) AS here, sum(count(*)) OVER (ORDER BY number) AS up_to
+       FROM (${log(`BETWEEN ${first} AND ${last}`)}) GROUP BY number
+     ) WHERE up_to <= ${maxRows} OR up_to = here`,
+  );
+  const [to, taken] = rows.getRows()[0] ?? [];
+  return { from, to: BigInt(String(to)), rows: Number(taken) };
+}
+
+async function foldPortion(
+  connection: DuckDBConnection,
+  rollup: Rollup,
+  { from, to }: Portion,
+): Promise<void> {
+  const { name, time, keys, rows } = rollup;
+  const stored = storedOf(rollup);
+  const isSameRow = `s.code = p.code AND s.${time.name} = p.${time.name}`;
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE portion AS
+     ${selectSums(rollup, (number) => `${number} BETWEEN ${from + 1n} AND ${to}`)}`,
+  );
+  await connection.run(
+    `INSERT INTO ${keyTable(rollup)}
+     SELECT (SELECT coalesce(max(code), 0) FROM ${keyTable(rollup)}) + row_number() OVER (), p.*
+     FROM (SELECT DISTINCT ${listOf(keys, 'portion')} FROM temp.portion) p
+     ANTI JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 'p', 'k')}`,
+  );
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE merged AS
+     SELECT p.${time.name}, p.code, ${stored
+       .map((column) => `${column.together(`p.${column.name}`, `s.${column.name}`)} AS ${column.name}`)
+       .join(', ')}
+     FROM (
+       SELECT portion.*, k.code
+       FROM temp.portion JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 'portion', 'k')}
+     ) p
+     LEFT JOIN ${sumTable(rollup)} s ON ${isSameRow}`,
+  );
+  await connection.run(`DELETE FROM ${sumTable(rollup)} s USING temp.merged p WHERE ${isSameRow}`);
+  await connection.run(
+    `INSERT INTO ${sumTable(rollup)} SELECT * FROM temp.merged WHERE ${rows} <> 0 ORDER BY ${time.name}, code`,
+  );
+  await connection.run('UPDATE ledger.rollup SET folded_to = $1::BIGINT WHERE name = $2', [to, name]);
+  await connection.run('DROP TABLE temp.portion');
+  await connection.run('DROP TABLE temp.merged');
+}

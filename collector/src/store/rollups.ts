@@ -1,0 +1,182 @@
+import { count, hourOf, key, latest, type Rollup, type RollupSource, sum, total } from './rollup.ts';
+
+/** Of a record, what rollups ask for: as in the view `usage`. */
+const USAGE_COLUMNS = [
+  'event_time',
+  'received_at',
+  'customer',
+  'feature',
+  'provider',
+  'coalesce(response_model, request_model) AS model',
+  'environment',
+  'service',
+  'uncached_input_tokens + cache_read_tokens + cache_write_tokens AS input_tokens',
+  'uncached_input_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'visible_output_tokens + reasoning_tokens AS output_tokens',
+  'reasoning_tokens',
+  'cost_usd',
+  'credits',
+  'TRY_CAST(reported_cost_usd AS DECIMAL(38, 15)) AS reported_cost_usd',
+  'duration_us',
+  'ttft_us',
+  'action_form IS NOT NULL AND action_form <> 0 AS is_degraded',
+];
+
+const USAGE_WORDS = [
+  'tenant',
+  'usage_class',
+  'usage_status',
+  'billing_role',
+  'price_status',
+  'dialect',
+  'status',
+];
+
+/** Records as they were written, and once more, with the other sign, those that others have taken the place of. */
+const USAGE: RollupSource = {
+  select(isWithin) {
+    const columns = [
+      ...USAGE_COLUMNS,
+      ...USAGE_WORDS.map((name) => `${name} AS ${name}_code`),
+      'coalesce(outcome, status) AS outcome_code',
+    ].join(', ');
+    const words = [...USAGE_WORDS, 'outcome'].map((name) => `word[${name}_code] AS ${name}`);
+    // Whatever was superseded was written before, so that both numbers narrow the search.
+    return `SELECT log.*, ${words.join(', ')}
+FROM (
+  SELECT written_in AS number, 1 AS sign, ${columns}
+  FROM ledger.usage_record WHERE ${isWithin('written_in')}
+  UNION ALL
+  SELECT written_in AS number, 1 AS sign, ${columns}
+  FROM ledger.superseded_usage WHERE ${isWithin('written_in')}
+  UNION ALL
+  SELECT superseded_in AS number, -1 AS sign, ${columns}
+  FROM ledger.superseded_usage WHERE ${isWithin('superseded_in')}
+) log, (SELECT list(word ORDER BY code) AS word FROM ledger.word)`;
+  },
+};
+
+/** The legs of all transfers: nothing is ever taken out of them. Every transfer has a number of its own. */
+const CREDIT_LEGS: RollupSource = {
+  select(isWithin) {
+    const leg = (account: string, lot: string, credits: string) => `
+  SELECT entry AS number, 1 AS sign, customer, ${account} AS account_code, ${lot} AS lot, ${credits} AS credits,
+    kind AS kind_code, tenant AS tenant_code, effective_at
+  FROM ledger.credit_transfer WHERE ${isWithin('entry')}`;
+    const words = ['account', 'kind', 'tenant'].map((name) => `word[${name}_code] AS ${name}`);
+    return `SELECT log.*, ${words.join(', ')}
+FROM (${leg('from_account', 'from_lot', '-amount')}
+  UNION ALL ${leg('to_account', 'to_lot', 'amount')}
+) log, (SELECT list(word ORDER BY code) AS word FROM ledger.word)`;
+  },
+};
+
+const IS_UNPRICED = 'cost_usd IS NULL';
+const ANY_TOKENS = 'coalesce(input_tokens, 0) + coalesce(output_tokens, 0)';
+const USD = 'DECIMAL(38, 15)';
+const CREDITS = 'DECIMAL(38, 6)';
+
+/** Whoever pays for it looks at it by these: what is billed, and nothing that only repeats it. */
+const USAGE_HOURLY: Rollup = {
+  name: 'usage_hourly',
+  source: USAGE,
+  where: "billing_role = 'billed'",
+  time: hourOf('event_time'),
+  keys: [
+    key('tenant'),
+    key('customer'),
+    key('feature'),
+    key('provider'),
+    key('model'),
+    key('usage_class'),
+    key('environment'),
+    key('service'),
+  ],
+  rows: 'calls',
+  measures: [
+    count('failed_calls', "status = 'error'"),
+    count('calls_without_usage', "usage_status = 'missing'"),
+    count('unpriced_calls', IS_UNPRICED),
+    total('unpriced_tokens', `CASE WHEN ${IS_UNPRICED} THEN ${ANY_TOKENS} END`),
+    sum('input_tokens', 'input_tokens'),
+    sum('cache_read_tokens', 'cache_read_tokens'),
+    sum('cache_write_tokens', 'cache_write_tokens'),
+    sum('output_tokens', 'output_tokens'),
+    sum('reasoning_tokens', 'reasoning_tokens'),
+    sum('cost_usd', 'cost_usd', USD),
+    sum('credits', 'credits', CREDITS),
+    sum('uncached_input_tokens', 'uncached_input_tokens'),
+    // What a call costs that came to nothing, or that another attempt made good.
+    count('retried_calls', "status = 'error' AND outcome = 'ok'"),
+    count('successful_calls', "outcome = 'ok' AND status = 'ok'"),
+    total('failed_cost_usd', "CASE WHEN status = 'error' THEN cost_usd END", USD),
+    count('estimated_calls', "usage_status = 'estimated'"),
+    count('uncharged_calls', 'credits IS NULL'),
+    count('degraded_calls', 'is_degraded'),
+    // The mean of what takes long; how it is spread is in `usage`.
+    total('duration_us', 'duration_us'),
+    count('streamed_calls', 'ttft_us IS NOT NULL'),
+    total('ttft_us', 'ttft_us'),
+    // Of the same calls: what the provider says, and what the price list says.
+    count('reported_calls', 'reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL'),
+    total('reported_cost_usd', 'CASE WHEN cost_usd IS NOT NULL THEN reported_cost_usd END', USD),
+    total('cost_of_reported_usd', 'CASE WHEN reported_cost_usd IS NOT NULL THEN cost_usd END', USD),
+  ],
+};
+
+/** What became of every gen-ai span, billed or not, and how well it is known. */
+const USAGE_QUALITY_HOURLY: Rollup = {
+  name: 'usage_quality_hourly',
+  source: USAGE,
+  time: hourOf('event_time'),
+  keys: [
+    key('tenant'),
+    key('service'),
+    key('environment'),
+    key('dialect'),
+    key('provider'),
+    key('model'),
+    key('billing_role'),
+    key('usage_status'),
+    key('price_status'),
+  ],
+  rows: 'spans',
+  measures: [
+    count('spans_without_customer', 'customer IS NULL'),
+    count('spans_without_feature', 'feature IS NULL'),
+    count('late_spans', `received_at > event_time + INTERVAL 1 HOUR`),
+    sum('input_tokens', 'input_tokens'),
+    sum('output_tokens', 'output_tokens'),
+    sum('cost_usd', 'cost_usd', USD),
+  ],
+};
+
+/** When which credits moved. */
+const CREDIT_HOURLY: Rollup = {
+  name: 'credit_hourly',
+  source: CREDIT_LEGS,
+  time: hourOf('effective_at'),
+  keys: [key('tenant'), key('customer'), key('account'), key('kind')],
+  rows: 'legs',
+  measures: [
+    total('credits', 'credits', CREDITS),
+    latest('last_effective_at', 'effective_at', 'TIMESTAMPTZ'),
+  ],
+};
+
+/** What is on each account of a customer: the same for ever, so that a balance is not the sum of all their hours. */
+const CREDIT_ACCOUNT: Rollup = {
+  name: 'credit_account',
+  source: CREDIT_LEGS,
+  time: { name: 'since', of: "TIMESTAMPTZ '1970-01-01 00:00:00+00'", type: 'TIMESTAMPTZ' },
+  keys: [key('tenant'), key('customer'), key('account')],
+  rows: 'legs',
+  measures: [
+    total('credits', 'credits', CREDITS),
+    latest('last_effective_at', 'effective_at', 'TIMESTAMPTZ'),
+  ],
+};
+
+export const ROLLUPS: readonly Rollup[] = [USAGE_HOURLY, USAGE_QUALITY_HOURLY, CREDIT_HOURLY, CREDIT_ACCOUNT];
