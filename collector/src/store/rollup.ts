@@ -37,14 +37,16 @@ interface Expression {
   readonly type: string;
 }
 
-/** A column of the view. */
-export interface Measure extends Expression {
-  /**
-   * `total`: the sum of what is there, 0 without any. `sum`: the same, NULL where all are NULL, as SQL has it.
-   * `latest`: the greatest; only of a log in which every sign is 1.
-   */
-  readonly kind: 'total' | 'sum' | 'latest';
-}
+/** A column of the view. `of` is what is added up, or which rows are counted. */
+export type Measure =
+  /** How many rows there are of which `of` is true. */
+  | (Expression & { readonly kind: 'count' })
+  /** The sum of what is not NULL: 0 where nothing is. */
+  | (Expression & { readonly kind: 'total' })
+  /** The same, NULL where nothing is: where `isKnown`, of counts of the same rollup, is not true. */
+  | (Expression & { readonly kind: 'sum'; readonly isKnown: string })
+  /** The greatest; only of a log in which every sign is 1. */
+  | (Expression & { readonly kind: 'latest' });
 
 export function key(name: string, of = name, type = 'VARCHAR'): Expression {
   return { name, of, type };
@@ -54,9 +56,8 @@ export function hourOf(of: string): Expression {
   return { name: 'hour', of: `date_trunc('hour', ${of})`, type: 'TIMESTAMPTZ' };
 }
 
-/** How many rows there are of which that is true. */
-export function count(name: string, condition: string): Measure {
-  return { kind: 'total', name, of: `CASE WHEN ${condition} THEN 1 END`, type: 'BIGINT' };
+export function count(name: string, of: string): Measure {
+  return { kind: 'count', name, of, type: 'BIGINT' };
 }
 
 /** HUGEINT like the engine's own sums of integers: nothing that a span claims can make it overflow. */
@@ -64,8 +65,8 @@ export function total(name: string, of: string, type = 'HUGEINT'): Measure {
   return { kind: 'total', name, of, type };
 }
 
-export function sum(name: string, of: string, type = 'HUGEINT'): Measure {
-  return { kind: 'sum', name, of, type };
+export function sum(name: string, isKnown: string, type = 'HUGEINT'): Measure {
+  return { kind: 'sum', name, of: name, type, isKnown };
 }
 
 export function latest(name: string, of: string, type: string): Measure {
@@ -85,34 +86,26 @@ const added = (one: string, other: string) => `${one} + coalesce(${other}, 0)`;
 function storedOf({ rows, measures }: Rollup): readonly Stored[] {
   return [
     { name: rows, type: 'BIGINT', aggregate: 'sum(sign)', together: added },
-    ...measures.flatMap(storedOfMeasure),
+    ...measures.map((measure) => ({
+      name: measure.name,
+      type: measure.type,
+      aggregate: aggregateOf(measure),
+      together:
+        measure.kind === 'latest' ? (one: string, other: string) => `greatest(${one}, ${other})` : added,
+    })),
   ];
 }
 
-function storedOfMeasure({ kind, name, of, type }: Measure): readonly Stored[] {
-  const signed = {
-    name,
-    type,
-    aggregate: `coalesce(sum(CASE WHEN sign > 0 THEN ${of} ELSE -(${of}) END), 0)`,
-    together: added,
-  };
+function aggregateOf({ kind, of }: Measure): string {
   switch (kind) {
+    case 'count':
+      return `coalesce(sum(sign) FILTER (${of}), 0)`;
     case 'total':
-      return [signed];
-    case 'sum': {
-      const aggregate = `coalesce(sum(sign) FILTER ((${of}) IS NOT NULL), 0)`;
-      return [signed, { name: knownOf(name), type: 'BIGINT', aggregate, together: added }];
-    }
+    case 'sum':
+      return `coalesce(sum(sign * ${of}), 0)`;
     case 'latest':
-      return [
-        { name, type, aggregate: `max(${of})`, together: (one, other) => `greatest(${one}, ${other})` },
-      ];
+      return `max(${of})`;
   }
-}
-
-/** How many of what was summed up were not NULL: the sum of none is NULL. */
-function knownOf(name: string): string {
-  return `${name}_known`;
 }
 
 /** What the log adds up to, a row for each time and combination of keys. */
@@ -199,7 +192,7 @@ function viewOf(rollup: Rollup): string {
     rows,
     ...measures.map((measure) =>
       measure.kind === 'sum'
-        ? `CASE WHEN ${knownOf(measure.name)} > 0 THEN ${measure.name} END AS ${measure.name}`
+        ? `CASE WHEN ${measure.isKnown} THEN ${measure.name} END AS ${measure.name}`
         : measure.name,
     ),
   ];

@@ -75,6 +75,8 @@ FROM (${leg('from_account', 'from_lot', '-amount')}
 
 const IS_UNPRICED = 'cost_usd IS NULL';
 const ANY_TOKENS = 'coalesce(input_tokens, 0) + coalesce(output_tokens, 0)';
+/** All classes of a call are known, or none. */
+const HAS_TOKENS = 'calls_with_tokens > 0';
 const USD = 'DECIMAL(38, 15)';
 const CREDITS = 'DECIMAL(38, 6)';
 
@@ -99,21 +101,22 @@ const USAGE_HOURLY: Rollup = {
     count('failed_calls', "status = 'error'"),
     count('calls_without_usage', "usage_status = 'missing'"),
     count('unpriced_calls', IS_UNPRICED),
-    total('unpriced_tokens', `CASE WHEN ${IS_UNPRICED} THEN ${ANY_TOKENS} END`),
-    sum('input_tokens', 'input_tokens'),
-    sum('cache_read_tokens', 'cache_read_tokens'),
-    sum('cache_write_tokens', 'cache_write_tokens'),
-    sum('output_tokens', 'output_tokens'),
-    sum('reasoning_tokens', 'reasoning_tokens'),
-    sum('cost_usd', 'cost_usd', USD),
-    sum('credits', 'credits', CREDITS),
-    sum('uncached_input_tokens', 'uncached_input_tokens'),
+    total('unpriced_tokens', `(CASE WHEN ${IS_UNPRICED} THEN ${ANY_TOKENS} END)`),
+    count('calls_with_tokens', 'input_tokens IS NOT NULL'),
+    sum('input_tokens', HAS_TOKENS),
+    sum('cache_read_tokens', HAS_TOKENS),
+    sum('cache_write_tokens', HAS_TOKENS),
+    sum('output_tokens', HAS_TOKENS),
+    sum('reasoning_tokens', HAS_TOKENS),
+    sum('uncached_input_tokens', HAS_TOKENS),
+    sum('cost_usd', 'calls > unpriced_calls', USD),
+    count('uncharged_calls', 'credits IS NULL'),
+    sum('credits', 'calls > uncharged_calls', CREDITS),
     // What a call costs that came to nothing, or that another attempt made good.
     count('retried_calls', "status = 'error' AND outcome = 'ok'"),
     count('successful_calls', "outcome = 'ok' AND status = 'ok'"),
-    total('failed_cost_usd', "CASE WHEN status = 'error' THEN cost_usd END", USD),
+    total('failed_cost_usd', "(CASE WHEN status = 'error' THEN cost_usd END)", USD),
     count('estimated_calls', "usage_status = 'estimated'"),
-    count('uncharged_calls', 'credits IS NULL'),
     count('degraded_calls', 'is_degraded'),
     // The mean of what takes long; how it is spread is in `usage`.
     total('duration_us', 'duration_us'),
@@ -121,8 +124,8 @@ const USAGE_HOURLY: Rollup = {
     total('ttft_us', 'ttft_us'),
     // Of the same calls: what the provider says, and what the price list says.
     count('reported_calls', 'reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL'),
-    total('reported_cost_usd', 'CASE WHEN cost_usd IS NOT NULL THEN reported_cost_usd END', USD),
-    total('cost_of_reported_usd', 'CASE WHEN reported_cost_usd IS NOT NULL THEN cost_usd END', USD),
+    total('reported_cost_usd', '(CASE WHEN cost_usd IS NOT NULL THEN reported_cost_usd END)', USD),
+    total('cost_of_reported_usd', '(CASE WHEN reported_cost_usd IS NOT NULL THEN cost_usd END)', USD),
   ],
 };
 
@@ -147,9 +150,9 @@ const USAGE_QUALITY_HOURLY: Rollup = {
     count('spans_without_customer', 'customer IS NULL'),
     count('spans_without_feature', 'feature IS NULL'),
     count('late_spans', `received_at > event_time + INTERVAL 1 HOUR`),
-    sum('input_tokens', 'input_tokens'),
-    sum('output_tokens', 'output_tokens'),
-    sum('cost_usd', 'cost_usd', USD),
+    total('input_tokens', 'input_tokens'),
+    total('output_tokens', 'output_tokens'),
+    total('cost_usd', 'cost_usd', USD),
   ],
 };
 

@@ -87,6 +87,7 @@ import { Words } from './words.ts';
 export class DuckDbStore implements LedgerStore {
   readonly instance: DuckDBInstance;
   readonly ratedUsage: RatedUsageReader;
+  readonly folds: RollupFolds;
   private readonly writer: DuckDBConnection;
   private readonly tables: Tables;
   private readonly traces: IdentityFilter;
@@ -110,7 +111,6 @@ export class DuckDbStore implements LedgerStore {
   private commands: AnsweredCommand[] = [];
   private nextEntry: number;
   private readonly batches: Batches;
-  private readonly folds: RollupFolds;
   private committedCommand: number;
   private lastCommand: number;
   /** While a commit runs: what is added to the next batch, which the connection cannot take yet. */

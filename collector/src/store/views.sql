@@ -147,9 +147,9 @@ SELECT
   estimated_calls,
   uncharged_calls,
   degraded_calls,
-  duration_us / 1000 AS duration_ms,
+  (duration_us * 0.001)::DECIMAL(38, 3) AS duration_ms,
   streamed_calls,
-  ttft_us / 1000 AS ttft_ms,
+  (ttft_us * 0.001)::DECIMAL(38, 3) AS ttft_ms,
   reported_calls,
   reported_cost_usd,
   cost_of_reported_usd
