@@ -21,7 +21,10 @@ export interface Rollup {
   readonly measures: readonly Measure[];
 }
 
-/** A log: rows are only ever added. What no longer holds is there a second time, with the `sign` -1. */
+/**
+ * A log: rows are only ever added. What no longer holds is there a second time with the `sign` -1, which the amounts that
+ * are added up bear, too.
+ */
 export interface RollupSource {
   /**
    * The `SELECT` of the log, each row with `number` and `sign`. Numbers never decrease from one commit to the next.
@@ -102,7 +105,7 @@ function aggregateOf({ kind, of }: Measure): string {
       return `coalesce(sum(sign) FILTER (${of}), 0)`;
     case 'total':
     case 'sum':
-      return `coalesce(sum(sign * ${of}), 0)`;
+      return `coalesce(sum(${of}), 0)`;
     case 'latest':
       return `max(${of})`;
   }

@@ -10,17 +10,6 @@ const USAGE_COLUMNS = [
   'coalesce(response_model, request_model) AS model',
   'environment',
   'service',
-  'uncached_input_tokens + cache_read_tokens + cache_write_tokens AS input_tokens',
-  'uncached_input_tokens',
-  'cache_read_tokens',
-  'cache_write_tokens',
-  'visible_output_tokens + reasoning_tokens AS output_tokens',
-  'reasoning_tokens',
-  'cost_usd',
-  'credits',
-  'TRY_CAST(reported_cost_usd AS DECIMAL(38, 15)) AS reported_cost_usd',
-  'duration_us',
-  'ttft_us',
   'action_form IS NOT NULL AND action_form <> 0 AS is_degraded',
 ];
 
@@ -34,26 +23,38 @@ const USAGE_WORDS = [
   'status',
 ];
 
+const USAGE_AMOUNTS: Readonly<Record<string, string>> = {
+  input_tokens: 'uncached_input_tokens + cache_read_tokens + cache_write_tokens',
+  uncached_input_tokens: 'uncached_input_tokens',
+  cache_read_tokens: 'cache_read_tokens',
+  cache_write_tokens: 'cache_write_tokens',
+  output_tokens: 'visible_output_tokens + reasoning_tokens',
+  reasoning_tokens: 'reasoning_tokens',
+  cost_usd: 'cost_usd',
+  credits: 'credits',
+  reported_cost_usd: 'TRY_CAST(reported_cost_usd AS DECIMAL(38, 15))',
+  duration_us: 'duration_us',
+  ttft_us: 'ttft_us',
+};
+
 /** Records as they were written, and once more, with the other sign, those that others have taken the place of. */
 const USAGE: RollupSource = {
   select(isWithin) {
-    const columns = [
-      ...USAGE_COLUMNS,
-      ...USAGE_WORDS.map((name) => `${name} AS ${name}_code`),
-      'coalesce(outcome, status) AS outcome_code',
-    ].join(', ');
+    const branch = (table: string, number: string, sign: '' | '-') =>
+      `SELECT ${[
+        `${number} AS number`,
+        `${sign}1 AS sign`,
+        ...USAGE_COLUMNS,
+        ...USAGE_WORDS.map((name) => `${name} AS ${name}_code`),
+        'coalesce(outcome, status) AS outcome_code',
+        ...Object.entries(USAGE_AMOUNTS).map(([name, of]) => `${sign}(${of}) AS ${name}`),
+      ].join(', ')} FROM ledger.${table} WHERE ${isWithin(number)}`;
     const words = [...USAGE_WORDS, 'outcome'].map((name) => `word[${name}_code] AS ${name}`);
-    // Whatever was superseded was written before, so that both numbers narrow the search.
     return `SELECT log.*, ${words.join(', ')}
 FROM (
-  SELECT written_in AS number, 1 AS sign, ${columns}
-  FROM ledger.usage_record WHERE ${isWithin('written_in')}
-  UNION ALL
-  SELECT written_in AS number, 1 AS sign, ${columns}
-  FROM ledger.superseded_usage WHERE ${isWithin('written_in')}
-  UNION ALL
-  SELECT superseded_in AS number, -1 AS sign, ${columns}
-  FROM ledger.superseded_usage WHERE ${isWithin('superseded_in')}
+  ${branch('usage_record', 'written_in', '')}
+  UNION ALL ${branch('superseded_usage', 'written_in', '')}
+  UNION ALL ${branch('superseded_usage', 'superseded_in', '-')}
 ) log, (SELECT list(word ORDER BY code) AS word FROM ledger.word)`;
   },
 };
@@ -101,7 +102,7 @@ const USAGE_HOURLY: Rollup = {
     count('failed_calls', "status = 'error'"),
     count('calls_without_usage', "usage_status = 'missing'"),
     count('unpriced_calls', IS_UNPRICED),
-    total('unpriced_tokens', `(CASE WHEN ${IS_UNPRICED} THEN ${ANY_TOKENS} END)`),
+    total('unpriced_tokens', `CASE WHEN ${IS_UNPRICED} THEN ${ANY_TOKENS} END`),
     count('calls_with_tokens', 'input_tokens IS NOT NULL'),
     sum('input_tokens', HAS_TOKENS),
     sum('cache_read_tokens', HAS_TOKENS),
@@ -115,17 +116,13 @@ const USAGE_HOURLY: Rollup = {
     // What a call costs that came to nothing, or that another attempt made good.
     count('retried_calls', "status = 'error' AND outcome = 'ok'"),
     count('successful_calls', "outcome = 'ok' AND status = 'ok'"),
-    total('failed_cost_usd', "(CASE WHEN status = 'error' THEN cost_usd END)", USD),
+    total('failed_cost_usd', "CASE WHEN status = 'error' THEN cost_usd END", USD),
     count('estimated_calls', "usage_status = 'estimated'"),
     count('degraded_calls', 'is_degraded'),
     // The mean of what takes long; how it is spread is in `usage`.
     total('duration_us', 'duration_us'),
     count('streamed_calls', 'ttft_us IS NOT NULL'),
     total('ttft_us', 'ttft_us'),
-    // Of the same calls: what the provider says, and what the price list says.
-    count('reported_calls', 'reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL'),
-    total('reported_cost_usd', '(CASE WHEN cost_usd IS NOT NULL THEN reported_cost_usd END)', USD),
-    total('cost_of_reported_usd', '(CASE WHEN reported_cost_usd IS NOT NULL THEN cost_usd END)', USD),
   ],
 };
 
@@ -153,6 +150,10 @@ const USAGE_QUALITY_HOURLY: Rollup = {
     total('input_tokens', 'input_tokens'),
     total('output_tokens', 'output_tokens'),
     total('cost_usd', 'cost_usd', USD),
+    // Of the same calls: what the provider says, and what the price list says.
+    count('reported_spans', 'reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL'),
+    total('reported_cost_usd', 'CASE WHEN cost_usd IS NOT NULL THEN reported_cost_usd END', USD),
+    total('cost_of_reported_usd', 'CASE WHEN reported_cost_usd IS NOT NULL THEN cost_usd END', USD),
   ],
 };
 

@@ -149,10 +149,7 @@ SELECT
   degraded_calls,
   (duration_us * 0.001)::DECIMAL(38, 3) AS duration_ms,
   streamed_calls,
-  (ttft_us * 0.001)::DECIMAL(38, 3) AS ttft_ms,
-  reported_calls,
-  reported_cost_usd,
-  cost_of_reported_usd
+  (ttft_us * 0.001)::DECIMAL(38, 3) AS ttft_ms
 FROM ledger.usage_hourly;
 
 CREATE OR REPLACE VIEW public.usage_quality_hourly AS
@@ -173,6 +170,9 @@ SELECT
   input_tokens,
   output_tokens,
   cost_usd,
+  reported_spans,
+  reported_cost_usd,
+  cost_of_reported_usd,
   tenant
 FROM ledger.usage_quality_hourly;
 

@@ -29,10 +29,7 @@ const RECOMPUTED: Readonly<Record<string, string>> = {
       count(*) FILTER (is_degraded) AS degraded_calls,
       sum(duration_ms::DECIMAL(38, 3))::DECIMAL(38, 3) AS duration_ms,
       count(ttft_ms) AS streamed_calls,
-      coalesce(sum(ttft_ms::DECIMAL(38, 3)), 0)::DECIMAL(38, 3) AS ttft_ms,
-      count(*) FILTER (reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL) AS reported_calls,
-      coalesce(sum(reported_cost_usd) FILTER (cost_usd IS NOT NULL), 0) AS reported_cost_usd,
-      coalesce(sum(cost_usd) FILTER (reported_cost_usd IS NOT NULL), 0) AS cost_of_reported_usd
+      coalesce(sum(ttft_ms::DECIMAL(38, 3)), 0)::DECIMAL(38, 3) AS ttft_ms
     FROM usage WHERE billing_role = 'billed' GROUP BY ALL`,
   usage_quality_hourly: `
     SELECT date_trunc('hour', event_time) AS hour, service, environment, dialect, provider, model, billing_role,
@@ -44,6 +41,9 @@ const RECOMPUTED: Readonly<Record<string, string>> = {
       coalesce(sum(input_tokens), 0) AS input_tokens,
       coalesce(sum(output_tokens), 0) AS output_tokens,
       coalesce(sum(cost_usd), 0) AS cost_usd,
+      count(*) FILTER (reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL) AS reported_spans,
+      coalesce(sum(reported_cost_usd) FILTER (cost_usd IS NOT NULL), 0) AS reported_cost_usd,
+      coalesce(sum(cost_usd) FILTER (reported_cost_usd IS NOT NULL), 0) AS cost_of_reported_usd,
       tenant
     FROM usage GROUP BY ALL`,
   credit_hourly: `
