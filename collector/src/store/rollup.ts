@@ -184,7 +184,8 @@ async function createTables(connection: DuckDBConnection, rollup: Rollup): Promi
 
 /**
  * Sums that the tail says nothing of are shown as they are; only the others are put together with it. Grouping all of
- * them once more would take seconds where adding up a column takes milliseconds.
+ * them once more would take seconds where adding up a column takes milliseconds. Nor may the tail be materialized:
+ * the engine would then read all columns of all sums (DuckDB 1.5), 2.7 s instead of 0.15 s of CPU for 700,000 of them.
  */
 function viewOf(rollup: Rollup): string {
   const { name, time, keys, rows, measures } = rollup;
@@ -201,7 +202,7 @@ function viewOf(rollup: Rollup): string {
   ];
   return `CREATE OR REPLACE VIEW ledger.${name} AS
 WITH
-  tail AS MATERIALIZED (
+  tail AS NOT MATERIALIZED (
     SELECT t.*, k.code
     FROM (${selectSums(rollup, (number) => `${number} > ${foldedTo(rollup)}`)}) t
     LEFT JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 't', 'k')}
@@ -284,11 +285,17 @@ async function foldPortion(
 ): Promise<void> {
   const { name, time, keys, rows } = rollup;
   const stored = storedOf(rollup);
-  const isSameRow = `s.code = p.code AND s.${time.name} = p.${time.name}`;
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE portion AS
      ${selectSums(rollup, (number) => `${number} BETWEEN ${from + 1n} AND ${to}`)}`,
   );
+  const times = await connection.runAndReadAll(
+    `SELECT epoch_us(min(${time.name})), epoch_us(max(${time.name})) FROM temp.portion`,
+  );
+  const [fromMicros, toMicros] = times.getRows()[0] ?? [];
+  // The times are no condition but a help: only the row groups of those hours are looked at.
+  const isSameRow = `s.code = p.code AND s.${time.name} = p.${time.name}
+    AND s.${time.name} BETWEEN make_timestamptz(${fromMicros}) AND make_timestamptz(${toMicros})`;
   await connection.run(
     `INSERT INTO ${keyTable(rollup)}
      SELECT (SELECT coalesce(max(code), 0) FROM ${keyTable(rollup)}) + row_number() OVER (), p.*
