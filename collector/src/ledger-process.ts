@@ -84,7 +84,7 @@ export async function runLedgerProcess(
 ): Promise<void> {
   const config = readServiceConfig(start.configText, start.environment);
   const log = createLogger(config.log_level, 'ledger');
-  const store = await openStore(config, start.create);
+  const store = await openStore(config, start.create, log);
   const feed = new PriceFeed({
     settings: config.prices.refresh,
     overrides: config.prices.layer,
@@ -415,7 +415,7 @@ function sayOutcome(log: Logger, outcome: FeedOutcome, ageDays: number): void {
   }
 }
 
-async function openStore(config: Config, create: boolean): Promise<DuckDbStore> {
+async function openStore(config: Config, create: boolean, log: Logger): Promise<DuckDbStore> {
   const patienceEnds = performance.now() + LOCK_PATIENCE_MS;
   for (;;) {
     try {
@@ -427,6 +427,11 @@ async function openStore(config: Config, create: boolean): Promise<DuckDbStore> 
         threads: config.store.threads ?? Math.max(1, availableParallelism() - 1),
         checkpointAtWal: config.store.checkpoint_at_wal,
         maxIdentities: config.store.max_identities,
+        onFoldFailed: (err) =>
+          log.warn(
+            { err },
+            'sums could not be brought up to date; views are exact, and slower until they are',
+          ),
       });
     } catch (error) {
       const isLocked = error instanceof SpanledgerError && error.code === 'SL_STORE_LOCKED';

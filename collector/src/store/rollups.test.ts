@@ -377,8 +377,8 @@ describe('a ledger from before there were rollups', () => {
     await store.folds.idle();
     // What is left of a tail is short.
     expect(await folded(store.instance)).toEqual([
-      { name: 'credit_account', folded_to: 122_880 / 2 },
-      { name: 'credit_hourly', folded_to: 122_880 / 2 },
+      { name: 'credit_account', folded_to: 122_880 },
+      { name: 'credit_hourly', folded_to: 122_880 },
       { name: 'usage_hourly', folded_to: 0 },
       { name: 'usage_quality_hourly', folded_to: 0 },
     ]);
