@@ -97,9 +97,8 @@ describe('a session', () => {
     const readers = await readersWith({ maxConcurrent: 1, timeoutMs: 300 });
     const [busy, next, last] = [1, 2, 3].map(() => readers.openSession(ANALYST));
     if (busy === undefined || next === undefined || last === undefined) throw new Error('three sessions');
-    const statement = await next.prepare(ENDLESS, NEVER);
-    const both = [answerOf(busy, ENDLESS, []), statement.run([], NEVER).next()];
-    const ends = Promise.allSettled(both);
+    const statements = [await busy.prepare(ENDLESS, NEVER), await next.prepare(ENDLESS, NEVER)];
+    const ends = Promise.allSettled(statements.map((statement) => statement.run([], NEVER).next()));
     await expect(answerOf(last, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
     await ends;
     await Promise.all([busy.close(), next.close(), last.close()]);

@@ -1,7 +1,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
-import { declareRollups } from './rollup.ts';
+import { declareRollups, writeRollupViews } from './rollup.ts';
 import { ROLLUPS } from './rollups.ts';
 
 export interface StoreOptions {
@@ -82,8 +82,9 @@ export async function openDatabase(
   }
 }
 
-/** Makes the views of schema `public`, over tables that are there. */
+/** Makes the views of schema `public`, and the rollups that they stand on, over tables that are there. */
 export async function writeContractViews(connection: DuckDBConnection): Promise<void> {
+  await writeRollupViews(connection, ROLLUPS);
   await connection.run(await readFile(VIEWS, 'utf8'));
 }
 

@@ -142,7 +142,7 @@ function foldedTo({ name }: Rollup): string {
 }
 
 /**
- * Brings tables and views of the rollups to what is declared, in the transaction of the connection. A rollup that is
+ * Brings the tables of the rollups to what is declared, in the transaction of the connection. A rollup that is
  * declared otherwise than before begins anew, with everything in its tail.
  */
 export async function declareRollups(
@@ -162,8 +162,15 @@ export async function declareRollups(
   }
   for (const rollup of rollups) {
     if (!present.has(rollup.name)) await createTables(connection, rollup);
-    await connection.run(viewOf(rollup));
   }
+}
+
+/** Makes the views of the rollups, over tables that are there. */
+export async function writeRollupViews(
+  connection: DuckDBConnection,
+  rollups: readonly Rollup[],
+): Promise<void> {
+  for (const rollup of rollups) await connection.run(viewOf(rollup));
 }
 
 /** Everything that what is in the tables depends on. */
