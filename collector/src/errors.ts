@@ -60,6 +60,7 @@ export const ERRORS = {
   SL_SCENARIO_INVALID: 'A scenario cannot be read, or has mistakes.',
   SL_USER_REQUEST: 'A user to add, change or remove is not said in a way that can be.',
   SL_QUERY_LIMIT: 'The query went past a limit and was ended.',
+  SL_QUERY_PAUSED: 'Nobody may query for a while, because the ledger process has ended several times.',
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CheckNews, CheckReply } from './api/check-messages.ts';
 import { SpanledgerError } from './errors.ts';
 import { comparePositions, type JournalPosition } from './journal/index.ts';
+import { machineBytes, memoryBounds } from './memory-bounds.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
+import { ReadingPause } from './reading-pause.ts';
 import type { ServiceOptions } from './service.ts';
-import { type ChildEnd, Supervisor } from './supervisor.ts';
+import { type ChildEnd, type EndReason, Supervisor } from './supervisor.ts';
 
 /**
  * Running queries hold threads of the libuv pool, and commits wait behind them: with the default of 4, four dashboards
@@ -49,17 +51,27 @@ export class LedgerChild {
   private front: FrontTies | null = null;
   private fatal: SpanledgerError | null = null;
   private isDraining = false;
+  private isReady = false;
+  private readonly pause = new ReadingPause(() => performance.now());
+  readonly ends: Record<EndReason, number> = { memory: 0, overdue: 0, killed: 0, exit: 0 };
   private readonly drained = Promise.withResolvers<void>();
 
   constructor(options: ServiceOptions, create: boolean) {
     this.options = options;
     this.create = create;
     this.configText = options.configText;
+    const { maxRssBytes, engineBytes, lowered } = memoryBounds(options.config.store, machineBytes());
+    if (lowered.length > 0) {
+      options.log.warn(
+        { lowered, maxRssBytes, engineBytes },
+        'the memory of this machine is small for the settings of the store; smaller bounds hold for the ledger process',
+      );
+    }
     this.supervisor = new Supervisor({
       ...options.ledgerProgram,
       execArgv: [...options.ledgerProgram.execArgv, `--v8-pool-size=${GARBAGE_THREADS}`],
       environment: { ...options.environment, UV_THREADPOOL_SIZE: THREAD_POOL },
-      maxRssBytes: options.config.store.max_rss_bytes,
+      maxRssBytes,
       onStart: () => this.begin(),
       // Both ends are ours; the channel carries nothing else.
       onMessage: (message) => this.hear(message as FromLedger),
@@ -156,6 +168,7 @@ export class LedgerChild {
         create: this.create,
         durableEnd: this.journal?.durableEnd() ?? null,
         sqlPort: this.sqlPortOnce,
+        readingPauseMs: this.pause.remainingMs,
       });
     });
   }
@@ -173,6 +186,7 @@ export class LedgerChild {
         if (this.isDraining) this.tellToDrain();
         this.front?.ledgerAt(message.apiPort);
         this.wasReady = true;
+        this.isReady = true;
         this.firstReady.resolve();
         return;
       case 'reply':
@@ -185,14 +199,19 @@ export class LedgerChild {
         this.position = message.position;
         this.journal?.committed(message.position);
         return;
+      case 'overdue':
+        this.supervisor.end('overdue');
+        return;
       case 'fatal':
         this.fatal = new SpanledgerError(message.code, message.message);
         return;
     }
   }
 
-  private ended({ pid, exitCode, signal, restartInMs }: ChildEnd): void {
+  private ended({ pid, reason, exitCode, signal, residentBytes, restartInMs }: ChildEnd): void {
     this.port = null;
+    const wasReady = this.isReady;
+    this.isReady = false;
     this.front?.ledgerAt(null);
     if (!this.wasReady) {
       this.firstReady.reject(
@@ -209,9 +228,30 @@ export class LedgerChild {
       return;
     }
     if (restartInMs === null) return;
+    this.ends[reason]++;
+    // Before it is ready it answers nobody.
+    if (wasReady) this.pause.noteEnd();
+    const readingPauseMs = Math.round(this.pause.remainingMs);
     this.options.log.error(
-      { pid, exitCode, signal, restartInMs, err: this.fatal ?? undefined },
-      'the ledger process ended; it is started again, requests are still accepted',
+      {
+        pid,
+        reason,
+        exitCode,
+        signal,
+        residentBytes,
+        restartInMs,
+        readingPauseMs,
+        err: this.fatal ?? undefined,
+      },
+      `${END_SENTENCES[reason]}; it is started again, requests are still accepted`,
     );
   }
 }
+
+const END_SENTENCES: Readonly<Record<EndReason, string>> = {
+  memory:
+    'the ledger process was ended because it had grown past its bound, mostly for a statement of a reader',
+  overdue: 'the ledger process was ended because a statement of a reader did not end',
+  killed: 'the ledger process was ended by somebody else or by a fault',
+  exit: 'the ledger process ended',
+};

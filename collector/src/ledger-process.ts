@@ -43,6 +43,7 @@ import { LEDGER_LIMITS, Ledger } from './ledger/ledger.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './log.ts';
 import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
+import { machineBytes, memoryBounds } from './memory-bounds.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
 import { answerOf } from './reader/answer.ts';
@@ -111,6 +112,11 @@ export async function runLedgerProcess(
   const readers = await Readers.open(store.instance, {
     limits: config.reader.limits,
     catalogue: CLIENT_CATALOGUE,
+    pauseMs: start.readingPauseMs,
+    onOverdue({ role, sql }) {
+      log.error({ role, sql }, 'a statement does not end although it was interrupted');
+      channel.send({ type: 'overdue' });
+    },
   });
   const asking = readers.openSession(
     { role: 'admin' },
@@ -227,6 +233,7 @@ export async function runLedgerProcess(
     metrics: () => {
       metrics.recordOpenTraces(ledger.openTraces);
       metrics.recordCatalogueAge(feed.ageDays());
+      metrics.recordReadingPause(readers.isPaused);
       return metrics.render();
     },
     onSurprise: (error) => log.error({ err: error }, 'a request failed in a way that it should not'),
@@ -423,7 +430,7 @@ async function openStore(config: Config, create: boolean, log: Logger): Promise<
         path: join(config.data_dir, LEDGER_FILE),
         writableFolders: [join(config.data_dir, EXPORT_FOLDER), config.snapshots.folder],
         create,
-        memoryLimit: config.store.memory_limit,
+        memoryLimit: `${Math.floor(memoryBounds(config.store, machineBytes()).engineBytes / 1000)} KB`,
         threads: config.store.threads ?? Math.max(1, availableParallelism() - 1),
         checkpointAtWal: config.store.checkpoint_at_wal,
         maxIdentities: config.store.max_identities,

@@ -1,6 +1,7 @@
 import type { CheckNews, CheckQuestion, CheckReply } from './api/check-messages.ts';
 import type { ErrorCode } from './errors.ts';
 import type { JournalPosition } from './journal/index.ts';
+import type { EndReason } from './supervisor.ts';
 
 /** What the processes and threads of the service say to each other. */
 
@@ -17,6 +18,8 @@ export type ToLedger =
       readonly durableEnd: JournalPosition | null;
       /** The port for clients of PostgreSQL that the process before it had; null: the configured one. */
       readonly sqlPort: number | null;
+      /** For how long nobody may read, in milliseconds: readers may have ended the processes before this one. */
+      readonly readingPauseMs: number;
     }
   | { readonly type: 'durable'; readonly end: JournalPosition }
   | { readonly type: 'receiver'; readonly state: ReceiverState }
@@ -41,6 +44,8 @@ export type FromLedger =
   | { readonly type: 'reply'; readonly id: number; readonly reply: CheckReply }
   | { readonly type: 'news'; readonly news: CheckNews }
   | { readonly type: 'committed'; readonly position: JournalPosition }
+  /** A statement of a reader does not end, and nothing within this process can end it. */
+  | { readonly type: 'overdue' }
   /** It cannot start; the message is for the operator. */
   | { readonly type: 'fatal'; readonly code: ErrorCode; readonly message: string };
 
@@ -83,4 +88,6 @@ export interface ReceiverState {
   readonly journalSyncs: number;
   readonly residentBytes: number;
   readonly ledgerRestarts: number;
+  /** How often the ledger process has ended, by why. */
+  readonly ledgerEnds: Readonly<Record<EndReason, number>>;
 }

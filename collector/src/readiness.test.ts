@@ -19,6 +19,7 @@ function aReceiver(state: Partial<ReceiverState>): ReceiverState {
     journalSyncs: 0,
     residentBytes: 0,
     ledgerRestarts: 0,
+    ledgerEnds: { memory: 0, overdue: 0, killed: 0, exit: 0 },
     ...state,
   };
 }

@@ -169,6 +169,7 @@ function startClocks(
       journalSyncs: journal.counters.syncs,
       residentBytes: process.memoryUsage.rss(),
       ledgerRestarts: ledger.restarts,
+      ledgerEnds: { ...ledger.ends },
     };
     ledger.send({ type: 'receiver', state });
   };

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ChildEnd, residentBytes, Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { type ChildEnd, ResidentSize, Supervisor, type SupervisorOptions } from './supervisor.ts';
 
 const GIB = 2 ** 30;
 /** Stays until it is ended. */
@@ -71,10 +71,12 @@ describe('a supervisor', () => {
   it('restarts a child that ends, waiting twice as long each time', async () => {
     const { supervisor, ends, nextEnd, starts } = await supervise('process.exit(7);');
     for (let end = 0; end < 3; end++) await nextEnd();
-    expect(ends.map(({ exitCode, signal, restartInMs }) => [exitCode, signal, restartInMs])).toEqual([
-      [7, null, 100],
-      [7, null, 200],
-      [7, null, 400],
+    expect(
+      ends.map(({ reason, exitCode, signal, restartInMs }) => [reason, exitCode, signal, restartInMs]),
+    ).toEqual([
+      ['exit', 7, null, 100],
+      ['exit', 7, null, 200],
+      ['exit', 7, null, 400],
     ]);
     expect(starts()).toBe(3);
     expect(supervisor.restarts).toBe(2);
@@ -87,7 +89,13 @@ describe('a supervisor', () => {
     const { pid } = supervisor;
     expect(pid).toBeTypeOf('number');
     process.kill(pid ?? 0, 'SIGKILL');
-    expect(await nextEnd()).toEqual({ pid, exitCode: null, signal: 'SIGKILL', restartInMs: 100 });
+    expect(await nextEnd()).toMatchObject({
+      pid,
+      reason: 'killed',
+      exitCode: null,
+      signal: 'SIGKILL',
+      restartInMs: 100,
+    });
     await nextMessage();
     expect(supervisor.pid).not.toBe(pid);
     expect(supervisor.restarts).toBe(1);
@@ -138,25 +146,68 @@ describe('stopping', () => {
   });
 });
 
+describe('a child that works on what nothing stops', () => {
+  it('is ended when somebody says so, although it does not listen, and starts again', async () => {
+    const { supervisor, nextMessage, nextEnd } = await supervise("process.send('up'); for (;;);");
+    await nextMessage();
+    const ended = nextEnd();
+    supervisor.end('overdue');
+    expect(await ended).toMatchObject({ reason: 'overdue', signal: 'SIGKILL', restartInMs: 100 });
+    await nextMessage();
+    // What ended the one before says nothing of the next one.
+    const endedAgain = nextEnd();
+    process.kill(supervisor.pid ?? 0, 'SIGKILL');
+    expect(await endedAgain).toMatchObject({ reason: 'killed' });
+  });
+});
+
+const onLinux = process.platform === 'linux' ? it : it.skip;
+
 describe('a child that grows', () => {
-  it('past the bound is killed and starts again clean', async () => {
+  const BOUND_BYTES = 200 * 2 ** 20;
+
+  onLinux('past the bound is killed, which says how large it was, and starts again clean', async () => {
     const { nextEnd, nextMessage } = await supervise(
       `const held = []; ${STAYS} process.on('message', () => {}); held.push(Buffer.alloc(250 * 2 ** 20, 1));`,
-      { maxRssBytes: 200 * 2 ** 20 },
+      { maxRssBytes: BOUND_BYTES },
     );
     await nextMessage();
-    expect(await nextEnd()).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
+    const end = await nextEnd();
+    expect(end).toMatchObject({ reason: 'memory', signal: 'SIGKILL', restartInMs: 100 });
+    expect(end.residentBytes).toBeGreaterThan(BOUND_BYTES);
     expect(await nextMessage()).toBe('up');
   });
 
-  it('is measured where the system tells, and otherwise left alone', async () => {
-    const own = await residentBytes(process.pid);
+  onLinux('without end, as fast as it can, is killed before it is twice as large', async () => {
+    const { nextEnd, nextMessage } = await supervise(
+      "const held = []; process.send('up'); for (;;) held.push(Buffer.alloc(8 * 2 ** 20, 1));",
+      { maxRssBytes: 2 * BOUND_BYTES },
+    );
+    await nextMessage();
+    const { reason, residentBytes } = await nextEnd();
+    expect(reason).toBe('memory');
+    expect(residentBytes).toBeLessThan(4 * BOUND_BYTES);
+  });
+
+  onLinux('is what the system ends first, should the memory of the machine run out', async () => {
+    const { supervisor, nextMessage } = await supervise(STAYS);
+    await nextMessage();
+    expect(Number(await readFile(`/proc/${supervisor.pid}/oom_score_adj`, 'utf8'))).toBeGreaterThan(
+      Number(await readFile('/proc/self/oom_score_adj', 'utf8')),
+    );
+  });
+
+  it('is measured where the system tells, and otherwise left alone', () => {
+    const own = new ResidentSize(process.pid);
     if (process.platform === 'linux') {
-      expect(own).toBeGreaterThan(10 * 2 ** 20);
-      expect(own).toBeLessThan(100 * GIB);
+      expect(own.look()).toBeGreaterThan(10 * 2 ** 20);
+      expect(own.lastBytes).toBeLessThan(100 * GIB);
     } else {
-      expect(own).toBeNull();
+      expect(own.look()).toBeNull();
     }
-    expect(await residentBytes(undefined)).toBeNull();
+    own.close();
+    const nobody = new ResidentSize(undefined);
+    expect(nobody.look()).toBeNull();
+    nobody.close();
   });
 });

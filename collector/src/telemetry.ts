@@ -54,6 +54,16 @@ export class Metrics {
     residentBytes: this.gauge('spanledger_receiver_resident_bytes', 'Resident memory of the receiver.'),
     ledgerRestarts: this.gauge('spanledger_ledger_restarts', 'Restarts of the ledger process.'),
   };
+  private readonly ledgerEnds = new Gauge({
+    name: 'spanledger_ledger_ends',
+    help: 'Ends of the ledger process since the receiver started, by reason; memory and overdue are for statements of readers.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+  private readonly readingPaused = this.gauge(
+    'spanledger_reading_paused',
+    '1 while nobody may query, because the ledger process has ended several times.',
+  );
   private readonly catalogueAgeDays = this.gauge(
     'spanledger_catalogue_age_days',
     'Days since prices were last read: by the feed if there is one, else by us.',
@@ -64,6 +74,10 @@ export class Metrics {
     'spanledger_ledger_resident_bytes',
     'Resident memory of the ledger.',
   );
+
+  recordReadingPause(isPaused: boolean): void {
+    this.readingPaused.set(isPaused ? 1 : 0);
+  }
 
   recordCatalogueAge(days: number): void {
     this.catalogueAgeDays.set(days);
@@ -93,6 +107,7 @@ export class Metrics {
     this.receiver.residentBytes.set(state.residentBytes);
     this.receiver.ledgerRestarts.set(state.ledgerRestarts);
     for (const [code, count] of Object.entries(state.refused)) this.refused.set({ code }, count);
+    for (const [reason, count] of Object.entries(state.ledgerEnds)) this.ledgerEnds.set({ reason }, count);
   }
 
   recordOpenTraces({ traces, spans }: { readonly traces: number; readonly spans: number }): void {

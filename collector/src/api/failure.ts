@@ -31,6 +31,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   SL_QUERY_FAILED: 400,
   SL_QUERY_LIMIT: 422,
   SL_QUERY_BUSY: 503,
+  SL_QUERY_PAUSED: 503,
 };
 
 /** Of a surprise a caller is told no more. */

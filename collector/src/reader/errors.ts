@@ -25,6 +25,7 @@ export const SQL_STATE = {
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
   queryCanceled: '57014',
+  cannotConnectNow: '57P03',
   internalError: 'XX000',
 } as const;
 

@@ -22,6 +22,16 @@ export interface ReadersOptions {
   readonly maxConcurrent?: number;
   /** What clients that are connected ask about what there is. */
   readonly catalogue?: ClientCatalogue;
+  /** For how long from now nothing is run. */
+  readonly pauseMs?: number;
+  /** The engine works on a statement long after its time: nothing but the end of the process will stop it. */
+  readonly onOverdue?: (overdue: OverdueStatement) => void;
+}
+
+/** Who sent it, and the beginning of its text. */
+export interface OverdueStatement {
+  readonly role: Role;
+  readonly sql: string;
 }
 
 export interface SessionOptions {
@@ -39,6 +49,9 @@ export interface SessionOptions {
  */
 const MAX_CONCURRENT = 12;
 
+/** Enough of a statement to find out whose it was. */
+const SQL_TOLD_CHARACTERS = 1000;
+
 /** Everybody who reads the ledger by statements of their own: who may begin, how many at once, with what in reach. */
 export class Readers {
   readonly #instance: DuckDBInstance;
@@ -46,11 +59,13 @@ export class Readers {
   readonly #options: ReadersOptions;
   readonly #all: Places;
   readonly #roles: ReadonlyMap<Role, RoleState>;
+  readonly #pausedUntilMs: number;
 
   private constructor(instance: DuckDBInstance, views: OfferedViews, options: ReadersOptions) {
     this.#instance = instance;
     this.#views = views;
     this.#options = options;
+    this.#pausedUntilMs = performance.now() + (options.pauseMs ?? 0);
     this.#all = new Places(options.maxConcurrent ?? MAX_CONCURRENT);
     this.#roles = new Map(
       ROLES.map((role) => {
@@ -76,6 +91,11 @@ export class Readers {
     } finally {
       connection.closeSync();
     }
+  }
+
+  /** Sessions may be opened, but their statements are refused. */
+  get isPaused(): boolean {
+    return performance.now() < this.#pausedUntilMs;
   }
 
   /**
@@ -110,11 +130,14 @@ export class Readers {
       onClose: () => {
         role.sessions--;
       },
+      onOverdue: (sql) =>
+        this.#options.onOverdue?.({ role: reader.role, sql: sql.slice(0, SQL_TOLD_CHARACTERS) }),
     });
   }
 
   /** One of the role first: who waits for that does not keep others from theirs. */
   async #takePlace(role: RoleState, whenBusy: 'wait' | 'refuse', signal: AbortSignal): Promise<() => void> {
+    this.#expectNoPause();
     const taken: Places[] = [];
     for (const places of [role.places, this.#all]) {
       const isTaken = places.takeNow() || (whenBusy === 'wait' && (await waitFor(places, role, signal)));
@@ -133,6 +156,17 @@ export class Readers {
     return () => {
       for (const one of taken) one.giveBack();
     };
+  }
+
+  #expectNoPause(): void {
+    if (!this.isPaused) return;
+    const seconds = Math.ceil((this.#pausedUntilMs - performance.now()) / 1000);
+    throw new ReaderError(
+      'SL_QUERY_PAUSED',
+      'cannotConnectNow',
+      `Nobody may query for another ${seconds} s: the ledger process has ended several times while it was read, ` +
+        'and posts what waits. If you have sent a statement that never was answered, do not send it again.',
+    );
   }
 
   #ownState(role: Role, limits: ReaderLimits): RoleState {

@@ -30,6 +30,8 @@ export interface SessionParts {
    */
   readonly takePlace: (signal: AbortSignal, goesOn: boolean) => Promise<() => void>;
   readonly onClose: () => void;
+  /** The engine works on a statement long after its time: nothing but the end of the process will stop it. */
+  readonly onOverdue: (sql: string) => void;
 }
 
 export interface ResultColumn {
@@ -66,10 +68,10 @@ export class ReaderSession {
     const giveBack = await this.#parts.takePlace(signal, false);
     try {
       const connection = await this.connection();
-      const watch = new Watch(connection.duckdb, this.#parts.limits.timeoutMs, signal);
+      const watch = watchOf(this.#parts, connection, sql, signal);
       try {
-        const examined = await connection.examine(sql, this.#parts.reach);
-        const prepared = await connection.duckdb.prepare(examined.sql);
+        const examined = await watch.step(connection.examine(sql, this.#parts.reach));
+        const prepared = await watch.step(connection.duckdb.prepare(examined.sql));
         watch.expectGoingOn();
         expectRead(prepared, examined);
         const statement = new ReaderStatement(this, this.#parts, connection, examined, prepared);
@@ -171,7 +173,7 @@ export class ReaderStatement {
     const anyEnd = AbortSignal.any([signal, closing.signal]);
     let place: PreparedOn | null = null;
     try {
-      place = await this.#inPlace(anyEnd, () => this.#prepared());
+      place = await this.#inPlace(anyEnd, () => this.#prepared(anyEnd));
       if (values.length > 0) place.prepared.bind([...values], types === undefined ? undefined : [...types]);
       yield* this.#batches(place, anyEnd);
     } finally {
@@ -183,14 +185,14 @@ export class ReaderStatement {
   async *#batches({ connection, prepared }: PreparedOn, signal: AbortSignal): AsyncGenerator<ResultBatch> {
     const { limits, tellsValues } = this.#parts;
     const { duckdb } = connection;
-    const watch = new Watch(duckdb, limits.timeoutMs, signal);
+    const watch = watchOf(this.#parts, connection, this.#examined.sql, signal);
     let rowCount = 0;
     let bytes = 0;
     try {
       const { result, chunk: first } = await this.#inPlace(signal, async () => {
         await connection.begin();
-        const stream = await prepared.stream();
-        return { result: stream, chunk: await stream.fetchChunk() };
+        const stream = await watch.step(prepared.stream());
+        return { result: stream, chunk: await watch.step(stream.fetchChunk()) };
       });
       let chunk = first;
       const columns = columnsOf(result);
@@ -207,7 +209,7 @@ export class ReaderStatement {
         // While its reader takes these rows, others may have the place.
         yield { chunk, columns };
         watch.expectGoingOn();
-        chunk = await this.#inPlace(signal, () => result.fetchChunk(), true);
+        chunk = await this.#inPlace(signal, () => watch.step(result.fetchChunk()), true);
       }
     } catch (error) {
       if (error instanceof ReaderError) throw error;
@@ -228,7 +230,7 @@ export class ReaderStatement {
     }
   }
 
-  async #prepared(): Promise<PreparedOn> {
+  async #prepared(signal: AbortSignal): Promise<PreparedOn> {
     const ready = this.#ready;
     this.#ready = null;
     if (ready !== null) {
@@ -236,11 +238,15 @@ export class ReaderStatement {
       return ready;
     }
     const connection = await this.#session.connection();
+    const watch = watchOf(this.#parts, connection, this.#examined.sql, signal);
     try {
-      return { connection, prepared: await connection.duckdb.prepare(this.#examined.sql) };
+      return { connection, prepared: await watch.step(connection.duckdb.prepare(this.#examined.sql)) };
     } catch (error) {
       this.#session.takeBack(connection);
+      watch.expectGoingOn(error);
       throw engineError(error, this.#parts.tellsValues);
+    } finally {
+      watch.stop();
     }
   }
 
@@ -265,6 +271,15 @@ export class ReaderStatement {
     ready.prepared.destroySync();
     this.#session.takeBack(ready.connection);
   }
+}
+
+function watchOf(
+  { limits, onOverdue }: SessionParts,
+  { duckdb }: ReadingConnection,
+  sql: string,
+  signal: AbortSignal,
+): Watch {
+  return new Watch(duckdb, { timeoutMs: limits.timeoutMs, signal, onOverdue: () => onOverdue(sql) });
 }
 
 interface PreparedOn {

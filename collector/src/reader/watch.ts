@@ -4,25 +4,59 @@ import { pastLimit, type ReaderError } from './errors.ts';
 /** An interrupt that comes between two steps of a statement is forgotten by the engine. */
 const AGAIN_AFTER_MS = 50;
 
+/**
+ * How much longer than its time limit a statement may take to notice the interrupt. Most do within 10 ms; one within a
+ * step over long values, or in planning, notices when that is over, and the step may take minutes and gigabytes.
+ */
+export const OVERDUE_AFTER_MS = 5000;
+
+export interface WatchOptions {
+  readonly timeoutMs: number;
+  /** Ends it, too. */
+  readonly signal: AbortSignal;
+  /** The engine still works on the statement, long after its time. */
+  readonly onOverdue: () => void;
+  readonly overdueAfterMs?: number;
+}
+
 /** Interrupts what runs on a connection when its time is over or its reader has gone, until it is over. */
 export class Watch {
   readonly #connection: DuckDBConnection;
-  readonly #timeoutMs: number;
-  readonly #signal: AbortSignal;
+  readonly #options: WatchOptions;
   readonly #timer: NodeJS.Timeout;
   #again: NodeJS.Timeout | undefined;
+  #overdue: NodeJS.Timeout | undefined;
   #end: 'timeout' | 'cancel' | null = null;
+  #steps = 0;
 
-  constructor(connection: DuckDBConnection, timeoutMs: number, signal: AbortSignal) {
+  constructor(connection: DuckDBConnection, options: WatchOptions) {
     this.#connection = connection;
-    this.#timeoutMs = timeoutMs;
-    this.#signal = signal;
-    this.#timer = setTimeout(() => this.#stopIt('timeout'), timeoutMs);
-    signal.addEventListener('abort', this.#onAbort, { once: true });
-    if (signal.aborted) this.#stopIt('cancel');
+    this.#options = options;
+    this.#timer = setTimeout(this.#onTimeout, options.timeoutMs);
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (options.signal.aborted) this.#stopIt('cancel');
+  }
+
+  /** What the engine does for the statement. Between such steps it is its reader who lets it wait. */
+  async step<Result>(work: Promise<Result>): Promise<Result> {
+    this.#steps++;
+    try {
+      return await work;
+    } finally {
+      this.#steps--;
+    }
   }
 
   readonly #onAbort = () => this.#stopIt('cancel');
+
+  readonly #onTimeout = () => {
+    this.#stopIt('timeout');
+    const { onOverdue, overdueAfterMs = OVERDUE_AFTER_MS } = this.#options;
+    // From here, not from the start: where this process was held up, the interrupt came late.
+    this.#overdue = setTimeout(() => {
+      if (this.#steps > 0) onOverdue();
+    }, overdueAfterMs);
+  };
 
   #stopIt(end: 'timeout' | 'cancel'): void {
     if (this.#end !== null) return;
@@ -50,7 +84,7 @@ export class Watch {
       case 'timeout':
         return pastLimit(
           'queryCanceled',
-          `The query ran longer than ${this.#timeoutMs / 1000} s and was ended. Narrow it to a shorter time range, or read usage_hourly.`,
+          `The query ran longer than ${this.#options.timeoutMs / 1000} s and was ended. Narrow it to a shorter time range, or read usage_hourly.`,
           { cause },
         );
     }
@@ -59,6 +93,7 @@ export class Watch {
   stop(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#again);
-    this.#signal.removeEventListener('abort', this.#onAbort);
+    clearTimeout(this.#overdue);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
   }
 }
