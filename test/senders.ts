@@ -34,6 +34,8 @@ export interface Senders {
   /** Sent at least once and given up without an answer of 200. */
   readonly givenUp: Map<string, SentSpan>;
   readonly acknowledgedBatches: () => number;
+  /** How long the slowest answer took, in milliseconds. */
+  readonly slowestAnswerMs: () => number;
   readonly sentAgain: () => number;
   /** No new batches; resolves when each sender has its last one acknowledged. */
   finish(): Promise<void>;
@@ -60,6 +62,7 @@ export function startSenders(options: SendersOptions): Senders {
   const givenUp = new Map<string, SentSpan>();
   let acknowledgedBatches = 0;
   let sentAgain = 0;
+  let slowestAnswerMs = 0;
   let isFinishing = false;
   let isGivingUp = false;
   const keep = (map: Map<string, SentSpan>, batch: Batch) => {
@@ -67,10 +70,12 @@ export function startSenders(options: SendersOptions): Senders {
   };
   const deliver = async (batch: Batch) => {
     for (;;) {
+      const sentAtMs = performance.now();
       const status = await sendBatch(options.url(), batch).then(
         (answer) => answer.status,
         () => 0, // not answered: it may or may not be on disk
       );
+      slowestAnswerMs = Math.max(slowestAnswerMs, performance.now() - sentAtMs);
       if (status === 200 && random() < lostAnswerShare) {
         sentAgain++;
         continue;
@@ -99,6 +104,7 @@ export function startSenders(options: SendersOptions): Senders {
     acknowledged,
     givenUp,
     acknowledgedBatches: () => acknowledgedBatches,
+    slowestAnswerMs: () => slowestAnswerMs,
     sentAgain: () => sentAgain,
     async finish() {
       isFinishing = true;

@@ -9,7 +9,7 @@ const resolve = { conditions: ['@spanledger/source', 'node'] };
 const ssr = { resolve: { conditions: ['@spanledger/source', 'node'] } };
 
 const INTEGRATION = '**/*.integration.test.ts';
-const FAULTS = 'test/faults/**/*.test.ts';
+const FAULTS = ['test/faults/**/*.test.ts', 'test/attacks/**/*.test.ts'];
 const SOURCES = ['packages/**/*.test.ts', 'collector/**/*.test.ts', 'test/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
@@ -56,7 +56,7 @@ export default defineConfig({
           env: scratch,
           maxWorkers: MAX_WORKERS,
           include: SOURCES,
-          exclude: [...NEVER, INTEGRATION, FAULTS],
+          exclude: [...NEVER, INTEGRATION, ...FAULTS],
           testTimeout: 60_000,
         },
       },
@@ -81,7 +81,7 @@ export default defineConfig({
         // After the others: these tests measure promises under load, and that is to be theirs.
         test: {
           name: 'faults',
-          include: [FAULTS],
+          include: FAULTS,
           exclude: NEVER,
           testTimeout: 240_000,
           hookTimeout: 60_000,
