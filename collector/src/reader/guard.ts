@@ -1,6 +1,7 @@
 import { mistake, type ReaderError, refusal } from './errors.ts';
 import { WRITTEN_ARGUMENTS } from './functions.ts';
 import { folded, type Reach, reaches } from './reach.ts';
+import { expectBoundedWhenWrittenOut } from './written-out.ts';
 
 /**
  * Which statements may run, decided on the whole tree that the engine's own parser makes of them: every relation and
@@ -12,6 +13,7 @@ import { folded, type Reach, reaches } from './reach.ts';
  */
 export function guard(tree: unknown, reach: Reach): void {
   walk(tree, { reach, expressions: NONE, parameters: null, depth: 0, selects: { count: 0 } });
+  expectBoundedWhenWrittenOut(tree);
 }
 
 /** What surrounds a part of a statement. */

@@ -192,6 +192,45 @@ export const REFUSED: readonly (readonly [sqlState: string, sql: string])[] = [
   ['54001', `SELECT ${'['.repeat(900)}1${']'.repeat(900)}`],
   ['54001', `SELECT 1 ${'UNION ALL SELECT 1 '.repeat(500)}`],
   ['54001', `SELECT ${Array(501).fill('(SELECT 1)').join(', ')}`],
+  ['42501', "SELECT levenshtein(s, s) FROM (SELECT string_agg('x', '') s FROM range(200000))"],
+  ['42501', "SELECT damerau_levenshtein('x', 'y')"],
+  ['42501', "SELECT json_structure('[[[]]]')"],
+  ['42501', "SELECT json_contains('[]', '[]')"],
+  ['42501', `SELECT from_json('1', '"JSON"')`],
+  ['42501', `SELECT json_transform('1', '"JSON"')`],
+  // Little that stands for much
+  ['54001', `SELECT 1 AS a0, ${times(26, (n) => `a${n} + a${n} AS a${n + 1}`)}`],
+  ['54001', `SELECT 1 AS a0, ${times(26, (n) => `[A${n}, "a${n}"] AS a${n + 1}`)}`],
+  ['54001', `SELECT duration_ms AS a0, ${times(200, (n) => `a${n} + 1 AS a${n + 1}`)} FROM usage`],
+  ['54001', `SELECT 1 AS a0, ${times(26, (n) => `(SELECT a${n} + a${n}) AS a${n + 1}`)}`],
+  ['54001', `SELECT ${times(2000, () => "COLUMNS('.*')")} FROM usage`],
+  ['54001', `SELECT ${times(20_000, () => '*')} FROM usage`],
+  ['54001', `SELECT ${'* FROM (SELECT *, '.repeat(16)} 1${')'.repeat(16)}`],
+  ['54001', `SELECT ${times(20, () => '*')} FROM (SELECT ${times(20, () => 'u.*')} FROM usage u)`],
+  [
+    '54001',
+    `WITH a0 AS (SELECT 1 x), ${times(24, (n) => `a${n + 1} AS NOT MATERIALIZED (SELECT l.x FROM a${n} l, a${n} r)`)} SELECT count(*) FROM a24`,
+  ],
+  [
+    '54001',
+    `WITH a0 AS (SELECT 1 x), ${times(20, (n) => `a${n + 1} AS (SELECT (SELECT x FROM a${n}) + (SELECT x FROM a${n}) AS x)`)} FROM a20`,
+  ],
+  ['54001', `SELECT count(*) FROM ${times(100, (n) => `actions a${n}`)}`],
+  ['54001', `SELECT count(*) FROM usage ${'NATURAL JOIN usage '.repeat(20)}`],
+  ['54001', `SELECT count(*) FROM usage ${times(30, (n) => `JOIN usage u${n} USING (usage_id)`, ' ')}`],
+  [
+    '54001',
+    `SELECT ${times(1500, (n) => `count(DISTINCT customer) FILTER (duration_ms > ${n})`)} FROM usage`,
+  ],
+  ['54001', `SELECT count(*) FROM usage WHERE ${times(5500, (n) => `credits <> ${n}`, ' AND ')}`],
+  [
+    '54001',
+    `PIVOT usage ON provider IN (${times(100, (n) => `'${n}'`)}), model IN (${times(100, (n) => `'${n}'`)}) USING count(*)`,
+  ],
   ['42601', `SELECT ${'(SELECT '.repeat(5000)}1${')'.repeat(5000)}`],
   ['54000', `SELECT '${'x'.repeat(300_000)}'`],
 ];
+
+function times(count: number, write: (index: number) => string, separator = ', '): string {
+  return Array.from({ length: count }, (_, index) => write(index)).join(separator);
+}
