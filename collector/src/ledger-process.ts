@@ -113,6 +113,10 @@ export async function runLedgerProcess(
     limits: config.reader.limits,
     catalogue: CLIENT_CATALOGUE,
     pauseMs: start.readingPauseMs,
+    memory: {
+      maxBytes: memoryBounds(config.store, machineBytes()).readersBytes,
+      onSurprise: (error) => log.warn({ err: error }, 'the memory of readers could not be looked at'),
+    },
     onOverdue({ role, sql }) {
       log.error({ role, sql }, 'a statement does not end although it was interrupted');
       channel.send({ type: 'overdue' });

@@ -11,6 +11,7 @@ describe('what the ledger process may take', () => {
     expect(memoryBounds(DEFAULTS, 16 * GIB)).toEqual({
       maxRssBytes: 6 * GIB,
       engineBytes: 2_000_000_000,
+      readersBytes: 1_000_000_000,
       lowered: [],
     });
   });
@@ -29,6 +30,7 @@ describe('what the ledger process may take', () => {
     expect(memoryBounds({ max_rss_bytes: GIB, memory_limit: '4 GiB' }, 16 * GIB)).toEqual({
       maxRssBytes: GIB,
       engineBytes: GIB / 2,
+      readersBytes: GIB / 4,
       lowered: ['memory_limit'],
     });
   });

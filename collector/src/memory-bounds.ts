@@ -14,6 +14,8 @@ export interface MemoryBounds {
   readonly maxRssBytes: number;
   /** What the engine may allocate, in bytes, where it counts. */
   readonly engineBytes: number;
+  /** What readers' statements may take of that, all together. */
+  readonly readersBytes: number;
   /** Settings that are larger than what the machine allows, and are not kept to. */
   readonly lowered: readonly (keyof MemorySettings)[];
 }
@@ -30,6 +32,9 @@ const SHARE_OF_MACHINE = 0.6;
  */
 const SHARE_OF_ENGINE = 0.5;
 
+/** Of what the engine may allocate; the other half is for commits, and for what it keeps of the file. */
+const SHARE_OF_READERS = 0.5;
+
 /**
  * The bounds that hold: the settings, as far as the machine or container is large enough for them. A bound that is
  * larger than the memory ends nothing; the system then ends whatever it likes, the receiver perhaps.
@@ -40,10 +45,11 @@ export function memoryBounds(settings: MemorySettings, machineBytes: number): Me
   const maxRssBytes = Math.min(settings.max_rss_bytes, Math.floor(machineBytes * SHARE_OF_MACHINE));
   const wishedBytes = engineBytesOf(settings.memory_limit);
   const engineBytes = Math.min(wishedBytes, Math.floor(maxRssBytes * SHARE_OF_ENGINE));
+  const readersBytes = Math.floor(engineBytes * SHARE_OF_READERS);
   const lowered: (keyof MemorySettings)[] = [];
   if (maxRssBytes < settings.max_rss_bytes) lowered.push('max_rss_bytes');
   if (engineBytes < wishedBytes) lowered.push('memory_limit');
-  return { maxRssBytes, engineBytes, lowered };
+  return { maxRssBytes, engineBytes, readersBytes, lowered };
 }
 
 /** Of the machine, or of the control group that this process is in. */

@@ -51,7 +51,7 @@ const OF_VALUES: ReadonlySet<keyof typeof SQL_STATE> = new Set([
  *   conditions are tried, and may have tried one on a row that its reader never gets to see.
  */
 export function engineError(error: unknown, tellsValues: boolean): ReaderError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = wordsOf(error);
   const condition = conditionOf(message);
   const options = { cause: error };
   switch (condition) {
@@ -68,6 +68,13 @@ export function engineError(error: unknown, tellsValues: boolean): ReaderError {
       return mistake(condition, isTold ? message : (QUIET[condition] ?? QUIET_OTHERWISE), options);
     }
   }
+}
+
+/** Where the engine has made a mistake, it adds its stack, with the paths of this machine, and asks for a report. */
+function wordsOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [words = message] = message.split(/\n+Stack Trace:/);
+  return words;
 }
 
 const QUIET: Partial<Record<keyof typeof SQL_STATE, string>> = {

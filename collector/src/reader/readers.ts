@@ -1,6 +1,7 @@
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { pastLimit, ReaderError } from './errors.ts';
 import { READER_LIMITS, type ReaderLimits } from './limits.ts';
+import { MemoryFence, type MemoryFenceOptions } from './memory-fence.ts';
 import { Places } from './places.ts';
 import type { Reach } from './reach.ts';
 import { ReadingConnection } from './reading-connection.ts';
@@ -24,6 +25,8 @@ export interface ReadersOptions {
   readonly catalogue?: ClientCatalogue;
   /** For how long from now nothing is run. */
   readonly pauseMs?: number;
+  /** What statements of readers may take of the engine's memory at once; without it there is no bound but the engine's. */
+  readonly memory?: MemoryFenceOptions;
   /** The engine works on a statement long after its time: nothing but the end of the process will stop it. */
   readonly onOverdue?: (overdue: OverdueStatement) => void;
 }
@@ -60,11 +63,13 @@ export class Readers {
   readonly #all: Places;
   readonly #roles: ReadonlyMap<Role, RoleState>;
   readonly #pausedUntilMs: number;
+  readonly #fence: MemoryFence | null;
 
   private constructor(instance: DuckDBInstance, views: OfferedViews, options: ReadersOptions) {
     this.#instance = instance;
     this.#views = views;
     this.#options = options;
+    this.#fence = options.memory === undefined ? null : new MemoryFence(instance, options.memory);
     this.#pausedUntilMs = performance.now() + (options.pauseMs ?? 0);
     this.#all = new Places(options.maxConcurrent ?? MAX_CONCURRENT);
     this.#roles = new Map(
@@ -130,6 +135,7 @@ export class Readers {
       onClose: () => {
         role.sessions--;
       },
+      fence: this.#fence,
       onOverdue: (sql) =>
         this.#options.onOverdue?.({ role: reader.role, sql: sql.slice(0, SQL_TOLD_CHARACTERS) }),
     });

@@ -11,6 +11,7 @@ import { engineError } from './engine-error.ts';
 import { mistake, pastLimit, ReaderError, refusal } from './errors.ts';
 import type { ExaminedStatement } from './examine.ts';
 import type { ReaderLimits } from './limits.ts';
+import type { MemoryFence } from './memory-fence.ts';
 import type { Reach } from './reach.ts';
 import type { ReadingConnection } from './reading-connection.ts';
 import { bytesOf } from './result-size.ts';
@@ -32,6 +33,7 @@ export interface SessionParts {
   readonly onClose: () => void;
   /** The engine works on a statement long after its time: nothing but the end of the process will stop it. */
   readonly onOverdue: (sql: string) => void;
+  readonly fence: MemoryFence | null;
 }
 
 export interface ResultColumn {
@@ -274,12 +276,17 @@ export class ReaderStatement {
 }
 
 function watchOf(
-  { limits, onOverdue }: SessionParts,
+  { limits, onOverdue, fence }: SessionParts,
   { duckdb }: ReadingConnection,
   sql: string,
   signal: AbortSignal,
 ): Watch {
-  return new Watch(duckdb, { timeoutMs: limits.timeoutMs, signal, onOverdue: () => onOverdue(sql) });
+  return new Watch(duckdb, {
+    timeoutMs: limits.timeoutMs,
+    signal,
+    onOverdue: () => onOverdue(sql),
+    ...(fence === null ? {} : { fence }),
+  });
 }
 
 interface PreparedOn {

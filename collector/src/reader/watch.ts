@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { pastLimit, type ReaderError } from './errors.ts';
+import type { MemoryFence } from './memory-fence.ts';
 
 /** An interrupt that comes between two steps of a statement is forgotten by the engine. */
 const AGAIN_AFTER_MS = 50;
@@ -17,6 +18,7 @@ export interface WatchOptions {
   /** The engine still works on the statement, long after its time. */
   readonly onOverdue: () => void;
   readonly overdueAfterMs?: number;
+  readonly fence?: MemoryFence;
 }
 
 /** Interrupts what runs on a connection when its time is over or its reader has gone, until it is over. */
@@ -26,8 +28,9 @@ export class Watch {
   readonly #timer: NodeJS.Timeout;
   #again: NodeJS.Timeout | undefined;
   #overdue: NodeJS.Timeout | undefined;
-  #end: 'timeout' | 'cancel' | null = null;
+  #end: 'timeout' | 'cancel' | 'memory' | null = null;
   #steps = 0;
+  readonly startedAtMs = performance.now();
 
   constructor(connection: DuckDBConnection, options: WatchOptions) {
     this.#connection = connection;
@@ -39,12 +42,17 @@ export class Watch {
 
   /** What the engine does for the statement. Between such steps it is its reader who lets it wait. */
   async step<Result>(work: Promise<Result>): Promise<Result> {
-    this.#steps++;
+    const { fence } = this.#options;
+    if (this.#steps++ === 0) fence?.add(this);
     try {
       return await work;
     } finally {
-      this.#steps--;
+      if (--this.#steps === 0) fence?.delete(this);
     }
+  }
+
+  endForMemory(): void {
+    this.#stopIt('memory');
   }
 
   readonly #onAbort = () => this.#stopIt('cancel');
@@ -58,7 +66,7 @@ export class Watch {
     }, overdueAfterMs);
   };
 
-  #stopIt(end: 'timeout' | 'cancel'): void {
+  #stopIt(end: 'timeout' | 'cancel' | 'memory'): void {
     if (this.#end !== null) return;
     this.#end = end;
     this.#connection.interrupt();
@@ -81,6 +89,12 @@ export class Watch {
         return null;
       case 'cancel':
         return pastLimit('queryCanceled', 'The query was cancelled.', { cause });
+      case 'memory':
+        return pastLimit(
+          'outOfMemory',
+          'The queries that run need more memory than readers may use, and this one has run for longest. Narrow it.',
+          { cause },
+        );
       case 'timeout':
         return pastLimit(
           'queryCanceled',

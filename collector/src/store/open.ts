@@ -1,4 +1,5 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
 import { declareRollups, writeRollupViews } from './rollup.ts';
@@ -91,6 +92,7 @@ export async function writeContractViews(connection: DuckDBConnection): Promise<
 async function openFile(options: StoreOptions): Promise<DuckDBInstance> {
   try {
     return await DuckDBInstance.create(options.path, {
+      max_temp_directory_size: `${await spillMegabytes(dirname(options.path))}MB`,
       threads: String(options.threads),
       memory_limit: options.memoryLimit,
       checkpoint_threshold: options.checkpointAtWal,
@@ -121,6 +123,17 @@ async function openFile(options: StoreOptions): Promise<DuckDBInstance> {
     );
   }
 }
+
+/**
+ * What queries may write beside the file when memory is short. Without a bound it is nine tenths of the disk, and then
+ * the journal has no space for spans that come in: a quarter of what is free now, and no more than anybody waits for.
+ */
+async function spillMegabytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return Math.floor(Math.min(MAX_SPILL_BYTES, (bavail * bsize) / 4) / 1e6);
+}
+
+const MAX_SPILL_BYTES = 8e9;
 
 /** Applies the numbered migrations that the file does not have yet, each in a transaction of its own. */
 async function migrate(connection: DuckDBConnection, path: string): Promise<void> {
