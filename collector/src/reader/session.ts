@@ -186,7 +186,6 @@ export class ReaderStatement {
 
   async *#batches({ connection, prepared }: PreparedOn, signal: AbortSignal): AsyncGenerator<ResultBatch> {
     const { limits, tellsValues } = this.#parts;
-    const { duckdb } = connection;
     const watch = watchOf(this.#parts, connection, this.#examined.sql, signal);
     let rowCount = 0;
     let bytes = 0;
