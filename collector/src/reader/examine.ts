@@ -22,6 +22,19 @@ export const PARSE =
 export const MAX_STATEMENT_LENGTH = 128 * 1024;
 
 /**
+ * Before anything else is done with it: whatever looks at it takes time from those who post and answer.
+ *
+ * @throws {ReaderError} SL_QUERY_LIMIT
+ */
+export function expectReadableLength(sql: string): void {
+  if (sql.length <= MAX_STATEMENT_LENGTH) return;
+  throw pastLimit(
+    'programLimitExceeded',
+    `The statement has ${sql.length} characters, the most is ${MAX_STATEMENT_LENGTH}.`,
+  );
+}
+
+/**
  * What may be run of a text: one SELECT, or EXPLAIN of one, that stays within reach.
  *
  * @param parse the statement `PARSE`, prepared
@@ -32,12 +45,7 @@ export async function examine(
   sql: string,
   reach: Reach,
 ): Promise<ExaminedStatement> {
-  if (sql.length > MAX_STATEMENT_LENGTH) {
-    throw pastLimit(
-      'programLimitExceeded',
-      `The statement has ${sql.length} characters, the most is ${MAX_STATEMENT_LENGTH}.`,
-    );
-  }
+  expectReadableLength(sql);
   // The engine takes statements up to the first NUL, and its parser all of it: they would see two different ones.
   if (sql.includes('\0') || !sql.isWellFormed()) {
     throw mistake('syntaxError', 'The statement has characters that no text may have.');

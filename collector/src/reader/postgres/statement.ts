@@ -3,6 +3,7 @@ import type { Field, Statement } from '@spanledger/pgwire';
 import { OID } from '@spanledger/pgwire';
 import { postgresTypeOf, resultNames, rewriteForDuckDb } from '../catalogue/index.ts';
 import { mistake, ReaderError } from '../errors.ts';
+import { expectReadableLength } from '../examine.ts';
 import type { ReaderSession, ReaderStatement, ResultColumn } from '../session.ts';
 import {
   castParameters,
@@ -28,6 +29,7 @@ export async function prepareStatement(
   signal: AbortSignal,
   publicSchema: string,
 ): Promise<Statement> {
+  expectReadableLength(sql);
   const { statement, parameters, columns } = await prepareWithTypes(
     session,
     rewriteForDuckDb(sql, { publicSchema }),
