@@ -5,6 +5,7 @@ import { MemoryFence, type MemoryFenceOptions } from './memory-fence.ts';
 import { Places } from './places.ts';
 import type { Reach } from './reach.ts';
 import { ReadingConnection } from './reading-connection.ts';
+import { ReadyStatements } from './ready-statements.ts';
 import {
   type ClientCatalogue,
   type ConnectedClient,
@@ -64,6 +65,7 @@ export class Readers {
   readonly #roles: ReadonlyMap<Role, RoleState>;
   readonly #pausedUntilMs: number;
   readonly #fence: MemoryFence | null;
+  readonly #ready = new ReadyStatements();
 
   private constructor(instance: DuckDBInstance, views: OfferedViews, options: ReadersOptions) {
     this.#instance = instance;
@@ -136,6 +138,7 @@ export class Readers {
         role.sessions--;
       },
       fence: this.#fence,
+      ready: this.#ready,
       onOverdue: (sql) =>
         this.#options.onOverdue?.({ role: reader.role, sql: sql.slice(0, SQL_TOLD_CHARACTERS) }),
     });

@@ -14,6 +14,7 @@ import type { ReaderLimits } from './limits.ts';
 import type { MemoryFence } from './memory-fence.ts';
 import type { Reach } from './reach.ts';
 import type { ReadingConnection } from './reading-connection.ts';
+import type { ReadyStatements } from './ready-statements.ts';
 import { bytesOf } from './result-size.ts';
 import { Watch } from './watch.ts';
 
@@ -34,6 +35,7 @@ export interface SessionParts {
   /** The engine works on a statement long after its time: nothing but the end of the process will stop it. */
   readonly onOverdue: (sql: string) => void;
   readonly fence: MemoryFence | null;
+  readonly ready: ReadyStatements;
 }
 
 export interface ResultColumn {
@@ -146,6 +148,7 @@ export class ReaderStatement {
     this.#parts = parts;
     this.#examined = examined;
     this.#ready = { connection, prepared };
+    parts.ready.add(this);
     this.kind = examined.kind;
     this.parameterTypes = Array.from({ length: prepared.parameterCount }, (_, index) =>
       prepared.parameterTypeId(index + 1) === DuckDBTypeId.INVALID ? null : prepared.parameterType(index + 1),
@@ -232,8 +235,7 @@ export class ReaderStatement {
   }
 
   async #prepared(signal: AbortSignal): Promise<PreparedOn> {
-    const ready = this.#ready;
-    this.#ready = null;
+    const ready = this.#takeReady();
     if (ready !== null) {
       await ready.connection.idle();
       return ready;
@@ -254,6 +256,7 @@ export class ReaderStatement {
   #putBack(place: PreparedOn): void {
     if (this.#ready === null && !this.#isClosed) {
       this.#ready = place;
+      this.#parts.ready.add(this);
       return;
     }
     place.prepared.destroySync();
@@ -266,11 +269,27 @@ export class ReaderStatement {
     this.#isClosed = true;
     for (const running of this.#running) running.abort();
     this.#session.forget(this);
-    const ready = this.#ready;
-    this.#ready = null;
+    this.rest();
+  }
+
+  /** For `ReadyStatements`. */
+  get length(): number {
+    return this.#examined.sql.length;
+  }
+
+  /** Lets go of what the engine keeps of it; it is prepared again when it runs. */
+  rest(): void {
+    const ready = this.#takeReady();
     if (ready === null) return;
     ready.prepared.destroySync();
     this.#session.takeBack(ready.connection);
+  }
+
+  #takeReady(): PreparedOn | null {
+    const ready = this.#ready;
+    this.#ready = null;
+    this.#parts.ready.delete(this);
+    return ready;
   }
 }
 

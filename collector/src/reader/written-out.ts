@@ -112,7 +112,7 @@ function queryOf(node: Node, outside: Names): Relation {
     default: {
       // UNION and its kind: by name, each may add its columns.
       const { cte_map: _, modifiers, ...parts } = node;
-      const sides = queriesIn(parts).map((side) => relationOf(side, names));
+      const sides = queriesIn(Object.values(parts)).map((side) => relationOf(side, names));
       const columns = sides.map((side) => side.columns);
       const isByName = String(node.setop_type).includes('BY_NAME');
       return aRelation(
