@@ -109,19 +109,6 @@ describe('who has logged in', () => {
     await expectOthersAreServed();
   });
 
-  it('cannot keep statements by the thousand', async () => {
-    const hoarder = await connect();
-    let refused: unknown;
-    for (let name = 0; name < 1100 && refused === undefined; name++) {
-      refused = await hoarder.query({ name: `s${name}`, text: `SELECT ${name % 5}` }).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-    }
-    expect(refused).toMatchObject({ code: expect.stringMatching(/^5[34]/) });
-    await expectOthersAreServed();
-  });
-
   it('is refused a write, however its bytes are split', async () => {
     const { hostname, port } = new URL(service.sqlUrl);
     const client = new pg.Client({
