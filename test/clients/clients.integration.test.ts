@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CASES, type Case, PASSWORD, type Table, USER } from './cases.ts';
+import { CLIENTS, type Client, type Traits } from './clients.ts';
+import type { Answer, Ask, Cell } from './conversation.ts';
+import { runClient } from './run-client.ts';
+import { DATABASE, type Server, startLedger, startPostgres } from './servers.ts';
+import { typeName } from './type-name.ts';
+
+/**
+ * Real clients of PostgreSQL, as Debian and npm have them, read the ledger through its SQL port. All are asked what stands
+ * in `cases.ts`; those that are not installed are passed over, and say so.
+ */
+
+const ASKS_POSTGRES = process.env.SPANLEDGER_CLIENTS_ASK === 'postgresql';
+
+let server: Server;
+
+beforeAll(async () => {
+  server = await (ASKS_POSTGRES ? startPostgres() : startLedger());
+});
+
+afterAll(async () => {
+  await server?.stop();
+});
+
+describe.each(CLIENTS)('$name', (client) => {
+  if (!client.isInstalled()) {
+    process.stderr.write(
+      `${client.name} is not installed, so nobody sees whether it works: ${client.installedBy}\n`,
+    );
+    it.skip(`is not installed: ${client.installedBy}`, () => {});
+    return;
+  }
+  const cases = casesOf(client);
+  let answers: ReadonlyMap<string, Answer> = new Map();
+
+  beforeAll(async () => {
+    answers = await runClient(client, {
+      host: '127.0.0.1',
+      port: server.port,
+      database: DATABASE,
+      user: USER,
+      password: PASSWORD,
+      certificateFile: server.certificateFile,
+      asks: cases.map(({ name, ask }) => ({ id: name, ...ask })),
+    });
+  }, 120_000);
+
+  it.each(cases)('$name', (one) => {
+    const answer = answers.get(one.name);
+    if (answer === undefined) throw new Error('no answer came');
+    expectAnswer(answer, one, client.traits);
+  });
+});
+
+function casesOf({ traits }: Client): readonly Case[] {
+  const { cannot = {}, asks } = traits;
+  return CASES.filter(
+    ({ name, ask, ledgerOnly }) =>
+      cannot[name] === undefined &&
+      (asks === undefined || asks.includes(ask.do)) &&
+      !(ledgerOnly && ASKS_POSTGRES),
+  );
+}
+
+function expectAnswer({ id: _, ...told }: Answer, { name, ask, answer }: Case, traits: Traits): void {
+  const expected = traits.instead?.[name] ?? answer;
+  // Told whole with every difference: where it comes from often shows in the rest.
+  const shown = JSON.stringify(told);
+  if ('fails' in expected) {
+    const { error, after, tookMs } = { error: undefined, after: undefined, tookMs: 0, ...told };
+    // Of a login that failed there is no connection that could go on.
+    expect({ error, after }, shown).toEqual({
+      error: expected.fails,
+      after: ask.do === 'log in' ? undefined : '1',
+    });
+    if (expected.withinMs !== undefined) expect(tookMs, shown).toBeLessThan(expected.withinMs);
+  } else if ('results' in expected) {
+    const tables = shownBy(traits, ask, expected.results);
+    expect('results' in told ? told.results.length : 'no results', shown).toBe(tables.length);
+    const results = 'results' in told ? told.results : [];
+    for (const [place, { columns, types, rows }] of tables.entries()) {
+      const result = results[place];
+      expect({ columns: result?.columns, rows: result?.rows }, shown).toEqual({
+        columns,
+        rows: rows.map((row) => row.map((cell) => kept(cell, traits))),
+      });
+      if (types !== undefined && result?.types) expect(result.types.map(typeName), shown).toEqual(types);
+    }
+  } else if ('last' in expected) {
+    expect(told, shown).toEqual({ ...expected, last: expected.last.map((cell) => kept(cell, traits)) });
+  } else expect(told, shown).toEqual(expected);
+}
+
+/** What a client shows of the results of several statements. */
+function shownBy({ shows }: Traits, ask: Ask, results: readonly Table[]): readonly Table[] {
+  const isSeveral = ask.do === 'ask several' && ask.sql.includes(';');
+  if (isSeveral && shows === 'none') return [];
+  return isSeveral && shows === 'last' ? results.slice(-1) : results;
+}
+
+/** What a client keeps of an instant. */
+function kept(cell: Cell, { fractionDigits = 6, losesZone = false }: Traits): Cell {
+  if (typeof cell !== 'string') return cell;
+  const instant = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{6})(Z?)$/.exec(cell);
+  if (instant === null) return cell;
+  const [, seconds, fraction = '', zone] = instant;
+  return `${seconds}.${fraction.slice(0, fractionDigits).padEnd(6, '0')}${losesZone ? '' : zone}`;
+}

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import type { Client } from './clients.ts';
+import type { Answer, Conversation } from './conversation.ts';
+
+/** Longer than any client takes for everything on a slow machine; one that hangs is ended. */
+const CLIENT_TIMEOUT_MS = 60_000;
+
+/** Every client lives in a zone that is neither the server's nor that of most machines, so that times show it. */
+const ZONE = 'Asia/Kolkata';
+
+/**
+ * Has one client go through a conversation.
+ *
+ * @throws when it ends before its last answer, with what it said
+ */
+export async function runClient(
+  client: Client,
+  conversation: Conversation,
+): Promise<ReadonlyMap<string, Answer>> {
+  const { command, args } = await client.program();
+  const child = spawn(command, args, {
+    env: { ...process.env, TZ: ZONE, PYTHONDONTWRITEBYTECODE: '1' },
+    stdio: 'pipe',
+    timeout: CLIENT_TIMEOUT_MS,
+  });
+  const ended = once(child, 'close');
+  const complaints = text(child.stderr);
+  child.stdin.on('error', () => {}); // what has ended does not read; why it has, it says itself
+  child.stdin.end(JSON.stringify(conversation));
+  const answers = new Map<string, Answer>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const answer: Answer = JSON.parse(line);
+    answers.set(answer.id, answer);
+  }
+  const [code, signal] = await ended;
+  if (code !== 0)
+    throw new Error(
+      `${client.name} ended with ${code ?? signal} after ${answers.size} answers: ${await complaints}`,
+    );
+  return answers;
+}
