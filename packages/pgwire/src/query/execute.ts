@@ -22,7 +22,8 @@ export async function executePortal(dialogue: Dialogue, portal: Portal, maxRows:
   if (portal.running !== undefined && portal.fields === null)
     throw new SqlError(SQLSTATE.objectNotInPrerequisiteState, `portal "${portal.name}" cannot be run`);
   const running = await startPortal(dialogue, portal);
-  const limit = maxRows === 0 ? Infinity : maxRows;
+  // It bounds what is sent: a MOVE moves as far as it says.
+  const limit = maxRows === 0 || portal.fields === null ? Infinity : maxRows;
   const timeoutMs = settings.timeoutMs('statement_timeout');
   try {
     const count = await interrupts.during(running.controller, timeoutMs, () =>
