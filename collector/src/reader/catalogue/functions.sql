@@ -102,6 +102,7 @@ CREATE MACRO pgcompat.pg.txid_current() AS 1::BIGINT;
 CREATE MACRO pgcompat.pg.txid_current_if_assigned() AS NULL::BIGINT;
 CREATE MACRO pgcompat.pg.pg_current_xact_id() AS 1::BIGINT;
 CREATE MACRO pgcompat.pg.pg_current_xact_id_if_assigned() AS NULL::BIGINT;
+CREATE MACRO pgcompat.pg.pg_advisory_unlock_all() AS '';
 CREATE MACRO pgcompat.pg.pg_encoding_to_char(encoding) AS CASE encoding WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' ELSE '' END;
 CREATE MACRO pgcompat.pg.pg_char_to_encoding(encoding) AS CASE WHEN upper(encoding) IN ('UTF8', 'UTF-8') THEN 6 ELSE -1 END;
 
