@@ -123,6 +123,7 @@ describe('what only PostgreSQL reads', () => {
     ['a match of a cast', "x::text ~ 'b'", "x::text ~^ 'b'"],
     ['the default collation', 'a COLLATE pg_catalog.default, b COLLATE "default"', 'a  , b  '],
     ['an array literal', "'{a,\"b c\",NULL,it''s}'::text[]", "['a', 'b c', NULL, 'it''s']::text[]"],
+    ['one with escapes', String.raw`E'{"a \\"b\\"","c\\\\d"}'::text[]`, String.raw`['a "b"', 'c\d']::text[]`],
     ['an empty one', "'{}'::pg_catalog.int4[]", '[]::int4[]'],
     ['an array literal under ANY', "x = ANY ('{r,v}')", "x = ANY (['r', 'v'])"],
     ['an exact number', 'x::numeric, y::pg_catalog.decimal', 'x::DECIMAL(38, 15), y::DECIMAL(38, 15)'],

@@ -101,7 +101,19 @@ function stringToken(sql: string, start: number, quote: number, escapes: boolean
     }
   }
   const content = sql.slice(quote + 1, at).replaceAll("''", "'");
-  return { kind: 'string', text: sql.slice(start, at + 1), value: content };
+  return { kind: 'string', text: sql.slice(start, at + 1), value: escapes ? unescaped(content) : content };
+}
+
+const ESCAPE = /\\(?:([0-7]{1,3})|x([\da-fA-F]{1,2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([\s\S]))/g;
+const NAMED_ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+
+/** What stands in `E'…'` (documentation, chapter 4.1.2.2); bytes above 127 are read as Latin 1. */
+function unescaped(content: string): string {
+  return content.replace(ESCAPE, (text, octal, byte, short, long, letter) => {
+    if (letter !== undefined) return NAMED_ESCAPES[letter] ?? letter;
+    const code = octal === undefined ? Number.parseInt(byte ?? short ?? long, 16) : Number.parseInt(octal, 8);
+    return code > 0x10_ffff ? text : String.fromCodePoint(code);
+  });
 }
 
 function quotedName(sql: string, start: number): Token {
