@@ -1,4 +1,5 @@
-import { tokensOf } from '../catalogue/index.ts';
+import { TYPES } from '@spanledger/pgwire';
+import { type Token, tokensOf } from '../catalogue/index.ts';
 import { mistake } from '../errors.ts';
 
 /**
@@ -33,6 +34,71 @@ export function listParameters(sql: string): ReadonlySet<number> {
     if (kind === 'parameter' && isAnyOf && tokens[at + 1]?.text === ')') lists.add(Number(text.slice(1)) - 1);
   }
   return lists;
+}
+
+/**
+ * What casts say that parameters are, as in `$1::oid[]` and `CAST($2 AS int)`; of several the first, as in PostgreSQL. The
+ * engine would tell another type where it has none of that name, or none at all where the cast is within another.
+ */
+export function declaredOids(sql: string): ReadonlyMap<number, number> {
+  const tokens = tokensOf(sql).filter(({ kind }) => kind !== 'space');
+  const declared = new Map<number, number>();
+  for (const [at, { kind, text }] of tokens.entries()) {
+    if (kind !== 'parameter') continue;
+    const isCast =
+      tokens[at + 1]?.text === '::' ||
+      (tokens[at + 1]?.value === 'as' && tokens[at - 1]?.text === '(' && tokens[at - 2]?.value === 'cast');
+    const oid = isCast ? typeAt(tokens, at + 2) : undefined;
+    const index = Number(text.slice(1)) - 1;
+    if (oid !== undefined && !declared.has(index)) declared.set(index, oid);
+  }
+  return declared;
+}
+
+const MAX_WORDS_OF_TYPE = 4;
+
+/** The type whose name begins there; undefined for one that values are not sent of. */
+function typeAt(tokens: readonly Token[], at: number): number | undefined {
+  const start = tokens[at]?.value === 'pg_catalog' && tokens[at + 1]?.text === '.' ? at + 2 : at;
+  for (let count = MAX_WORDS_OF_TYPE; count > 0; count--) {
+    const words = tokens.slice(start, start + count);
+    const type = TYPES_BY_NAME.get(words.map(({ value }) => value).join(' '));
+    if (type === undefined || words.some(({ kind }) => kind !== 'word')) continue;
+    let end = start + count;
+    if (tokens[end]?.text === '(')
+      end = tokens.findIndex(({ text }, place) => place > end && text === ')') + 1;
+    // `timestamp(3) with time zone`: the name goes on behind its size.
+    if (tokens[end]?.value === 'with' || tokens[end]?.value === 'without') return undefined;
+    return tokens[end]?.text === '[' && tokens[end + 1]?.text === ']' ? type.arrayOid : type.oid;
+  }
+  return undefined;
+}
+
+/** The short names of types that `TYPES` has by the names of the standard. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  int2: 'smallint',
+  int: 'integer',
+  int4: 'integer',
+  int8: 'bigint',
+  decimal: 'numeric',
+  float4: 'real',
+  float8: 'double precision',
+  varchar: 'character varying',
+  bpchar: 'character',
+  timestamp: 'timestamp without time zone',
+  timestamptz: 'timestamp with time zone',
+  time: 'time without time zone',
+  timetz: 'time with time zone',
+};
+
+/** Names of objects are left to the engine, which looks them up. */
+const TYPES_BY_NAME = new Map(
+  TYPES.filter(({ name }) => !name.startsWith('reg')).map((type) => [type.name, type]),
+);
+for (const [short, name] of Object.entries(SHORT_NAMES)) {
+  const type = TYPES_BY_NAME.get(name);
+  if (type !== undefined) TYPES_BY_NAME.set(short, type);
 }
 
 /**

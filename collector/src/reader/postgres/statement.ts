@@ -7,6 +7,7 @@ import { expectReadableLength } from '../examine.ts';
 import type { ReaderSession, ReaderStatement, ResultColumn } from '../session.ts';
 import {
   castParameters,
+  declaredOids,
   expectEveryParameter,
   listParameters,
   replaceParameters,
@@ -33,7 +34,7 @@ export async function prepareStatement(
   const { statement, parameters, columns } = await prepareWithTypes(
     session,
     rewriteForDuckDb(sql, { publicSchema }),
-    clientOids,
+    knownOids(sql, clientOids),
     signal,
   );
   const names = resultNames(
@@ -65,6 +66,13 @@ export async function prepareStatement(
     },
     close: () => statement.close(),
   };
+}
+
+/** What a client has left open, its statement may say. */
+function knownOids(sql: string, clientOids: readonly number[]): readonly number[] {
+  const known = [...clientOids];
+  for (const [index, oid] of declaredOids(sql)) if (!known[index]) known[index] = oid;
+  return known;
 }
 
 interface TypedStatement {
