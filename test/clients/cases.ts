@@ -376,7 +376,7 @@ function failing(name: string, sql: string, sqlState: string): Case {
 const errors: readonly Case[] = [
   failing('no such table', 'SELECT * FROM nosuch', '42P01'),
   failing('no such column', 'SELECT nosuch FROM usage', '42703'),
-  failing('no such function', 'SELECT nosuch(1)', '42883'),
+  failing('a function that is not for readers', "SELECT pg_read_file('/etc/passwd')", '42501'),
   failing('no SQL', 'SELEC 1', '42601'),
   failing('a text that is no number', "SELECT 'seven'::int", '22P02'),
   failing('a number that is too large', 'SELECT (cost_usd * 1e30)::int FROM usage', '22003'),

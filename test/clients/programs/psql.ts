@@ -29,6 +29,7 @@ async function tell(ask: Ask): Promise<Told> {
     case 'ask':
       return askOne(ask);
     case 'ask several': {
+      if (!ask.sql.includes(';')) return askOne({ do: 'ask', sql: ask.sql });
       // With the backslash they go in one message.
       const { written, errors } = await run(`${ask.sql.replaceAll(';', '\\;')};\n`);
       if (errors !== '') return failure(errors, await after());
