@@ -154,6 +154,7 @@ describe('the functions of PostgreSQL', () => {
     ],
     ["'{a,b}'::text[], 'a' = ANY ('{a,b}'), 'c' <> ALL ('{a,b}'::text[])", [['a', 'b'], true, true]],
     ['pg_advisory_unlock_all()', ['']],
+    ["'cost_usd' LIKE 'cost\\_usd', 'cost-usd' LIKE 'cost\\_usd'", [true, false]],
     ['width_bucket(5, 0, 10, 2), pg_encoding_to_char(6), pg_is_in_recovery()', [2, 'UTF8', false]],
   ])('%s', async (values, expected) => {
     expect(await valuesOf(shared, values)).toEqual(expected);

@@ -20,6 +20,7 @@ export function rewriteForDuckDb(sql: string, { publicSchema = 'public' }: Rewri
     dropCollation(draft, at);
     matchPartly(draft, at);
     readArray(draft, at);
+    readPattern(draft, at);
     lookInList(draft, at);
     castToOid(draft, at);
     castToNumeric(draft, at);
@@ -333,6 +334,15 @@ function lookInList(draft: Draft, at: number): void {
 function columnStart(draft: Draft, end: number): number | undefined {
   if (!draft.isName(end)) return undefined;
   return draft.is(end - 1, '.') && draft.isName(end - 2) ? end - 2 : end;
+}
+
+/** In patterns of PostgreSQL a backslash escapes unless something else is said; the engine's have no escapes by themselves. */
+function readPattern(draft: Draft, at: number): void {
+  const token = draft.at(at);
+  if (token?.kind !== 'string' || !token.value.includes('\\')) return;
+  const next = draft.at(at + 1);
+  const isWhole = !draft.is(at + 1, 'escape', '::') && next?.kind !== 'operator';
+  if (isWhole && draft.is(at - 1, 'like', 'ilike')) draft.replace(at, `${token.text} ESCAPE '\\'`);
 }
 
 function isCastToArray(draft: Draft, at: number): boolean {
