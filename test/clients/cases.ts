@@ -1,3 +1,4 @@
+import type { Found } from '../../collector/src/reader/catalogue/testing/client-queries.ts';
 import type { Ask, Cell, Value } from './conversation.ts';
 
 /**
@@ -20,7 +21,11 @@ export type Expected =
   /** An SQLSTATE. Whatever has failed, the connection goes on. */
   | { readonly fails: string; readonly withinMs?: number }
   | { readonly readRows: number; readonly sum: string; readonly last: readonly Cell[] }
-  | { readonly pieces: readonly (readonly Cell[])[] };
+  | { readonly pieces: readonly (readonly Cell[])[] }
+  /** Of `look around`. */
+  | { readonly found: Readonly<Record<string, unknown>> }
+  /** For each of these there is a row; for none of them, no row at all. */
+  | { readonly finds: readonly Found[] };
 
 export interface Table {
   readonly columns: readonly string[];

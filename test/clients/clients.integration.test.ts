@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CASES, type Case, PASSWORD, type Table, USER } from './cases.ts';
 import { CLIENTS, type Client, type Traits } from './clients.ts';
 import type { Answer, Ask, Cell } from './conversation.ts';
+import { hasRow, lookAround } from './look-around.ts';
 import { runClient } from './run-client.ts';
 import { DATABASE, type Server, startLedger, startPostgres } from './servers.ts';
 import { typeName } from './type-name.ts';
@@ -53,9 +54,9 @@ describe.each(CLIENTS)('$name', (client) => {
   });
 });
 
-function casesOf({ traits }: Client): readonly Case[] {
-  const { cannot = {}, asks } = traits;
-  return CASES.filter(
+function casesOf(client: Client): readonly Case[] {
+  const { cannot = {}, asks } = client.traits;
+  return [...CASES, ...lookAround(client)].filter(
     ({ name, ask, ledgerOnly }) =>
       cannot[name] === undefined &&
       (asks === undefined || asks.includes(ask.do)) &&
@@ -87,6 +88,11 @@ function expectAnswer({ id: _, ...told }: Answer, { name, ask, answer }: Case, t
       });
       if (types !== undefined && result?.types) expect(result.types.map(typeName), shown).toEqual(types);
     }
+  } else if ('finds' in expected) {
+    const [result = null] = 'results' in told ? told.results : [];
+    if (expected.finds.length === 0) expect(result?.rows, shown).toEqual([]);
+    for (const wanted of expected.finds)
+      expect(result !== null && hasRow(result, wanted), `${JSON.stringify(wanted)} in ${shown}`).toBe(true);
   } else if ('last' in expected) {
     expect(told, shown).toEqual({ ...expected, last: expected.last.map((cell) => kept(cell, traits)) });
   } else expect(told, shown).toEqual(expected);

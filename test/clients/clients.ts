@@ -50,7 +50,8 @@ export const CLIENTS: readonly Client[] = [
     installedBy: 'apt-get install postgresql-client',
     isInstalled: () => runs('psql', ['--version']),
     program: async () => typeScript('psql.ts'),
-    traits: {},
+    // Values become literals, and the engine takes one without a cast for an array of texts.
+    traits: { instead: { 'an array of numbers as a parameter, without a cast': { fails: '42804' } } },
   },
   {
     name: 'node-postgres',
@@ -70,6 +71,10 @@ export const CLIENTS: readonly Client[] = [
   python('psycopg 3', 'python3-psycopg', 'psycopg', {}, 'psycopg3'),
   python('asyncpg', 'python3-asyncpg', 'asyncpg', {
     shows: 'none',
+    cannot: {
+      'an array of numbers as a parameter, without a cast':
+        'it asks for the type of int8[] by a statement in which the ledger has an int8[] where PostgreSQL has an oid[]',
+    },
     // Its timeout, which cancels at the server, is told as Python's own.
     instead: { 'cancel a statement that runs': { fails: 'TimeoutError', withinMs: CANCELLED_WITHIN_MS } },
   }),
