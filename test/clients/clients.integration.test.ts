@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CASES, type Case, PASSWORD, type Table, USER } from './cases.ts';
 import { CLIENTS, type Client, type Traits } from './clients.ts';
-import type { Answer, Ask, Cell } from './conversation.ts';
+import type { Answer, Ask, Cell, Conversation } from './conversation.ts';
+import { guideSections } from './guide.ts';
 import { hasRow, lookAround } from './look-around.ts';
-import { runClient } from './run-client.ts';
+import { runClient, runShown } from './run-client.ts';
 import { DATABASE, type Server, startLedger, startPostgres } from './servers.ts';
 import { typeName } from './type-name.ts';
 
@@ -14,14 +18,20 @@ import { typeName } from './type-name.ts';
 
 const ASKS_POSTGRES = process.env.SPANLEDGER_CLIENTS_ASK === 'postgresql';
 
+/** Compiling for the first time takes as long as all the rest. */
+const CLIENT_TIMEOUT_MS = 300_000;
+
 let server: Server;
+let folder: string;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spanledger-clients-'));
   server = await (ASKS_POSTGRES ? startPostgres() : startLedger());
 });
 
 afterAll(async () => {
   await server?.stop();
+  await rm(folder, { recursive: true });
 });
 
 describe.each(CLIENTS)('$name', (client) => {
@@ -36,7 +46,7 @@ describe.each(CLIENTS)('$name', (client) => {
   let answers: ReadonlyMap<string, Answer> = new Map();
 
   beforeAll(async () => {
-    answers = await runClient(client, {
+    const conversation: Conversation = {
       host: '127.0.0.1',
       port: server.port,
       database: DATABASE,
@@ -44,14 +54,26 @@ describe.each(CLIENTS)('$name', (client) => {
       password: PASSWORD,
       certificateFile: server.certificateFile,
       asks: cases.map(({ name, ask }) => ({ id: name, ...ask })),
-    });
-  }, 120_000);
+    };
+    answers = await runClient(client, conversation, folder);
+  }, CLIENT_TIMEOUT_MS);
 
   it.each(cases)('$name', (one) => {
     const answer = answers.get(one.name);
     if (answer === undefined) throw new Error('no answer came');
     expectAnswer(answer, one, client.traits);
   });
+
+  it.skipIf(ASKS_POSTGRES)(
+    'what the guide shows',
+    async () => {
+      const { heading, run } = client.guide;
+      const shown = guideSections(server.port).find((section) => section.heading === heading);
+      if (shown === undefined) throw new Error(`the guide has no program under "${heading}"`);
+      expect(await runShown(await run(shown.program, folder))).toMatch(/search/);
+    },
+    CLIENT_TIMEOUT_MS,
+  );
 });
 
 function casesOf(client: Client): readonly Case[] {

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CANCELLED_WITHIN_MS, type Expected } from './cases.ts';
@@ -13,8 +12,13 @@ export interface Client {
   /** What installs it, for whoever is told that it is missing. */
   readonly installedBy: string;
   readonly isInstalled: () => boolean;
-  /** How it is run; what must be compiled is compiled here. */
-  readonly program: () => Promise<Program>;
+  /** How its program is run. What must be compiled is compiled into the folder. */
+  readonly program: (folder: string) => Promise<Program>;
+  /** In `collector/clients.md`, whose program is run in the same way. */
+  readonly guide: {
+    readonly heading: string;
+    readonly run: (source: string, folder: string) => Promise<Program>;
+  };
   readonly traits: Traits;
 }
 
@@ -41,8 +45,17 @@ export interface Traits {
 
 const PROGRAMS = fileURLToPath(new URL('./programs/', import.meta.url));
 const JDBC = '/usr/share/java/postgresql.jar';
+/** It runs for seconds, in which compiling thoroughly does not pay. */
+const JAVA = ['-XX:TieredStopAtLevel=1', '-cp', JDBC];
 /** Where Debian puts the sources of Go packages. */
 const GO_SOURCES = '/usr/share/gocode';
+
+/** Where the guide names more than the client. */
+const GUIDE_HEADINGS: Readonly<Record<string, string>> = {
+  psycopg2: 'psycopg 2',
+  SQLAlchemy: 'SQLAlchemy, pandas, Superset',
+  psqlODBC: 'ODBC: Excel, Power BI',
+};
 
 export const CLIENTS: readonly Client[] = [
   {
@@ -50,6 +63,7 @@ export const CLIENTS: readonly Client[] = [
     installedBy: 'apt-get install postgresql-client',
     isInstalled: () => runs('psql', ['--version']),
     program: async () => typeScript('psql.ts'),
+    guide: { heading: 'psql', run: async (source) => ({ command: 'sh', args: ['-c', source] }) },
     // Values become literals, and the engine takes one without a cast for an array of texts.
     traits: { instead: { 'an array of numbers as a parameter, without a cast': { fails: '42804' } } },
   },
@@ -58,6 +72,7 @@ export const CLIENTS: readonly Client[] = [
     installedBy: 'npm install',
     isInstalled: () => true,
     program: async () => typeScript('node-postgres.ts'),
+    guide: { heading: 'node-postgres', run: javaScript },
     traits: { fractionDigits: 3 },
   },
   {
@@ -65,16 +80,13 @@ export const CLIENTS: readonly Client[] = [
     installedBy: 'npm install',
     isInstalled: () => true,
     program: async () => typeScript('postgres-js.ts'),
+    guide: { heading: 'postgres.js', run: javaScript },
     traits: { fractionDigits: 3 },
   },
   python('psycopg2', 'python3-psycopg2', 'psycopg2', { shows: 'last' }),
   python('psycopg 3', 'python3-psycopg', 'psycopg', {}, 'psycopg3'),
   python('asyncpg', 'python3-asyncpg', 'asyncpg', {
     shows: 'none',
-    cannot: {
-      'an array of numbers as a parameter, without a cast':
-        'it asks for the type of int8[] by a statement in which the ledger has an int8[] where PostgreSQL has an oid[]',
-    },
     // Its timeout, which cancels at the server, is told as Python's own.
     instead: { 'cancel a statement that runs': { fails: 'TimeoutError', withinMs: CANCELLED_WITHIN_MS } },
   }),
@@ -113,8 +125,16 @@ export const CLIENTS: readonly Client[] = [
     isInstalled: () => existsSync(JDBC) && runs('javac', ['-version']),
     program: async () => ({
       command: 'java',
-      args: ['-XX:TieredStopAtLevel=1', '-cp', JDBC, join(PROGRAMS, 'PgJdbc.java')],
+      args: [...JAVA, join(PROGRAMS, 'PgJdbc.java')],
     }),
+    guide: {
+      heading: 'PgJDBC: DBeaver, Metabase, Tableau',
+      async run(source, folder) {
+        const file = join(folder, 'Cost.java');
+        await writeFile(file, source);
+        return { command: 'java', args: [...JAVA, file] };
+      },
+    },
     traits: {},
   },
   go('lib/pq', 'golang-github-lib-pq-dev', 'github.com/lib/pq', 'libpq.go'),
@@ -129,6 +149,10 @@ function typeScript(file: string): Program {
   return { command: process.execPath, args: ['--conditions=@spanledger/source', join(PROGRAMS, file)] };
 }
 
+async function javaScript(source: string): Promise<Program> {
+  return { command: process.execPath, args: ['--input-type=module', '--eval', source] };
+}
+
 /** Debian's modules are of Debian's interpreter, which need not be the first one on the path. */
 function python(name: string, packages: string, modules: string, traits: Traits, file = name): Client {
   const interpreter = () =>
@@ -138,6 +162,10 @@ function python(name: string, packages: string, modules: string, traits: Traits,
     installedBy: `apt-get install ${packages}`,
     isInstalled: () => interpreter() !== undefined,
     program: async () => ({ command: interpreter() ?? '', args: [join(PROGRAMS, `${file}_client.py`)] }),
+    guide: {
+      heading: GUIDE_HEADINGS[name] ?? name,
+      run: async (source) => ({ command: interpreter() ?? '', args: ['-c', source] }),
+    },
     traits,
   };
 }
@@ -149,27 +177,31 @@ function go(name: string, packages: string, library: string, file: string, trait
     installedBy: `apt-get install golang-go ${packages}`,
     isInstalled: () => existsSync(join(GO_SOURCES, 'src', library)) && runs('go', ['version']),
     traits,
-    async program() {
-      const binary = join(await mkdtemp(join(tmpdir(), 'spanledger-go-')), 'client');
-      const folder = join(PROGRAMS, 'go');
-      const built = spawnSync(
-        'go',
-        ['build', '-p', '2', '-o', binary, join(folder, 'shared.go'), join(folder, file)],
-        {
-          env: {
-            ...process.env,
-            GO111MODULE: 'off',
-            GOTOOLCHAIN: 'local',
-            GOPATH: GO_SOURCES,
-            CGO_ENABLED: '0',
-          },
-          encoding: 'utf8',
-        },
-      );
-      if (built.status !== 0) throw new Error(`${file} cannot be compiled: ${built.stderr}`);
-      return { command: binary, args: [] };
+    program: async (folder) => ({
+      command: compile(join(folder, `${file}.out`), [
+        join(PROGRAMS, 'go', 'shared.go'),
+        join(PROGRAMS, 'go', file),
+      ]),
+      args: [],
+    }),
+    guide: {
+      heading: `Go: ${name}`,
+      async run(source, folder) {
+        const guideFile = join(folder, `guide-${file}`);
+        await writeFile(guideFile, source);
+        return { command: compile(join(folder, `guide-${file}.out`), [guideFile]), args: [] };
+      },
     },
   };
+}
+
+function compile(binary: string, files: readonly string[]): string {
+  const built = spawnSync('go', ['build', '-p', '2', '-o', binary, ...files], {
+    env: { ...process.env, GO111MODULE: 'off', GOTOOLCHAIN: 'local', GOPATH: GO_SOURCES, CGO_ENABLED: '0' },
+    encoding: 'utf8',
+  });
+  if (built.status !== 0) throw new Error(`${files.join(' ')} cannot be compiled: ${built.stderr}`);
+  return binary;
 }
 
 function runs(command: string, args: readonly string[]): boolean {

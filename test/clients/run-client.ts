@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import type { Client } from './clients.ts';
+import { promisify } from 'node:util';
+import type { Client, Program } from './clients.ts';
 import type { Answer, Conversation } from './conversation.ts';
 
 /** Longer than any client takes for everything on a slow machine; one that hangs is ended. */
@@ -19,13 +20,10 @@ const ZONE = 'Asia/Kolkata';
 export async function runClient(
   client: Client,
   conversation: Conversation,
+  folder: string,
 ): Promise<ReadonlyMap<string, Answer>> {
-  const { command, args } = await client.program();
-  const child = spawn(command, args, {
-    env: { ...process.env, TZ: ZONE, PYTHONDONTWRITEBYTECODE: '1' },
-    stdio: 'pipe',
-    timeout: CLIENT_TIMEOUT_MS,
-  });
+  const { command, args } = await client.program(folder);
+  const child = spawn(command, args, { env: environment(), stdio: 'pipe', timeout: CLIENT_TIMEOUT_MS });
   const ended = once(child, 'close');
   const complaints = text(child.stderr);
   child.stdin.on('error', () => {}); // what has ended does not read; why it has, it says itself
@@ -41,4 +39,21 @@ export async function runClient(
       `${client.name} ended with ${code ?? signal} after ${answers.size} answers: ${await complaints}`,
     );
   return answers;
+}
+
+/**
+ * What a program writes that people are shown.
+ *
+ * @throws when it fails, with what it said
+ */
+export async function runShown({ command, args }: Program): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    env: environment(),
+    timeout: CLIENT_TIMEOUT_MS,
+  });
+  return stdout;
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, TZ: ZONE, PYTHONDONTWRITEBYTECODE: '1' };
 }

@@ -12,6 +12,7 @@ import { post } from '../otlp-client.ts';
 import { startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
 import { CALLS, CUSTOMERS, FIRST_CALL_AT, PASSWORD, USER } from './cases.ts';
+import { GUIDE_PASSWORD, GUIDE_USER } from './guide.ts';
 
 /** Whoever the clients talk to, with the same calls in it and the same user. */
 export interface Server {
@@ -33,7 +34,9 @@ export async function startLedger(): Promise<Server> {
     configFile,
     [
       'reader:',
-      `  users: { ${USER}: { role: analyst, password: '${await scramVerifier(PASSWORD)}' } }`,
+      '  users:',
+      `    ${USER}: { role: analyst, password: '${await scramVerifier(PASSWORD)}' }`,
+      `    ${GUIDE_USER}: { role: analyst, password: '${await scramVerifier(GUIDE_PASSWORD)}' }`,
       `  tls: { cert_file: ${certificateFile}, key_file: ${keyFile} }`,
     ].join('\n'),
   );
