@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CASES, type Case, PASSWORD, type Table, USER } from './cases.ts';
 import { CLIENTS, type Client, type Traits } from './clients.ts';
-import type { Answer, Ask, Cell, Conversation } from './conversation.ts';
+import type { Answer, Ask, Cell } from './conversation.ts';
 import { guideSections } from './guide.ts';
 import { hasRow, lookAround } from './look-around.ts';
 import { runClient, runShown } from './run-client.ts';
@@ -20,6 +20,10 @@ const ASKS_POSTGRES = process.env.SPANLEDGER_CLIENTS_ASK === 'postgresql';
 
 /** Compiling for the first time takes as long as all the rest. */
 const CLIENT_TIMEOUT_MS = 300_000;
+
+/** Those whose tests run, in their order. */
+const INSTALLED: Client[] = [];
+const conversations = new Map<Client, Promise<ReadonlyMap<string, Answer>>>();
 
 let server: Server;
 let folder: string;
@@ -43,19 +47,14 @@ describe.each(CLIENTS)('$name', (client) => {
     return;
   }
   const cases = casesOf(client);
+  INSTALLED.push(client);
   let answers: ReadonlyMap<string, Answer> = new Map();
 
   beforeAll(async () => {
-    const conversation: Conversation = {
-      host: '127.0.0.1',
-      port: server.port,
-      database: DATABASE,
-      user: USER,
-      password: PASSWORD,
-      certificateFile: server.certificateFile,
-      asks: cases.map(({ name, ask }) => ({ id: name, ...ask })),
-    };
-    answers = await runClient(client, conversation, folder);
+    // The next one runs meanwhile: clients wait a good part of their time, as after a wrong password.
+    const next = INSTALLED[INSTALLED.indexOf(client) + 1];
+    if (next !== undefined) void conversationWith(next).catch(() => {});
+    answers = await conversationWith(client);
   }, CLIENT_TIMEOUT_MS);
 
   it.each(cases)('$name', (one) => {
@@ -75,6 +74,26 @@ describe.each(CLIENTS)('$name', (client) => {
     CLIENT_TIMEOUT_MS,
   );
 });
+
+function conversationWith(client: Client): Promise<ReadonlyMap<string, Answer>> {
+  const begun =
+    conversations.get(client) ??
+    runClient(
+      client,
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        database: DATABASE,
+        user: USER,
+        password: PASSWORD,
+        certificateFile: server.certificateFile,
+        asks: casesOf(client).map(({ name, ask }) => ({ id: name, ...ask })),
+      },
+      folder,
+    );
+  conversations.set(client, begun);
+  return begun;
+}
 
 function casesOf(client: Client): readonly Case[] {
   const { cannot = {}, asks } = client.traits;
