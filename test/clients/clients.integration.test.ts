@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../until.ts';
 import { CASES, type Case, PASSWORD, type Table, USER } from './cases.ts';
 import { CLIENTS, type Client, type Traits } from './clients.ts';
 import type { Answer, Ask, Cell } from './conversation.ts';
@@ -73,6 +74,11 @@ describe.each(CLIENTS)('$name', (client) => {
     },
     CLIENT_TIMEOUT_MS,
   );
+});
+
+// The last client is pgx, which goes without having heard that its statement has ended.
+it('leaves nothing to do when clients have cancelled and gone', async () => {
+  await until('the server is at rest', 10_000, server.isAtRest);
 });
 
 function conversationWith(client: Client): Promise<ReadonlyMap<string, Answer>> {

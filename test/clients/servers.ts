@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { aRequest, aRequestSpan, attributes } from '../../collector/src/otlp/testing/bodies.ts';
 import { scramVerifier } from '../../packages/pgwire/src/index.ts';
 import { selfSigned } from '../../packages/pgwire/src/testing/certificate.ts';
@@ -18,8 +19,8 @@ import { GUIDE_PASSWORD, GUIDE_USER } from './guide.ts';
 export interface Server {
   readonly port: number;
   readonly certificateFile: string;
-  /** What it complained of. */
-  readonly log: () => string;
+  /** Whether it computes nothing that would last. */
+  readonly isAtRest: () => Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -50,13 +51,27 @@ export async function startLedger(): Promise<Server> {
   return {
     port: Number(new URL(service.sqlUrl).port),
     certificateFile,
-    log: service.log,
+    isAtRest: async () => (await busyShare(await service.ledgerPid())) < 0.5,
     async stop() {
       const exitCode = await service.stop();
       await removeDataDirectory(folder);
       if (exitCode !== 0) throw new Error(`the service ended with ${exitCode}: ${service.log()}`);
     },
   };
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** Of one core, for a moment. */
+async function busyShare(pid: number): Promise<number> {
+  const ticks = async () => {
+    const [, , ...fields] = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const before = await ticks();
+  const since = performance.now();
+  await delay(300);
+  return ((await ticks()) - before) / TICKS_PER_SECOND / ((performance.now() - since) / 1_000);
 }
 
 function call(n: number) {
@@ -144,7 +159,7 @@ export async function startPostgres(): Promise<Server> {
   return {
     port,
     certificateFile,
-    log: () => '',
+    isAtRest: async () => true,
     async stop() {
       server.kill('SIGINT');
       await once(server, 'exit');
