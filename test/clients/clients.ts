@@ -38,6 +38,8 @@ export interface Traits {
   readonly fractionDigits?: number;
   /** Instants come as times without a zone. */
   readonly losesZone?: boolean;
+  /** Whether it tells of which types columns are. */
+  readonly tellsTypes?: false;
   /** Of several statements in one text it shows all results, the last one, or none. */
   readonly shows?: 'last' | 'none';
   /** Other answers than those in `cases.ts`, by the names of the cases. */
@@ -99,7 +101,7 @@ export const CLIENTS: readonly Client[] = [
     'SQLAlchemy',
     'python3-sqlalchemy python3-psycopg2',
     'sqlalchemy, psycopg2',
-    { asks: ['ask', 'ping', 'look around'] },
+    { asks: ['ask', 'ping', 'look around'], tellsTypes: false },
     'sqlalchemy',
   ),
   python(
@@ -108,6 +110,7 @@ export const CLIENTS: readonly Client[] = [
     'pyodbc; assert "PostgreSQL Unicode" in pyodbc.drivers()',
     {
       losesZone: true,
+      tellsTypes: false,
       cannot: {
         'an array': 'ODBC has no arrays',
         'an array as a parameter': 'ODBC has no arrays',
