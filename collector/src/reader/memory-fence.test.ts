@@ -10,7 +10,8 @@ import { answerOf } from './answer.ts';
 import { MemoryFence, type WorkingStatement } from './memory-fence.ts';
 import { Readers } from './readers.ts';
 
-const MEMORY_MB = 200;
+/** Half of it is room for what a statement takes between two looks. */
+const MEMORY_MB = 600;
 const NEVER = new AbortController().signal;
 
 async function aStore(): Promise<DuckDbStore> {
@@ -34,7 +35,7 @@ describe('readers that take all memory they can', () => {
     ['sort', 'SELECT range FROM range(10000000000) ORDER BY hash(range)'],
     [
       'keep a list',
-      'SELECT len(l) FROM (SELECT list(range) AS l FROM range(9000000)) t, range(1000000000) r WHERE r.range = -1',
+      'SELECT len(l) FROM (SELECT list(range) AS l FROM range(60000000)) t, range(1000000000) r WHERE r.range = -1',
     ],
   ])('are stopped before commits find none: those that %s', async (_, hog) => {
     const store = await aStore();

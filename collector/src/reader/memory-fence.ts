@@ -14,7 +14,7 @@ export interface MemoryFenceOptions {
 }
 
 /** A sort takes some 50 MB in this time. A look takes less than a millisecond, and nobody looks while nobody reads. */
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 20;
 
 /**
  * What queries take, by the engine's names. The rest is of tables: what waits to be committed, and what is kept of the
