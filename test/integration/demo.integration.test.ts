@@ -38,6 +38,7 @@ it('the demo ends with a ledger that equals what was served, in a directory of a
     'commands',
     'exports',
     'journal',
+    'snapshots',
     'spanledger.duckdb',
     'spanledger.json',
   ]);

@@ -94,14 +94,23 @@ describe('a session', () => {
   });
 
   it('waits no longer than it may run', async () => {
-    const readers = await readersWith({ maxConcurrent: 1, timeoutMs: 300 });
-    const [busy, next, last] = [1, 2, 3].map(() => readers.openSession(ANALYST));
-    if (busy === undefined || next === undefined || last === undefined) throw new Error('three sessions');
-    const statements = [await busy.prepare(ENDLESS, NEVER), await next.prepare(ENDLESS, NEVER)];
-    const ends = Promise.allSettled(statements.map((statement) => statement.run([], NEVER).next()));
-    await expect(answerOf(last, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
-    await ends;
-    await Promise.all([busy.close(), next.close(), last.close()]);
+    const readers = await Readers.open(ledger.store.instance, {
+      limits: { ...READER_LIMITS, analyst: { ...READER_LIMITS.analyst, timeoutMs: 300 } },
+      maxConcurrent: 1,
+    });
+    const busy = readers.openSession({ role: 'admin' });
+    const waiting = readers.openSession(ANALYST);
+    const statement = await busy.prepare(ENDLESS, NEVER);
+    const cancel = new AbortController();
+    const ended = statement
+      .run([], cancel.signal)
+      .next()
+      .catch(() => {});
+    await expect(answerOf(waiting, 'SELECT 1', [])).rejects.toMatchObject({ sqlState: '53300' });
+    cancel.abort();
+    await ended;
+    await busy.close();
+    await waiting.close();
   });
 
   it('leaves its place to others while its reader takes the rows', async () => {
