@@ -1,5 +1,6 @@
 import { type DuckDBDataChunk, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
+import { nullsOf, type Vector } from './nulls.ts';
 
 /** About how many bytes the values of a chunk take: texts by their length, all others alike. */
 export function bytesOf(chunk: DuckDBDataChunk, types: readonly DuckDBType[]): number {
@@ -10,8 +11,6 @@ export function bytesOf(chunk: DuckDBDataChunk, types: readonly DuckDBType[]): n
     0,
   );
 }
-
-type Vector = ReturnType<typeof duckdb.data_chunk_get_vector>;
 
 const BYTES = 8;
 
@@ -53,12 +52,10 @@ function bytesOfTexts(vector: Vector, count: number): number {
   if (count === 0) return 0;
   const { buffer, byteOffset } = duckdb.vector_get_data(vector, count * 16);
   const words = new Uint32Array(buffer, byteOffset, count * 4);
-  const validity = duckdb.vector_get_validity(vector, Math.ceil(count / 64) * 8);
+  const isNull = nullsOf(vector, count);
   let bytes = 0;
   for (let row = 0; row < count; row++) {
-    // There may be anything where a value is NULL.
-    const isNull = validity != null && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
-    bytes += isNull ? BYTES : (words[row * 4] ?? 0);
+    bytes += isNull(row) ? BYTES : (words[row * 4] ?? 0);
   }
   return bytes;
 }

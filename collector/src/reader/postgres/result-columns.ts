@@ -21,6 +21,7 @@ import duckdb from '@duckdb/node-bindings';
 import type { Column, Value } from '@spanledger/pgwire';
 import { toJson } from '../../store/json-values.ts';
 import { postgresTypeOf } from '../catalogue/index.ts';
+import { nullsOf } from '../nulls.ts';
 
 /**
  * The columns of a result as PostgreSQL's clients get them: each as `postgresTypeOf` tells its type. Those that results
@@ -50,15 +51,13 @@ interface Memory {
 function plainColumn(chunk: DuckDBDataChunk, index: number, { bytes, from }: Reader): (Value | null)[] {
   const { rowCount } = chunk;
   const vector = duckdb.data_chunk_get_vector(chunk.chunk, index);
-  // A bit for each row, 0 for NULL; none when no row is NULL.
-  const validity = duckdb.vector_get_validity(vector, Math.ceil(rowCount / 64) * 8);
+  const isNull = nullsOf(vector, rowCount);
   const { buffer, byteOffset } = duckdb.vector_get_data(vector, rowCount * bytes);
   if (!(buffer instanceof ArrayBuffer)) throw new TypeError('the memory of the engine is an ArrayBuffer');
   const at = from({ buffer, offset: byteOffset, rows: rowCount });
   const values = new Array<Value | null>(rowCount);
   for (let row = 0; row < rowCount; row++) {
-    const isNull = validity != null && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
-    values[row] = isNull ? null : at(row);
+    values[row] = isNull(row) ? null : at(row);
   }
   return values;
 }
