@@ -1,0 +1,20 @@
+import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { overview } from './overview.ts';
+
+/** A file that is written by `npm run dashboards`; the path is within the folder `dashboards`. */
+export interface GeneratedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** In the order of the links at the top of each. */
+export function dashboards(): readonly Dashboard[] {
+  return [overview()].map((dashboard) => dashboard.build());
+}
+
+export function generatedFiles(): readonly GeneratedFile[] {
+  return dashboards().map((dashboard) => ({
+    path: `generated/${dashboard.uid?.replace(/^spanledger-/, '')}.json`,
+    text: `${JSON.stringify(dashboard, null, 2)}\n`,
+  }));
+}

@@ -1,0 +1,276 @@
+import { ANNOTATIONS } from './annotations.ts';
+import { layOut, line, section } from './layout.ts';
+import { linkTo } from './links.ts';
+import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
+import { COST_BY, FORECAST, SPEND, SPEND_OF_MONTH, UNPRICED_SHARE } from './spend.ts';
+import {
+  ALL_FILTERS,
+  CHOSEN_USAGE,
+  chosen,
+  columnSeries,
+  FIRST_HOUR,
+  IN_PREVIOUS_RANGE,
+  IN_RANGE,
+  MONTH_START,
+  shown,
+  topSeries,
+} from './sql.ts';
+import { UNIT } from './units.ts';
+
+/** The first page of the morning: what was spent, what it earned, where it goes, and whether the figures can be trusted. */
+export function overview() {
+  return layOut({
+    name: 'overview',
+    description:
+      'What AI calls cost, what they earned in credits, where both are going, and how far the figures can be trusted.',
+    from: 'now-30d',
+    annotations: ANNOTATIONS,
+    sections: [money(), credits(), movement(), trust()],
+  });
+}
+
+const COSTS_NOT_EARNS = ['customer'] as const;
+
+function money() {
+  const spend = statPanel({
+    title: 'Spend',
+    description:
+      'USD that the calls of the time range cost at the providers; calls without a known price are not in it (see Unpriced tokens).',
+    sql: SPEND,
+    unit: UNIT.usd,
+    steps: [['blue']],
+    link: { title: 'Features', url: linkTo('features') },
+  });
+  const change = statPanel({
+    title: 'Against the time before',
+    description:
+      'The spend of the time range against that of as long a time just before it. None: nothing was spent before.',
+    sql: `SELECT sum(cost_usd) FILTER (${IN_RANGE}) / nullif(sum(cost_usd) FILTER (${IN_PREVIOUS_RANGE}), 0) - 1 AS "Change"
+FROM usage_hourly
+WHERE hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour <= $__timeTo()::timestamptz
+  AND ${chosen()}`,
+    unit: UNIT.share,
+    steps: [['green'], ['yellow', 0.2], ['red', 0.5]],
+    noValue: 'no spend before',
+  });
+  const month = statPanel({
+    title: 'Spend this month',
+    description: 'USD since the first of the calendar month (UTC) in which the time range ends.',
+    sql: SPEND_OF_MONTH,
+    unit: UNIT.usd,
+    steps: [['blue']],
+    link: { title: 'Budgets and forecast', url: linkTo('budgets') },
+  });
+  const forecast = statPanel({
+    title: 'Forecast for the month',
+    description:
+      'What the month will have cost at its end: what it has cost, and for the rest of it the mean of the last seven whole days. Four of five months end between the least and the most.',
+    sql: FORECAST,
+    unit: UNIT.usd,
+    named: true,
+    link: { title: 'Budgets and forecast', url: linkTo('budgets') },
+  });
+  const budgets = gaugesPanel({
+    title: 'Budgets used this month',
+    description:
+      'How much of each budget is used in the calendar month (UTC) in which the time range ends. The variables do not apply: a budget has a scope of its own.',
+    sql: `SELECT budget AS "Budget", coalesce(sum(cost_usd), 0) / any_value(amount_usd) AS "Used"
+FROM budgets LEFT JOIN budget_hourly spent USING (budget)
+WHERE hour IS NULL OR (hour >= ${MONTH_START} AND hour <= $__timeTo()::timestamptz)
+GROUP BY budget
+ORDER BY 2 DESC
+LIMIT 6`,
+    unit: UNIT.share,
+    min: 0,
+    max: 1,
+    steps: [['green'], ['yellow', 0.8], ['red', 1]],
+    noValue: 'no budgets are configured',
+  });
+  return section(
+    'Money',
+    line(5, [spend, 4], [change, 4], [month, 4], [forecast, 6], [budgets, 6]),
+    line(
+      9,
+      [
+        chartPanel({
+          title: 'Spend by feature',
+          description: 'USD by feature; the eight greatest of the time range by name, all others together.',
+          sql: topSeries({ from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('feature'), ...COST_BY }),
+          unit: UNIT.usd,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+          legend: 'right',
+        }),
+        14,
+      ],
+      [
+        chartPanel({
+          title: 'Spend by model',
+          description:
+            'USD by model that answered; the eight greatest of the time range by name, all others together.',
+          sql: topSeries({ from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('model'), ...COST_BY }),
+          unit: UNIT.usd,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+          legend: 'right',
+        }),
+        10,
+      ],
+    ),
+  );
+}
+
+function credits() {
+  const byCustomer = 'Of the chosen customers; the other variables do not apply to credits.';
+  const sold = statPanel({
+    title: 'Credits sold',
+    description: `Credits of plans and top-ups that took effect in the time range; what was given away (promotions, trials) is not in it. ${byCustomer}`,
+    sql: `SELECT coalesce(sum(granted_credits), 0) AS "Sold" FROM credit_lots
+WHERE kind IN ('allowance', 'purchased') AND $__timeFilter(effective_at)
+  AND ${chosen(COSTS_NOT_EARNS)}`,
+    unit: UNIT.credits,
+    steps: [['blue']],
+    link: { title: 'Customers', url: linkTo('customers') },
+  });
+  const burned = statPanel({
+    title: 'Credits burned',
+    description: 'Credits that the chosen calls of the time range burned.',
+    sql: `SELECT coalesce(sum(credits), 0) AS "Burned" FROM usage_hourly
+WHERE ${CHOSEN_USAGE}`,
+    unit: UNIT.credits,
+    steps: [['blue']],
+  });
+  const margin = statPanel({
+    title: 'Gross margin',
+    description: `What the burned credits are worth by the plans of their customers, less what the calls of these customers cost, as a share of the worth. Customers without a plan are not in it. ${byCustomer}`,
+    sql: `SELECT (sum(value_usd) - coalesce(sum(cost_usd), 0)) / nullif(sum(value_usd), 0) AS "Margin"
+FROM margin_hourly
+WHERE ${IN_RANGE} AND credit_value_usd IS NOT NULL
+  AND ${chosen(COSTS_NOT_EARNS)}`,
+    unit: UNIT.share,
+    steps: [['red'], ['yellow', 0.2], ['green', 0.5]],
+    noValue: 'nothing was sold',
+    link: { title: 'Customers', url: linkTo('customers') },
+  });
+  const customers = statPanel({
+    title: 'Active customers',
+    description: 'Customers with at least one billed call in the time range.',
+    sql: `SELECT count(DISTINCT customer) AS "Customers" FROM usage_hourly
+WHERE ${CHOSEN_USAGE}`,
+    unit: UNIT.count,
+    steps: [['text']],
+    link: { title: 'Customers', url: linkTo('customers') },
+  });
+  const chart = chartPanel({
+    title: 'Worth of burned credits against cost',
+    description: `USD that the burned credits are worth by the plans of their customers, and what the calls of these customers cost. ${byCustomer}`,
+    sql: columnSeries(
+      { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
+      'margin_hourly',
+      `${IN_RANGE} AND credit_value_usd IS NOT NULL\n  AND ${chosen(COSTS_NOT_EARNS)}`,
+    ),
+    unit: UNIT.usd,
+    draw: 'lines',
+    calcs: ['sum'],
+  });
+  return section(
+    'Credits and margin',
+    line(4, [sold, 6], [burned, 6], [margin, 6], [customers, 6]),
+    line(8, [chart, 24]),
+  );
+}
+
+/** What has changed the most, among features, customers and models alike. */
+function movement() {
+  const changed = (kind: string, column: string) => `SELECT '${kind}' AS kind, ${shown(column)} AS name,
+    coalesce(sum(cost_usd) FILTER (is_now), 0) AS cost_usd, coalesce(sum(cost_usd) FILTER (NOT is_now), 0) AS before_usd
+  FROM chosen GROUP BY ALL`;
+  const movers = tablePanel({
+    title: 'Top movers',
+    description:
+      'Features, customers and models whose spend has changed the most against as long a time before the time range. The same spend appears under each of the three.',
+    sql: `WITH chosen AS (
+  SELECT feature, customer, model, ${IN_RANGE} AS is_now, sum(cost_usd) AS cost_usd
+  FROM usage_hourly
+  WHERE hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour <= $__timeTo()::timestamptz
+    AND ${chosen(ALL_FILTERS)}
+  GROUP BY ALL
+), moved AS (
+  ${changed('feature', 'feature')}
+  UNION ALL
+  ${changed('customer', 'customer')}
+  UNION ALL
+  ${changed('model', 'model')}
+)
+SELECT kind AS "Kind", name AS "Name", before_usd AS "Before", cost_usd AS "Now",
+  cost_usd - before_usd AS "Change", cost_usd / nullif(before_usd, 0) - 1 AS "Change %"
+FROM moved
+WHERE cost_usd <> before_usd
+ORDER BY abs(cost_usd - before_usd) DESC, kind, name
+LIMIT 15`,
+    unit: UNIT.usd,
+    columns: {
+      Kind: { unit: UNIT.text, width: 110 },
+      Name: { unit: UNIT.text },
+      Change: { steps: [['green'], ['text', 0], ['orange', 0.000001]] },
+      'Change %': { unit: UNIT.share, decimals: 0 },
+    },
+    noValue: 'nothing has changed',
+  });
+  return section('What has changed', line(10, [movers, 24]));
+}
+
+function trust() {
+  const unpriced = statPanel({
+    title: 'Unpriced tokens',
+    description:
+      'The share of tokens for which no price is known. Spend lacks what they cost: name a price and rate them again.',
+    sql: UNPRICED_SHARE,
+    unit: UNIT.share,
+    decimals: 2,
+    steps: [['green'], ['yellow', 0.001], ['red', 0.01]],
+    link: { title: 'Data quality', url: linkTo('quality') },
+  });
+  const unattributed = statPanel({
+    title: 'Unattributed spend',
+    description: 'The share of spend that no customer claims: nobody is charged for it.',
+    sql: `SELECT coalesce(sum(cost_usd) FILTER (customer IS NULL) / nullif(sum(cost_usd), 0), 0) AS "Unattributed"
+FROM usage_hourly
+WHERE ${CHOSEN_USAGE}`,
+    unit: UNIT.share,
+    decimals: 2,
+    steps: [['green'], ['yellow', 0.01], ['red', 0.05]],
+    link: { title: 'Data quality', url: linkTo('quality') },
+  });
+  const failed = statPanel({
+    title: 'Spend on failed calls',
+    description:
+      'The share of spend for calls that ended in an error, whether another attempt made it good or not.',
+    sql: `SELECT coalesce(sum(failed_cost_usd) / nullif(sum(cost_usd), 0), 0) AS "Failed"
+FROM usage_hourly
+WHERE ${CHOSEN_USAGE}`,
+    unit: UNIT.share,
+    decimals: 2,
+    steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
+    link: { title: 'Call explorer', url: linkTo('calls') },
+  });
+  const freshness = statPanel({
+    title: 'Ledger is behind by',
+    description:
+      'How long before the end of the time range the ledger was last written. Long while no spans come in; otherwise see the pipeline.',
+    sql: `SELECT greatest(0, extract(epoch FROM $__timeTo()::timestamptz - max(last_commit_at))) AS "Behind"
+FROM ingest_health
+WHERE hour <= $__timeTo()::timestamptz`,
+    unit: UNIT.seconds,
+    decimals: 0,
+    steps: [['green'], ['yellow', 900], ['red', 3600]],
+    noValue: 'nothing was ever read',
+    link: { title: 'Pipeline', url: linkTo('quality') },
+  });
+  return section(
+    'Can it be trusted?',
+    line(4, [unpriced, 6], [unattributed, 6], [failed, 6], [freshness, 6]),
+  );
+}

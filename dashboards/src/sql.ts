@@ -1,0 +1,89 @@
+/**
+ * Pieces of SQL that several panels have in common.
+ *
+ * What the ledger keeps by the hour is read in whole hours: those that the time range touches. A range that begins at
+ * 10:20 has the hour of 10:00, all of it; otherwise a range of less than an hour would show nothing.
+ */
+export const FIRST_HOUR = `time_bucket(INTERVAL '1 hour', $__timeFrom()::timestamptz)`;
+
+/** The rows of an hourly view that the range touches. */
+export const IN_RANGE = `hour >= ${FIRST_HOUR} AND hour <= $__timeTo()::timestamptz`;
+
+/** As long a time before the range, for comparison. */
+export const IN_PREVIOUS_RANGE = `hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour < ${FIRST_HOUR}`;
+
+/** The calendar month (UTC) in which the range ends, up to that end: budgets and bills are by the month. */
+export const MONTH_START = `date_trunc('month', $__timeTo()::timestamptz)`;
+export const MONTH_END = `(${MONTH_START} + INTERVAL '1 month')`;
+export const IN_MONTH = `hour >= ${MONTH_START} AND hour <= $__timeTo()::timestamptz`;
+
+/** Where nothing is said there is this, so that it can be seen, chosen and followed. */
+export const NONE = '(none)';
+
+/** The variables that filter, and the column that each of them is of. */
+export const FILTERS = {
+  environment: 'environment',
+  class: 'usage_class',
+  customer: 'customer',
+  feature: 'feature',
+  provider: 'provider',
+  model: 'model',
+} as const;
+export type Filter = keyof typeof FILTERS;
+export const ALL_FILTERS = Object.keys(FILTERS) as readonly Filter[];
+
+/** A column as people see it. */
+export const shown = (column: string) => `coalesce(${column}, '${NONE}')`;
+
+/** What the variables choose. Values are quoted by Grafana, whatever its version, only when asked for by `sqlstring`. */
+export function chosen(filters: readonly Filter[] = ALL_FILTERS, alias = ''): string {
+  return filters
+    .map((filter) => `${shown(`${alias}${FILTERS[filter]}`)} IN (\${${filter}:sqlstring})`)
+    .join('\n  AND ');
+}
+
+/** The rows of `usage_hourly` in the range that the variables choose. */
+export const CHOSEN_USAGE = `${IN_RANGE}\n  AND ${chosen()}`;
+
+export interface Series {
+  readonly from: string;
+  /** What `value` and `rank` are made of; others are not read. */
+  readonly columns: readonly string[];
+  readonly where: string;
+  /** The text that tells the series apart. */
+  readonly by: string;
+  /** The value of a point: an aggregate. */
+  readonly value: string;
+  /** By which the series are ranked: an aggregate; the first of them are shown by name. */
+  readonly rank?: string;
+}
+
+/** More series than this nobody can tell apart. */
+const NAMED_SERIES = 8;
+
+/** A series for each of the greatest, and one for all the others together: nothing is left out of a stack. */
+export function topSeries({ from, columns, where, by, value, rank = value }: Series): string {
+  return `WITH chosen AS (
+  SELECT hour, ${by} AS series, ${columns.join(', ')} FROM ${from}
+  WHERE ${where}
+), named AS (
+  SELECT series FROM chosen GROUP BY series ORDER BY ${rank} DESC NULLS LAST, series LIMIT ${NAMED_SERIES}
+)
+SELECT $__timeGroup(hour, $__interval) AS "time",
+  CASE WHEN series IN (SELECT series FROM named) THEN series ELSE '(others)' END AS metric,
+  ${value} AS value
+FROM chosen
+GROUP BY 1, 2
+ORDER BY 1, 2`;
+}
+
+/** The parts added up by name: one series for each column. */
+export function columnSeries(columns: Readonly<Record<string, string>>, from: string, where: string): string {
+  const values = Object.entries(columns).map(([name, value]) => `  ${value} AS "${name}"`);
+  return `SELECT $__timeGroup(hour, $__interval) AS "time",
+${values.join(',\n')}
+FROM ${from}
+WHERE ${where}
+GROUP BY 1
+ORDER BY 1`;
+}

@@ -1,0 +1,67 @@
+import type * as cog from '@grafana/grafana-foundation-sdk/cog';
+import {
+  DatasourceVariableBuilder,
+  QueryVariableBuilder,
+  TextBoxVariableBuilder,
+  type VariableModel,
+  VariableRefresh,
+  VariableSort,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import { FILTERS, type Filter, IN_RANGE, shown } from './sql.ts';
+import { DATA_SOURCE } from './target.ts';
+
+const LABELS: Readonly<Record<Filter, readonly [label: string, description: string]>> = {
+  environment: ['Environment', 'Where the app ran.'],
+  class: [
+    'Class',
+    'customer, trial, internal, test, demo or admin: every class costs, two of them burn credits.',
+  ],
+  customer: ['Customer', 'Who is billed; (none) is the usage that nobody claimed.'],
+  feature: ['Feature', 'The sellable thing that made the call.'],
+  provider: ['Provider', 'Who served the model.'],
+  model: ['Model', 'The model that answered.'],
+};
+
+/**
+ * The variables that all dashboards share, so that a link carries them from one to the next. Each offers what the time
+ * range has; "All" is every one of them by name, which needs no value that Grafana would not quote.
+ */
+export function sharedVariables(): cog.Builder<VariableModel>[] {
+  return [
+    new DatasourceVariableBuilder('datasource')
+      .label('Ledger')
+      .description('The PostgreSQL data source that reads the ledger.')
+      .type('grafana-postgresql-datasource'),
+    ...(Object.keys(FILTERS) as Filter[]).map(filterVariable),
+  ];
+}
+
+function filterVariable(filter: Filter): cog.Builder<VariableModel> {
+  const sql = `SELECT DISTINCT ${shown(FILTERS[filter])} AS value FROM usage_hourly WHERE ${IN_RANGE} ORDER BY 1`;
+  const [label, description] = LABELS[filter];
+  return new QueryVariableBuilder(filter)
+    .label(label)
+    .description(description)
+    .datasource(DATA_SOURCE)
+    .query(sql)
+    .definition(sql)
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .sort(VariableSort.AlphabeticalCaseInsensitiveAsc)
+    .multi(true)
+    .includeAll(true)
+    .current({ selected: true, text: ['All'], value: ['$__all'] });
+}
+
+/** A text that the viewer may write; empty unless told. */
+export function textVariable(
+  name: string,
+  label: string,
+  description: string,
+  value = '',
+): cog.Builder<VariableModel> {
+  return new TextBoxVariableBuilder(name)
+    .label(label)
+    .description(description)
+    .defaultValue(value)
+    .current({ selected: true, text: value, value });
+}
