@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anAction, aPlan, aRule, credits, NO_UNITS, ruleFor, someTokens, usd } from '../../test/actions.ts';
 import { NO_TOKENS } from '../../test/builders.ts';
-import { rateAction } from './action.ts';
+import { MAX_CREDITS } from '../amount.ts';
+import { OUT_OF_RANGE, rateAction } from './action.ts';
 import { estimateCredits } from './estimate.ts';
+import type { ActionTerms } from './measure.ts';
 import type { RuleConfiguration } from './rule-configuration.ts';
 import type { RuleTerms } from './terms.ts';
 
@@ -12,6 +14,13 @@ function termsOf(rule: RuleConfiguration): RuleTerms {
   if (terms === null) throw new Error('expected a rule');
   return terms;
 }
+
+/** By which little money is more credits than there can be. */
+const HARDLY_WORTH_ANYTHING: ActionTerms = {
+  creditValue: { numerator: 1n, denominator: 1000n },
+  multiplier: { numerator: 1n, denominator: 1n },
+  version: 'plan-1',
+};
 
 describe('an estimate', () => {
   it('is what the action burns that turns out as expected', () => {
@@ -26,10 +35,27 @@ describe('an estimate', () => {
           return;
         }
         known++;
-        expect(estimate.credits).toBe(rateAction(leaves, ruleFor(rule), plan).credits);
+        const { credits: burned, shares } = rateAction(leaves, ruleFor(rule), plan);
+        if (estimate.credits > MAX_CREDITS)
+          expect(shares.map(({ charge }) => charge)).toEqual([OUT_OF_RANGE]);
+        else expect(estimate.credits).toBe(burned);
       }),
+      { examples: [[{ cost_plus: { markup: '0' } }, NO_TOKENS, 10n ** 10n, HARDLY_WORTH_ANYTHING]] },
     );
     expect(known).toBeGreaterThan(20);
+  });
+
+  it('is told where it is more than there can be, so that the action is denied, not taken for free', () => {
+    const rule = { cost_plus: { markup: '0' } };
+    const most = { cost: 10n ** 9n - 1n };
+    expect(estimateCredits(termsOf(rule), most, HARDLY_WORTH_ANYTHING)).toEqual({
+      kind: 'credits',
+      credits: credits('999999999000'),
+    });
+    expect(estimateCredits(termsOf(rule), { cost: 10n ** 9n }, HARDLY_WORTH_ANYTHING)).toEqual({
+      kind: 'credits',
+      credits: MAX_CREDITS + 1n,
+    });
   });
 
   it('counts the calls that are expected, for complexity and as requests', () => {

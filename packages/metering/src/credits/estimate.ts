@@ -18,7 +18,11 @@ export type Estimate =
   /** What would have to be said for an estimate. */
   | { readonly kind: 'unknown'; readonly reason: 'no_cost' | 'no_tokens' | 'no_credit_value' };
 
-/** What an action would burn under a rule (or under what it offers instead), if it uses what is expected. */
+/**
+ * What an action would burn under a rule (or under what it offers instead), if it uses what is expected. It may be more
+ * than there can be (`MAX_CREDITS`), and is told all the same, so that a check denies it (convention C13): that such an
+ * action is not charged (`out_of_range`) is no promise that it is free.
+ */
 export function estimateCredits(terms: RuleTerms, expected: ExpectedUse, plan: ActionTerms | null): Estimate {
   const { cost, tokens, units, calls = 1 } = expected;
   const scale = incrementsPerQuantity(terms, plan);
