@@ -142,6 +142,7 @@ describe('what people ask is answered', () => {
     "SELECT * FROM generate_series(TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-02', INTERVAL 1 HOUR)",
     "PIVOT usage ON provider IN ('openai') USING sum(cost_usd) GROUP BY feature",
     'SELECT list_transform([1, 2], x -> x + 1), [x * 2 FOR x IN [1, 2] IF x > 1]',
+    "SELECT regexp_replace(model, '-[0-9]{8}$', '') FROM usage",
     `SELECT '{"a": {"b": 1}}'::JSON -> 'a' -> 'b', '{"a": 1}'::JSON ->> '$.a'`,
     "SELECT COLUMNS('.*_tokens') FROM usage",
     'SELECT * EXCLUDE (customer) FROM usage',

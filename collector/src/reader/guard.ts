@@ -309,7 +309,11 @@ function leadsNowhere(node: Node): void {
 
 function textOfConstant(node: unknown): string | null {
   if (!isNode(node) || node.class !== 'CONSTANT' || !isNode(node.value)) return null;
-  return typeof node.value.value === 'string' ? node.value.value : null;
+  const { value, is_null, type } = node.value;
+  // An empty text is left out of the tree, as all that is empty.
+  const isEmptyText = value === undefined && is_null === false && isNode(type) && type.id === 'VARCHAR';
+  if (isEmptyText) return '';
+  return typeof value === 'string' ? value : null;
 }
 
 /** A name that is left out is the empty text in the tree of the engine. */
