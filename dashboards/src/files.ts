@@ -1,4 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { features } from './features.ts';
 import { overview } from './overview.ts';
 
 /** A file that is written by `npm run dashboards`; the path is within the folder `dashboards`. */
@@ -9,7 +10,7 @@ export interface GeneratedFile {
 
 /** In the order of the links at the top of each. */
 export function dashboards(): readonly Dashboard[] {
-  return [overview()].map((dashboard) => dashboard.build());
+  return [overview(), features()].map((dashboard) => dashboard.build());
 }
 
 export function generatedFiles(): readonly GeneratedFile[] {

@@ -12,6 +12,9 @@ export const IN_RANGE = `hour >= ${FIRST_HOUR} AND hour <= $__timeTo()::timestam
 /** As long a time before the range, for comparison. */
 export const IN_PREVIOUS_RANGE = `hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour < ${FIRST_HOUR}`;
 
+/** Where every call is looked at, at most those of a day: a month of calls takes seconds. */
+export const LAST_DAY = `$__timeFilter(event_time) AND event_time > $__timeTo()::timestamptz - INTERVAL '1 day'`;
+
 /** The calendar month (UTC) in which the range ends, up to that end: budgets and bills are by the month. */
 export const MONTH_START = `date_trunc('month', $__timeTo()::timestamptz)`;
 export const MONTH_END = `(${MONTH_START} + INTERVAL '1 month')`;

@@ -1,0 +1,368 @@
+import { ANNOTATIONS } from './annotations.ts';
+import { layOut, line, section } from './layout.ts';
+import { linkTo } from './links.ts';
+import { chartPanel, type Column, statPanel, tablePanel } from './panels.ts';
+import { COST_BY, SPEND, share } from './spend.ts';
+import { CHOSEN_USAGE, chosen, columnSeries, LAST_DAY, shown, topSeries } from './sql.ts';
+import { UNIT } from './units.ts';
+
+/** The home of a product manager: what each feature costs, per call and per success, and why. */
+export function features() {
+  return layOut({
+    name: 'features',
+    description: 'What each feature costs: by call, by success and by customer, from which models, caches and retries.',
+    from: 'now-30d',
+    annotations: ANNOTATIONS,
+    sections: [altogether(), byFeature(), why(), whoUsesThem()],
+  });
+}
+
+const FROM_CHOSEN = `FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`;
+const BY_FEATURE = { from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('feature') } as const;
+
+const PER_CALL = 'sum(cost_usd) / nullif(sum(calls - unpriced_calls), 0)';
+const PER_SUCCESS = 'sum(cost_usd) / nullif(sum(successful_calls), 0)';
+const TOKENS_PER_CALL = 'sum(input_tokens + output_tokens) / nullif(sum(calls - calls_without_usage), 0)';
+const CACHE_SHARE = 'sum(cache_read_tokens) / nullif(sum(input_tokens), 0)';
+
+function altogether() {
+  return section(
+    'Altogether',
+    line(
+      4,
+      [
+        statPanel({
+          title: 'Spend',
+          description: 'USD that the chosen calls cost at the providers.',
+          sql: SPEND,
+          unit: UNIT.usd,
+          steps: [['blue']],
+        }),
+        4,
+      ],
+      [
+        statPanel({
+          title: 'Calls',
+          description: 'Billed calls: each call to a model once, however many spans told of it.',
+          sql: `SELECT coalesce(sum(calls), 0) AS "Calls" ${FROM_CHOSEN}`,
+          unit: UNIT.count,
+          steps: [['blue']],
+        }),
+        4,
+      ],
+      [
+        statPanel({
+          title: 'Cost per call',
+          description: 'USD for each call that has a price.',
+          sql: `SELECT ${PER_CALL} AS "Per call" ${FROM_CHOSEN}`,
+          unit: UNIT.usd,
+          noValue: 'no calls',
+        }),
+        4,
+      ],
+      [
+        statPanel({
+          title: 'Cost per success',
+          description: 'All that was spent, failed attempts included, for each call that ended well.',
+          sql: `SELECT ${PER_SUCCESS} AS "Per success" ${FROM_CHOSEN}`,
+          unit: UNIT.usd,
+          noValue: 'no success',
+        }),
+        4,
+      ],
+      [
+        statPanel({
+          title: 'Tokens per call',
+          description: 'Input and output tokens for each call that told its usage.',
+          sql: `SELECT ${TOKENS_PER_CALL} AS "Tokens per call" ${FROM_CHOSEN}`,
+          unit: UNIT.tokens,
+          noValue: 'no calls',
+        }),
+        4,
+      ],
+      [
+        statPanel({
+          title: 'Failed calls',
+          description: 'The share of calls that ended in an error.',
+          sql: `SELECT ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed" ${FROM_CHOSEN}`,
+          unit: UNIT.share,
+          decimals: 1,
+          steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
+        }),
+        4,
+      ],
+    ),
+  );
+}
+
+const FEATURE_COLUMNS: Readonly<Record<string, Column>> = {
+  Feature: {
+    unit: UNIT.text,
+    width: 220,
+    link: { title: 'Only this feature', url: linkTo('features', { feature: 'Feature' }) },
+  },
+  Spend: { unit: UNIT.usd, gauge: true },
+  Calls: { link: { title: 'Its calls', url: linkTo('calls', { feature: 'Feature' }) } },
+  'Cost per call': { unit: UNIT.usd },
+  'Cost per success': { unit: UNIT.usd },
+  'Cached input': { unit: UNIT.share, decimals: 0 },
+  Failed: { unit: UNIT.share, decimals: 1, steps: [['text'], ['yellow', 0.02], ['red', 0.1]] },
+  'Spend on failed': { unit: UNIT.usd },
+};
+
+function byFeature() {
+  return section(
+    'Feature by feature',
+    line(10, [
+      tablePanel({
+        title: 'Features',
+        description:
+          'One row for each feature. Cost per success is all of its spend, failed attempts included, by the calls that ended well.',
+        sql: `SELECT ${shown('feature')} AS "Feature", sum(cost_usd) AS "Spend", sum(calls) AS "Calls",
+  ${PER_CALL} AS "Cost per call", ${PER_SUCCESS} AS "Cost per success",
+  ${TOKENS_PER_CALL} AS "Tokens per call", ${CACHE_SHARE} AS "Cached input",
+  ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed", sum(retried_calls) AS "Retried",
+  sum(failed_cost_usd) AS "Spend on failed", sum(credits) AS "Credits", count(DISTINCT customer) AS "Customers"
+${FROM_CHOSEN}
+GROUP BY 1
+ORDER BY 2 DESC NULLS LAST, 1
+LIMIT 200`,
+        unit: UNIT.count,
+        columns: FEATURE_COLUMNS,
+        noValue: 'no calls',
+      }),
+      24,
+    ]),
+    line(
+      9,
+      [
+        chartPanel({
+          title: 'Spend by feature',
+          description: 'USD by feature; the eight greatest of the time range by name, all others together.',
+          sql: topSeries({ ...BY_FEATURE, ...COST_BY }),
+          unit: UNIT.usd,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+        }),
+        12,
+      ],
+      [
+        chartPanel({
+          title: 'Calls by feature',
+          description: 'Billed calls by feature; the eight with the most by name, all others together.',
+          sql: topSeries({ ...BY_FEATURE, columns: ['calls'], value: 'sum(calls)' }),
+          unit: UNIT.count,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+        }),
+        12,
+      ],
+    ),
+    line(
+      9,
+      [
+        chartPanel({
+          title: 'Cost per success',
+          description: 'USD of all attempts by the calls that ended well. It climbs with longer prompts, dearer models and retries.',
+          sql: topSeries({
+            ...BY_FEATURE,
+            columns: ['cost_usd', 'successful_calls'],
+            value: PER_SUCCESS,
+            rank: 'sum(cost_usd)',
+          }),
+          unit: UNIT.usd,
+          draw: 'lines',
+          calcs: ['lastNotNull'],
+          min: 0,
+        }),
+        12,
+      ],
+      [
+        chartPanel({
+          title: 'Tokens per call',
+          description: 'Input and output tokens for each call that told its usage.',
+          sql: topSeries({
+            ...BY_FEATURE,
+            columns: ['input_tokens', 'output_tokens', 'calls', 'calls_without_usage', 'cost_usd'],
+            value: TOKENS_PER_CALL,
+            rank: 'sum(cost_usd)',
+          }),
+          unit: UNIT.tokens,
+          draw: 'lines',
+          calcs: ['lastNotNull'],
+          min: 0,
+        }),
+        12,
+      ],
+    ),
+  );
+}
+
+function why() {
+  return section(
+    'Where the cost comes from',
+    line(
+      9,
+      [
+        chartPanel({
+          title: 'Model mix',
+          description: 'The share of each model in the spend of the chosen features.',
+          sql: topSeries({ from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('model'), ...COST_BY }),
+          unit: UNIT.usd,
+          draw: 'bars',
+          stack: 'share',
+          calcs: ['sum'],
+        }),
+        8,
+      ],
+      [
+        chartPanel({
+          title: 'Tokens by class',
+          description: 'Every token once: input that no cache had, read from and written to a cache, output and the reasoning in it.',
+          sql: columnSeries(
+            {
+              'Input, not cached': 'sum(uncached_input_tokens)',
+              'Input, read from cache': 'sum(cache_read_tokens)',
+              'Input, written to cache': 'sum(cache_write_tokens)',
+              Output: 'sum(output_tokens - reasoning_tokens)',
+              Reasoning: 'sum(reasoning_tokens)',
+            },
+            'usage_hourly',
+            CHOSEN_USAGE,
+          ),
+          unit: UNIT.tokens,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+        }),
+        8,
+      ],
+      [
+        chartPanel({
+          title: 'Input read from the cache',
+          description: 'The share of input tokens that the provider had cached. A fall makes every call dearer.',
+          sql: topSeries({
+            ...BY_FEATURE,
+            columns: ['cache_read_tokens', 'input_tokens', 'cost_usd'],
+            value: CACHE_SHARE,
+            rank: 'sum(cost_usd)',
+          }),
+          unit: UNIT.share,
+          draw: 'lines',
+          calcs: ['lastNotNull'],
+          min: 0,
+          max: 1,
+        }),
+        8,
+      ],
+    ),
+    line(
+      9,
+      [
+        chartPanel({
+          title: 'Spend on failed calls',
+          description: 'USD of calls that ended in an error, by feature: another attempt had to be paid for, or the user got nothing.',
+          sql: topSeries({
+            ...BY_FEATURE,
+            columns: ['failed_cost_usd'],
+            value: 'sum(failed_cost_usd)',
+          }),
+          unit: UNIT.usd,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+        }),
+        8,
+      ],
+      [
+        chartPanel({
+          title: 'How calls ended',
+          description: 'Calls that ended well, that failed but were made good by another attempt, and that failed for good.',
+          sql: columnSeries(
+            {
+              Succeeded: 'sum(calls - failed_calls)',
+              'Failed, made good': 'sum(retried_calls)',
+              'Failed for good': 'sum(failed_calls - retried_calls)',
+            },
+            'usage_hourly',
+            CHOSEN_USAGE,
+          ),
+          unit: UNIT.count,
+          draw: 'bars',
+          stack: 'sum',
+          calcs: ['sum'],
+        }),
+        8,
+      ],
+      [
+        chartPanel({
+          title: 'Time to the first token',
+          description: 'The mean over calls that are streamed and told it, by feature.',
+          sql: topSeries({
+            ...BY_FEATURE,
+            columns: ['ttft_ms', 'streamed_calls', 'cost_usd'],
+            value: 'sum(ttft_ms) / nullif(sum(streamed_calls), 0)',
+            rank: 'sum(streamed_calls)',
+          }),
+          unit: UNIT.ms,
+          draw: 'lines',
+          calcs: ['lastNotNull'],
+          min: 0,
+        }),
+        8,
+      ],
+    ),
+  );
+}
+
+function whoUsesThem() {
+  const sizes = tablePanel({
+    title: 'Sizes of calls, last day of the range',
+    description:
+      'Half of the calls have no more than p50 tokens, all but one of twenty no more than p95. Of the last 24 hours of the time range, because each call is looked at. Users are those that the app named.',
+    sql: `SELECT ${shown('feature')} AS "Feature", count(*) AS "Calls",
+  quantile_cont(input_tokens + output_tokens, 0.5) AS "Tokens p50",
+  quantile_cont(input_tokens + output_tokens, 0.95) AS "Tokens p95",
+  quantile_cont(duration_ms, 0.5) AS "Duration p50", quantile_cont(duration_ms, 0.95) AS "Duration p95",
+  count(DISTINCT user_id) AS "Users", sum(cost_usd) / nullif(count(DISTINCT user_id), 0) AS "Cost per user"
+FROM usage
+WHERE ${LAST_DAY} AND billing_role = 'billed'
+  AND ${chosen()}
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 200`,
+    unit: UNIT.tokens,
+    columns: {
+      Feature: { unit: UNIT.text, link: { title: 'Its calls', url: linkTo('calls', { feature: 'Feature' }) } },
+      'Duration p50': { unit: UNIT.ms },
+      'Duration p95': { unit: UNIT.ms },
+      'Cost per user': { unit: UNIT.usd },
+    },
+    noValue: 'no calls on the last day',
+  });
+  const customers = tablePanel({
+    title: 'Top customers',
+    description: 'Who uses the chosen features the most, by spend.',
+    sql: `SELECT ${shown('customer')} AS "Customer", sum(cost_usd) AS "Spend", sum(calls) AS "Calls",
+  ${PER_CALL} AS "Cost per call", sum(credits) AS "Credits",
+  ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed"
+${FROM_CHOSEN}
+GROUP BY 1
+ORDER BY 2 DESC NULLS LAST, 1
+LIMIT 25`,
+    unit: UNIT.count,
+    columns: {
+      Customer: {
+        unit: UNIT.text,
+        link: { title: 'Credits and margin', url: linkTo('customers', { customer: 'Customer' }) },
+      },
+      Spend: { unit: UNIT.usd, gauge: true },
+      'Cost per call': { unit: UNIT.usd },
+      Failed: { unit: UNIT.share, decimals: 1 },
+    },
+    noValue: 'no calls',
+  });
+  return section('Who uses them', line(10, [sizes, 14], [customers, 10]));
+}
