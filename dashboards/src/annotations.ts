@@ -1,5 +1,6 @@
 import type * as cog from '@grafana/grafana-foundation-sdk/cog';
 import { type AnnotationQuery, AnnotationQueryBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import { withoutDate } from './sql.ts';
 import { DATA_SOURCE, SqlTarget } from './target.ts';
 
 /** A mark on every chart, for something that explains a step in it. */
@@ -17,7 +18,7 @@ export const PRICE_CHANGES = annotation(
   'Price changes',
   'purple',
   `WITH used AS (
-  SELECT DISTINCT provider, regexp_replace(model, '-?(\\d{4}-\\d{2}-\\d{2}|\\d{8})$', '') AS model
+  SELECT DISTINCT provider, ${withoutDate('model')} AS model
   FROM usage_hourly
   WHERE hour >= $__timeFrom()::timestamptz - INTERVAL '1 day' AND hour <= $__timeTo()::timestamptz
 )

@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { chartPanel, type Column, statPanel, tablePanel } from './panels.ts';
+import { type Column, chartPanel, statPanel, tablePanel } from './panels.ts';
 import { COST_BY, SPEND, share } from './spend.ts';
 import { CHOSEN_USAGE, chosen, columnSeries, LAST_DAY, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
@@ -10,7 +10,8 @@ import { UNIT } from './units.ts';
 export function features() {
   return layOut({
     name: 'features',
-    description: 'What each feature costs: by call, by success and by customer, from which models, caches and retries.',
+    description:
+      'What each feature costs: by call, by success and by customer, from which models, caches and retries.',
     from: 'now-30d',
     annotations: ANNOTATIONS,
     sections: [altogether(), byFeature(), why(), whoUsesThem()],
@@ -165,7 +166,8 @@ LIMIT 200`,
       [
         chartPanel({
           title: 'Cost per success',
-          description: 'USD of all attempts by the calls that ended well. It climbs with longer prompts, dearer models and retries.',
+          description:
+            'USD of all attempts by the calls that ended well. It climbs with longer prompts, dearer models and retries.',
           sql: topSeries({
             ...BY_FEATURE,
             columns: ['cost_usd', 'successful_calls'],
@@ -220,7 +222,8 @@ function why() {
       [
         chartPanel({
           title: 'Tokens by class',
-          description: 'Every token once: input that no cache had, read from and written to a cache, output and the reasoning in it.',
+          description:
+            'Every token once: input that no cache had, read from and written to a cache, output and the reasoning in it.',
           sql: columnSeries(
             {
               'Input, not cached': 'sum(uncached_input_tokens)',
@@ -242,7 +245,8 @@ function why() {
       [
         chartPanel({
           title: 'Input read from the cache',
-          description: 'The share of input tokens that the provider had cached. A fall makes every call dearer.',
+          description:
+            'The share of input tokens that the provider had cached. A fall makes every call dearer.',
           sql: topSeries({
             ...BY_FEATURE,
             columns: ['cache_read_tokens', 'input_tokens', 'cost_usd'],
@@ -263,7 +267,8 @@ function why() {
       [
         chartPanel({
           title: 'Spend on failed calls',
-          description: 'USD of calls that ended in an error, by feature: another attempt had to be paid for, or the user got nothing.',
+          description:
+            'USD of calls that ended in an error, by feature: another attempt had to be paid for, or the user got nothing.',
           sql: topSeries({
             ...BY_FEATURE,
             columns: ['failed_cost_usd'],
@@ -279,7 +284,8 @@ function why() {
       [
         chartPanel({
           title: 'How calls ended',
-          description: 'Calls that ended well, that failed but were made good by another attempt, and that failed for good.',
+          description:
+            'Calls that ended well, that failed but were made good by another attempt, and that failed for good.',
           sql: columnSeries(
             {
               Succeeded: 'sum(calls - failed_calls)',
@@ -335,7 +341,10 @@ ORDER BY 2 DESC, 1
 LIMIT 200`,
     unit: UNIT.tokens,
     columns: {
-      Feature: { unit: UNIT.text, link: { title: 'Its calls', url: linkTo('calls', { feature: 'Feature' }) } },
+      Feature: {
+        unit: UNIT.text,
+        link: { title: 'Its calls', url: linkTo('calls', { feature: 'Feature' }) },
+      },
       'Duration p50': { unit: UNIT.ms },
       'Duration p95': { unit: UNIT.ms },
       'Cost per user': { unit: UNIT.usd },

@@ -1,5 +1,7 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { customers } from './customers.ts';
 import { features } from './features.ts';
+import { models } from './models.ts';
 import { overview } from './overview.ts';
 
 /** A file that is written by `npm run dashboards`; the path is within the folder `dashboards`. */
@@ -10,7 +12,7 @@ export interface GeneratedFile {
 
 /** In the order of the links at the top of each. */
 export function dashboards(): readonly Dashboard[] {
-  return [overview(), features()].map((dashboard) => dashboard.build());
+  return [overview(), features(), customers(), models()].map((dashboard) => dashboard.build());
 }
 
 export function generatedFiles(): readonly GeneratedFile[] {

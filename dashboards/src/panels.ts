@@ -12,6 +12,7 @@ import {
   GraphThresholdsStyleMode,
   LegendDisplayMode,
   LegendPlacement,
+  LineInterpolation,
   ReduceDataOptionsBuilder,
   SortOrder,
   StackingConfigBuilder,
@@ -112,6 +113,8 @@ export interface Chart extends Told {
   /** Series that are drawn in another way than the rest, by name. */
   readonly overrides?: Readonly<Record<string, readonly DynamicConfigValue[]>>;
   readonly legend?: 'right' | 'bottom';
+  /** Points stand for what holds until the next one, as a balance does. */
+  readonly holds?: boolean;
 }
 
 /** How something went on over time. */
@@ -121,6 +124,7 @@ export function chartPanel({
   calcs = [],
   finest = FINEST,
   legend = 'bottom',
+  holds = false,
   ...told
 }: Chart): PlaceablePanel {
   const panel = new timeseries.PanelBuilder()
@@ -139,7 +143,8 @@ export function chartPanel({
     .showPoints(draw === 'bars' ? VisibilityMode.Never : VisibilityMode.Auto)
     .axisPlacement(AxisPlacement.Auto)
     // A gap of a day is a gap: nothing was used, and a line across it would say otherwise.
-    .spanNulls(false)
+    .spanNulls(holds)
+    .lineInterpolation(holds ? LineInterpolation.StepAfter : LineInterpolation.Linear)
     .legend(
       new VizLegendOptionsBuilder()
         .showLegend(true)

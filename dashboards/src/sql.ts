@@ -38,6 +38,10 @@ export const ALL_FILTERS = Object.keys(FILTERS) as readonly Filter[];
 /** A column as people see it. */
 export const shown = (column: string) => `coalesce(${column}, '${NONE}')`;
 
+/** The model that a dated snapshot is one of: `gpt-4o-2024-08-06` is `gpt-4o`. */
+export const withoutDate = (column: string) =>
+  `regexp_replace(${column}, '-?([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})$', '')`;
+
 /** What the variables choose. Values are quoted by Grafana, whatever its version, only when asked for by `sqlstring`. */
 export function chosen(filters: readonly Filter[] = ALL_FILTERS, alias = ''): string {
   return filters
