@@ -10,7 +10,12 @@ const ssr = { resolve: { conditions: ['@spanledger/source', 'node'] } };
 
 const INTEGRATION = '**/*.integration.test.ts';
 const FAULTS = ['test/faults/**/*.test.ts', 'test/attacks/**/*.test.ts'];
-const SOURCES = ['packages/**/*.test.ts', 'collector/**/*.test.ts', 'test/**/*.test.ts'];
+const SOURCES = [
+  'packages/**/*.test.ts',
+  'collector/**/*.test.ts',
+  'dashboards/**/*.test.ts',
+  'test/**/*.test.ts',
+];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 // For the workers, and for the programs that tests start: reading sources is most of what short ones do.

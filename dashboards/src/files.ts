@@ -1,8 +1,11 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { budgets } from './budgets.ts';
+import { calls } from './calls.ts';
 import { customers } from './customers.ts';
 import { features } from './features.ts';
 import { models } from './models.ts';
 import { overview } from './overview.ts';
+import { quality } from './quality.ts';
 
 /** A file that is written by `npm run dashboards`; the path is within the folder `dashboards`. */
 export interface GeneratedFile {
@@ -12,7 +15,9 @@ export interface GeneratedFile {
 
 /** In the order of the links at the top of each. */
 export function dashboards(): readonly Dashboard[] {
-  return [overview(), features(), customers(), models()].map((dashboard) => dashboard.build());
+  return [overview(), features(), customers(), models(), budgets(), calls(), quality()].map((dashboard) =>
+    dashboard.build(),
+  );
 }
 
 export function generatedFiles(): readonly GeneratedFile[] {

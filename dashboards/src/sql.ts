@@ -85,9 +85,14 @@ ORDER BY 1, 2`;
 }
 
 /** The parts added up by name: one series for each column. */
-export function columnSeries(columns: Readonly<Record<string, string>>, from: string, where: string): string {
+export function columnSeries(
+  columns: Readonly<Record<string, string>>,
+  from: string,
+  where: string,
+  time = 'hour',
+): string {
   const values = Object.entries(columns).map(([name, value]) => `  ${value} AS "${name}"`);
-  return `SELECT $__timeGroup(hour, $__interval) AS "time",
+  return `SELECT $__timeGroup(${time}, $__interval) AS "time",
 ${values.join(',\n')}
 FROM ${from}
 WHERE ${where}
