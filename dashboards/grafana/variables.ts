@@ -91,7 +91,9 @@ export function optionsOf(frame: Frame): readonly VariableOption[] {
         )
       : texts.values.map((text, index) => ({ text: `${text}`, value: `${values.values[index]}` }));
   // By text, as Grafana: of two values with one text only the first can be chosen.
-  return [...new Map(options.toReversed().map((option) => [option.text, option])).values()].toReversed();
+  const byText = new Map<string, VariableOption>();
+  for (const option of options) if (!byText.has(option.text)) byText.set(option.text, option);
+  return [...byText.values()];
 }
 
 /** As Grafana chooses on load: what was asked for, else what was saved, else the first option. */
