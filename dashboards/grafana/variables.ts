@@ -15,6 +15,9 @@ export interface VariableOption {
   readonly value: string;
 }
 
+/** What is provisioned, and what Grafana takes when nothing was chosen: the first data source of the type. */
+const OWN_DATA_SOURCE: VariableOption = { text: 'Spanledger', value: 'spanledger' };
+
 /** A variable whose options are known. */
 export interface ChosenVariable {
   readonly name: string;
@@ -54,7 +57,7 @@ export function fixedOptions(variable: Variable): readonly VariableOption[] {
     case 'interval':
       return query.split(',').map((part) => optionOf(part.trim()));
     case 'datasource':
-      return currentOptions(variable);
+      return variable.current?.value === undefined ? [OWN_DATA_SOURCE] : currentOptions(variable);
     case 'textbox':
     case 'constant':
       return [{ text: query, value: query }];
