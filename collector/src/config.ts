@@ -14,6 +14,7 @@ import { FEED_FORMATS } from './catalogue/import/index.ts';
 import type { FeedSettings } from './catalogue/price-feed.ts';
 import { AliasEntry, CardEntry, CurrencyRate } from './catalogue/price-file.ts';
 import { type PriceLayer, readPriceFile } from './catalogue/read-price-file.ts';
+import { BudgetsSection, readBudgets } from './config-budgets.ts';
 import { CREDIT_RULES } from './config-credits.ts';
 import { PlansSection } from './config-plans.ts';
 import { type ReaderConfig, ReaderSection, readerConfig } from './config-readers.ts';
@@ -29,6 +30,7 @@ import {
   shown,
   withScalars,
 } from './settings-file.ts';
+import type { Budget } from './store/budgets.ts';
 import type { WebhookEndpoint } from './webhooks/index.ts';
 
 /**
@@ -153,6 +155,7 @@ export const ConfigSchema = Type.Object(
       },
       'What models cost, over the built-in price list.',
     ),
+    budgets: BudgetsSection,
     attribution: section(
       {
         customer: attributeNames('whose usage it is'),
@@ -327,11 +330,15 @@ function withoutRequiredDefaults(_key: string, value: unknown): unknown {
 type Settings = Static<typeof ConfigSchema>;
 
 export interface Config
-  extends Omit<Settings, 'attribution' | 'plans' | 'prices' | 'reader' | 'snapshots' | 'webhooks'> {
+  extends Omit<
+    Settings,
+    'attribution' | 'budgets' | 'plans' | 'prices' | 'reader' | 'snapshots' | 'webhooks'
+  > {
   readonly reader: ReaderConfig;
   readonly snapshots: SnapshotConfig;
   readonly rules: CreditRules;
   readonly plans: Plans;
+  readonly budgets: readonly Budget[];
   readonly prices: {
     readonly layer: PriceLayer;
     readonly similarModels: Settings['prices']['similar_models'];
@@ -408,6 +415,7 @@ function read(
       );
     }
     const overrides = readPriceFile(prices, 'override');
+    const budgets = readBudgets(settings.budgets, problems);
     const reader = readerConfig(settings.reader, problems);
     const snapshots = snapshotConfig(settings.snapshots, settings.data_dir, problems);
     const webhooks = endpointsOf(readWebhooks(settings.webhooks, problems), problems);
@@ -460,6 +468,7 @@ function read(
         credits,
         rules: rules.rules,
         plans: plans.plans,
+        budgets,
         reader,
         snapshots,
         webhooks,

@@ -55,6 +55,7 @@ import { addSnapshotRoutes } from './snapshot/route.ts';
 import { Snapshots } from './snapshot/snapshots.ts';
 import { CLIENT_CATALOGUE, makeCatalogue, SqlPort } from './sql-port.ts';
 import { readAccountSums } from './store/account-sums.ts';
+import { writeBudgets } from './store/budgets.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
@@ -101,6 +102,7 @@ export async function runLedgerProcess(
   await loadPrices(store.instance, catalogue, Date.now());
   let book: Book = { catalogue, rules: config.rules };
   await noteRules(store.instance, config.rules.version, config.credits, Date.now());
+  await writeBudgets(store.instance, config.budgets);
   const observing = observeSettings(config.labels);
   const metrics = new Metrics();
   const queryLimits = {
@@ -292,12 +294,13 @@ export async function runLedgerProcess(
       const changed = readConfig(configText, start.environment);
       await sql.useConfig(changed.reader);
       await noteRules(store.instance, changed.rules.version, changed.credits, Date.now());
+      await writeBudgets(store.instance, changed.budgets);
       const { layer, similarModels } = changed.prices;
       await useBook(feed.useOverrides(layer, similarModels), changed.rules);
       ledger.accounts.usePlans(changed.plans);
       log.info(
         { book: ledger.currentBook.version, rules: book.rules.version },
-        'changed prices, rules and readers are in use',
+        'changed prices, rules, budgets and readers are in use',
       );
     } catch (error) {
       log.error({ err: error }, 'the changed configuration is not taken over; the last good one holds on');

@@ -23,7 +23,7 @@ export type ToLedger =
     }
   | { readonly type: 'durable'; readonly end: JournalPosition }
   | { readonly type: 'receiver'; readonly state: ReceiverState }
-  /** The configuration has changed; prices and credit rules are taken over. */
+  /** The configuration has changed; prices, credit rules and budgets are taken over. */
   | { readonly type: 'reload'; readonly configText: string | null }
   /** What the main process wants to know, to answer checks by itself. */
   | { readonly type: 'ask'; readonly id: number; readonly question: CheckQuestion }

@@ -30,7 +30,7 @@ export interface Service {
   /** Where clients of PostgreSQL read. */
   readonly sqlPort: number;
   /**
-   * Takes over prices, credit rules and readers of a configuration that has been checked; all else needs a start.
+   * Takes over prices, credit rules, budgets and readers of a configuration that has been checked; all else needs a start.
    */
   reload(configText: string | null): void;
   /** Stops accepting, posts what was accepted, closes the ledger file. True: everything ended by itself. */

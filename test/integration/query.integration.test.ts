@@ -119,6 +119,8 @@ describe('POST /api/query answers', () => {
     for (const view of [
       'usage',
       'usage_hourly',
+      'budgets',
+      'budget_hourly',
       'actions',
       'credit_balances',
       'credit_ledger',

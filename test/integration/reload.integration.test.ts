@@ -7,8 +7,9 @@ import { post } from '../otlp-client.ts';
 import { startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
 
-function configuration(prices: string): string {
+function configuration(prices: string, budget = '{name: before, usd_per_month: 100}'): string {
   return `
+budgets: [${budget}]
 prices:
   cards:
     - {id: known, match: {provider: openai, model: known}, effective_from: 2026-01-01, rates: {input: "1", output: "1"}}
@@ -35,7 +36,7 @@ function aCall(number: number, model: string) {
   ]);
 }
 
-it('SIGHUP takes over changed prices while the service runs; a configuration with mistakes changes nothing', async () => {
+it('SIGHUP takes over changed prices and budgets while the service runs; a configuration with mistakes changes nothing', async () => {
   const dataDir = await aDataDirectory();
   const configFile = join(dataDir, 'spanledger.yaml');
   await writeFile(configFile, configuration(''));
@@ -50,8 +51,13 @@ it('SIGHUP takes over changed prices while the service runs; a configuration wit
     expect((await post(service.otlpUrl, aCall(number, model))).status).toBe(200);
     await until('it is in the ledger', 10_000, async () => (await costs()).length === number);
   };
+  const budgets = async () =>
+    (await service.query('SELECT budget, amount_usd::VARCHAR AS amount FROM budgets')).map(
+      ({ budget, amount }) => `${budget} ${amount}`,
+    );
   await send(1, 'known');
   await send(2, 'new');
+  expect(await budgets()).toEqual(['before 100.000000000000000']);
   expect(await costs()).toEqual(['known 0.0010', 'new null']);
 
   await writeFile(
@@ -69,17 +75,20 @@ it('SIGHUP takes over changed prices while the service runs; a configuration wit
     configFile,
     configuration(
       '- {id: new, match: {provider: openai, model: new}, effective_from: 2026-01-01, rates: {input: "2", output: "2"}}',
+      '{name: after, usd_per_month: 0.5, feature: chat}',
     ),
   );
   signalIfThere(service.pid, 'SIGHUP');
   // What had no price gets it by itself.
   await until('the new price is in use', 10_000, async () => (await costs()).includes('new 0.0020'));
   expect(await costs()).toEqual(['known 0.0010', 'new 0.0020', 'known 0.0010']);
+  expect(await budgets()).toEqual(['after 0.500000000000000']);
 
   // It is also what the next ledger process begins with.
   signalIfThere(await service.ledgerPid(), 'SIGKILL');
   expect((await post(service.otlpUrl, aCall(4, 'new'))).status).toBe(200);
   await until('it is in the ledger', 20_000, async () => (await costs()).length === 4);
   expect((await costs())[3]).toBe('new 0.0020');
+  expect(await budgets()).toEqual(['after 0.500000000000000']);
   expect(await service.stop()).toBe(0);
 });

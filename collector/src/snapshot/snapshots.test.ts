@@ -100,6 +100,7 @@ describe('a snapshot', () => {
     );
     expect(tables.map(({ table_name: table }) => table)).toEqual([
       'account_fact',
+      'budget',
       'credit_account_key',
       'credit_account_sum',
       'credit_hourly_key',

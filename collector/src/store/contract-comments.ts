@@ -240,6 +240,30 @@ export const CONTRACT_COMMENTS: ContractComments = {
       ttft_ms: 'The time to the first token of these altogether, milliseconds; divide by streamed_calls.',
     },
   ),
+  budgets: view(
+    'One row for each budget of the configuration in use. A budget counts the cost of billed calls of all usage classes; what is not NULL here narrows it. A changed budget holds from now on for the whole month.',
+    [],
+    {
+      budget: 'The name of the budget.',
+      amount_usd: 'What the usage may cost in each calendar month (UTC), USD.',
+      customer: 'Only usage of this customer; NULL: of any, and what nobody claimed.',
+      feature: 'Only usage of this feature; NULL: of any.',
+      environment: 'Only usage in this environment; NULL: in any.',
+      usage_class: 'Only usage of this class; NULL: of any.',
+      provider: 'Only usage of this provider; NULL: of any.',
+      model: 'Only usage of this model, by the name that answered; NULL: of any.',
+      tenant: 'Only usage of this tenant; NULL: of any.',
+    },
+  ),
+  budget_hourly: view(
+    'One row for each budget and hour in which it has usage, as budgets says now. A call that several budgets count is in each of them.',
+    ['unpriced_calls'],
+    {
+      budget: 'The name of the budget.',
+      hour: 'The hour in which the calls ended: its beginning, UTC.',
+      cost_usd: 'What the billed calls cost that the budget counts, USD. NULL where no cost is known.',
+    },
+  ),
   usage_quality_hourly: view(
     'One row for each hour, service, environment, dialect, provider, model, billing role, usage status and price status: what became of every gen-ai span, billed or not.',
     [

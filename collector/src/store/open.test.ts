@@ -44,7 +44,7 @@ describe('opening a ledger file', () => {
       "SELECT string_agg(view_name, ' ' ORDER BY view_name) FROM duckdb_views() WHERE schema_name = 'public'",
     );
     expect(views).toBe(
-      'account_history actions alert_dead_letters alerts billing_periods corrections credit_balances credit_holds credit_hourly credit_ledger credit_lots currency_rates customers ingest_health price_changes price_history prices statements unpriced usage usage_hourly usage_quality_hourly webhook_deliveries',
+      'account_history actions alert_dead_letters alerts billing_periods budget_hourly budgets corrections credit_balances credit_holds credit_hourly credit_ledger credit_lots currency_rates customers ingest_health price_changes price_history prices statements unpriced usage usage_hourly usage_quality_hourly webhook_deliveries',
     );
   });
 
@@ -57,7 +57,7 @@ describe('opening a ledger file', () => {
     expect(await answer(second, 'SELECT word FROM ledger.word')).toBe('kept');
     expect(
       await answer(second, "SELECT string_agg(version, ' ' ORDER BY version) FROM main.schema_migration"),
-    ).toBe('1 2 3 4 5 6 7 8 9 10 11');
+    ).toBe('1 2 3 4 5 6 7 8 9 10 11 12');
   });
 
   it('puts the views back that somebody changed', async () => {

@@ -7,7 +7,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
  * into the sums. Decision 16.
  */
 export interface Rollup {
-  /** The view `ledger.<name>`, which has all columns named here. */
+  /** The view `ledger.<name>`, which has all columns named here, and `code`. */
   readonly name: string;
   readonly source: RollupSource;
   /** Which rows of the source are summed up. */
@@ -199,6 +199,8 @@ function viewOf(rollup: Rollup): string {
   const stored = storedOf(rollup);
   const shown = [
     time.name,
+    // NULL for keys that only the tail has; others may look for the few keys first, and for sums by code.
+    'code',
     ...keys.map((each) => each.name),
     rows,
     ...measures.map((measure) =>
@@ -215,12 +217,12 @@ WITH
     LEFT JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 't', 'k')}
   )
 SELECT ${shown.join(', ')} FROM (
-  SELECT s.${time.name}, ${listOf(keys, 'k')}, ${listOf(stored, 's')}
+  SELECT s.${time.name}, s.code, ${listOf(keys, 'k')}, ${listOf(stored, 's')}
   FROM ${sumTable(rollup)} s
   JOIN ${keyTable(rollup)} k ON k.code = s.code
   ANTI JOIN tail t ON t.code = s.code AND t.${time.name} = s.${time.name}
   UNION ALL
-  SELECT t.${time.name}, ${listOf(keys, 't')},
+  SELECT t.${time.name}, t.code, ${listOf(keys, 't')},
     ${stored.map((column) => `(${column.together(`t.${column.name}`, `s.${column.name}`)})::${column.type} AS ${column.name}`).join(', ')}
   FROM tail t LEFT JOIN ${sumTable(rollup)} s ON s.code = t.code AND s.${time.name} = t.${time.name}
 ) WHERE ${rows} <> 0`;

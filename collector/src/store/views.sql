@@ -152,6 +152,48 @@ SELECT
   (ttft_us * 0.001)::DECIMAL(38, 3) AS ttft_ms
 FROM ledger.usage_hourly;
 
+CREATE OR REPLACE VIEW public.budgets AS
+SELECT budget, amount_usd, customer, feature, environment, usage_class, provider, model, tenant FROM ledger.budget;
+
+-- What a budget leaves open, any usage has.
+CREATE OR REPLACE MACRO ledger.is_within(scope, key) AS (scope IS NULL OR scope = key);
+
+-- Budgets are compared with the combinations of keys there are, some thousand, and not with the sums, of which there may
+-- be a million; only what came in just now can have keys without a code.
+CREATE OR REPLACE VIEW public.budget_hourly AS
+WITH
+  counted AS (
+    SELECT b.budget, k.code
+    FROM ledger.budget b
+    JOIN ledger.usage_hourly_key k
+      ON ledger.is_within(b.customer, k.customer)
+      AND ledger.is_within(b.feature, k.feature)
+      AND ledger.is_within(b.environment, k.environment)
+      AND ledger.is_within(b.usage_class, k.usage_class)
+      AND ledger.is_within(b.provider, k.provider)
+      AND ledger.is_within(b.model, k.model)
+      AND ledger.is_within(b.tenant, k.tenant)
+  ),
+  parts AS (
+    SELECT c.budget, u.hour, u.cost_usd, u.unpriced_calls
+    FROM ledger.usage_hourly u JOIN counted c ON c.code = u.code
+    UNION ALL
+    SELECT b.budget, u.hour, u.cost_usd, u.unpriced_calls
+    FROM ledger.usage_hourly u
+    JOIN ledger.budget b
+      ON u.code IS NULL
+      AND ledger.is_within(b.customer, u.customer)
+      AND ledger.is_within(b.feature, u.feature)
+      AND ledger.is_within(b.environment, u.environment)
+      AND ledger.is_within(b.usage_class, u.usage_class)
+      AND ledger.is_within(b.provider, u.provider)
+      AND ledger.is_within(b.model, u.model)
+      AND ledger.is_within(b.tenant, u.tenant)
+  )
+SELECT budget, hour, sum(cost_usd) AS cost_usd, sum(unpriced_calls)::BIGINT AS unpriced_calls
+FROM parts
+GROUP BY budget, hour;
+
 CREATE OR REPLACE VIEW public.usage_quality_hourly AS
 SELECT
   hour,
