@@ -121,6 +121,7 @@ describe('POST /api/query answers', () => {
       'usage_hourly',
       'budgets',
       'budget_hourly',
+      'margin_hourly',
       'actions',
       'credit_balances',
       'credit_ledger',

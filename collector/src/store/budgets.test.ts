@@ -108,7 +108,7 @@ describe('the view budget_hourly', () => {
           }
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 

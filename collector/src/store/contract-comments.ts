@@ -264,6 +264,20 @@ export const CONTRACT_COMMENTS: ContractComments = {
       cost_usd: 'What the billed calls cost that the budget counts, USD. NULL where no cost is known.',
     },
   ),
+  margin_hourly: view(
+    "One row for each hour and customer with billed calls: what the credits burned are worth, and what all the customer's calls cost. Margin: (sum of value − sum of cost) / sum of value. An hour counts to the period that covers its beginning, or if there is none, to the first that begins within it.",
+    ['customer', 'cost_usd', 'unpriced_calls', 'tenant'],
+    {
+      hour: 'The hour in which the calls ended: its beginning, UTC.',
+      plan: 'The plan of the period that the hour counts to; NULL: none.',
+      credits: 'Credits burned by the calls. NULL where none is charged yet.',
+      credit_value_usd:
+        'What one credit is worth in that period, USD, as billing_periods says; NULL without a plan, or where the plan does not say it.',
+      value_usd:
+        'credits × credit_value_usd, USD, whether lots covered the credits or not: overage is invoiced at a price of its own (statements). NULL where one of the two is, never 0 for it.',
+      uncharged_calls: 'Billed calls that have burned no credits, or not yet: those that credits lacks.',
+    },
+  ),
   usage_quality_hourly: view(
     'One row for each hour, service, environment, dialect, provider, model, billing role, usage status and price status: what became of every gen-ai span, billed or not.',
     [

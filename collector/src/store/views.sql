@@ -344,10 +344,10 @@ SELECT
   moved.* EXCLUDE (customer, lot, first_moved_at)
 FROM moved LEFT JOIN granted USING (customer, lot);
 
--- The periods of customers, and what was booked in each.
-CREATE OR REPLACE VIEW public.billing_periods AS
+-- The periods of customers and their terms. Apart from what was booked in them, which would be added up for whoever only
+-- asks for the terms.
+CREATE OR REPLACE VIEW ledger.billing_period AS
 WITH
-  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   opened AS (
     SELECT
       tenant,
@@ -384,7 +384,30 @@ WITH
       AND fact.effective_at >= opened.period_start AND fact.effective_at < opened.period_end
     WHERE fact.kind = 'plan_changed' AND (content ->> '$.terms.plan') IS NOT NULL
     GROUP BY ALL
-  ),
+  )
+SELECT
+  opened.tenant,
+  opened.customer,
+  opened.period,
+  opened.period_start,
+  opened.period_end,
+  opened.is_trial,
+  opened.plan,
+  opened.plan_terms,
+  opened.fee_usd,
+  opened.allowance_credits,
+  CASE WHEN upgraded.content IS NULL THEN opened.credit_value_usd ELSE ledger.credit_value_of(upgraded.content) END AS credit_value_usd,
+  opened.overage_policy,
+  coalesce(upgraded.overage_price_usd, opened.overage_price_usd) AS overage_price_usd,
+  opened.overage_limit_credits
+FROM opened
+LEFT JOIN upgraded
+  ON upgraded.customer = opened.customer AND upgraded.period = opened.period AND upgraded.tenant = opened.tenant;
+
+-- The periods of customers, and what was booked in each.
+CREATE OR REPLACE VIEW public.billing_periods AS
+WITH
+  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   booked AS (
     SELECT
       tenant,
@@ -405,19 +428,19 @@ WITH
     WHERE kind = 'period_closed'
   )
 SELECT
-  opened.customer,
-  opened.period,
-  opened.period_start,
-  opened.period_end,
-  opened.is_trial,
-  opened.plan,
-  opened.plan_terms,
-  opened.fee_usd,
-  opened.allowance_credits,
-  CASE WHEN upgraded.content IS NULL THEN opened.credit_value_usd ELSE ledger.credit_value_of(upgraded.content) END AS credit_value_usd,
-  opened.overage_policy,
-  coalesce(upgraded.overage_price_usd, opened.overage_price_usd) AS overage_price_usd,
-  opened.overage_limit_credits,
+  p.customer,
+  p.period,
+  p.period_start,
+  p.period_end,
+  p.is_trial,
+  p.plan,
+  p.plan_terms,
+  p.fee_usd,
+  p.allowance_credits,
+  p.credit_value_usd,
+  p.overage_policy,
+  p.overage_price_usd,
+  p.overage_limit_credits,
   coalesce(booked.used_credits, 0) AS used_credits,
   coalesce(booked.overage_credits, 0) AS overage_credits,
   coalesce(booked.overrun_credits, 0) AS overrun_credits,
@@ -425,15 +448,64 @@ SELECT
   coalesce(booked.expired_credits, 0) AS expired_credits,
   closed.closed_at,
   closed.hash,
-  word[opened.tenant] AS tenant
-FROM opened
+  word[p.tenant] AS tenant
+FROM ledger.billing_period p
 CROSS JOIN words
-LEFT JOIN booked
-  ON booked.customer = opened.customer AND booked.period = opened.period AND booked.tenant = word[opened.tenant]
-LEFT JOIN upgraded
-  ON upgraded.customer = opened.customer AND upgraded.period = opened.period AND upgraded.tenant = opened.tenant
-LEFT JOIN closed
-  ON closed.customer = opened.customer AND closed.period = opened.period AND closed.tenant = opened.tenant;
+LEFT JOIN booked ON booked.customer = p.customer AND booked.period = p.period AND booked.tenant = word[p.tenant]
+LEFT JOIN closed ON closed.customer = p.customer AND closed.period = p.period AND closed.tenant = p.tenant;
+
+-- Credits have 12 digits before the point and 6 after it, values 8 and 15; each part of the product fits 38 digits.
+CREATE OR REPLACE MACRO ledger.worth_of(credits, credit_value) AS
+  trunc(credits)::DECIMAL(15, 0) * credit_value::DECIMAL(23, 15)
+  + ((credits - trunc(credits))::DECIMAL(6, 6) * credit_value::DECIMAL(23, 15))::DECIMAL(38, 15);
+
+-- What the credits that customers burned are worth, beside what their calls cost.
+CREATE OR REPLACE VIEW public.margin_hourly AS
+WITH
+  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
+  -- The first hour of a period is the one that it begins in, unless the beginning of that is in the period before.
+  periods AS (
+    SELECT
+      *,
+      CASE
+        WHEN lag(period_end) OVER (PARTITION BY tenant, customer ORDER BY period_start) > date_trunc('hour', period_start)
+          AND period_start > date_trunc('hour', period_start)
+        THEN date_trunc('hour', period_start) + INTERVAL 1 HOUR
+        ELSE date_trunc('hour', period_start)
+      END AS first_hour
+    FROM ledger.billing_period
+  ),
+  terms AS (
+    SELECT word[tenant] AS tenant, customer, first_hour, period_end, plan, credit_value_usd
+    FROM periods, words
+    WHERE first_hour < period_end
+  ),
+  used AS (
+    SELECT
+      hour,
+      tenant,
+      customer,
+      sum(credits) AS credits,
+      sum(uncharged_calls)::BIGINT AS uncharged_calls,
+      sum(cost_usd) AS cost_usd,
+      sum(unpriced_calls)::BIGINT AS unpriced_calls
+    FROM public.usage_hourly
+    GROUP BY hour, tenant, customer
+  )
+SELECT
+  used.hour,
+  used.customer,
+  CASE WHEN used.hour < terms.period_end THEN terms.plan END AS plan,
+  used.credits,
+  CASE WHEN used.hour < terms.period_end THEN terms.credit_value_usd END AS credit_value_usd,
+  ledger.worth_of(used.credits, CASE WHEN used.hour < terms.period_end THEN terms.credit_value_usd END) AS value_usd,
+  used.cost_usd,
+  used.unpriced_calls,
+  used.uncharged_calls,
+  used.tenant
+FROM used
+ASOF LEFT JOIN terms
+  ON terms.tenant = used.tenant AND terms.customer = used.customer AND terms.first_hour <= used.hour;
 
 -- What was set aside for something about to happen.
 CREATE OR REPLACE VIEW public.credit_holds AS

@@ -56,7 +56,15 @@ describe('a customer who looks around', () => {
       'usage_hourly',
     ]);
     expect((await analyst(NAMES)).flat()).toEqual(
-      expect.arrayContaining([...names, 'budget_hourly', 'budgets', 'customers', 'prices', 'unpriced']),
+      expect.arrayContaining([
+        ...names,
+        'budget_hourly',
+        'budgets',
+        'customers',
+        'margin_hourly',
+        'prices',
+        'unpriced',
+      ]),
     );
     const classes = `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1`;
     expect((await customer(classes)).flat()).toEqual(names);
