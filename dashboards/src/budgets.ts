@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
-import { FORECAST, SPEND_OF_MONTH } from './spend.ts';
+import { BUDGETS_USED, FORECAST, SPEND_OF_MONTH } from './spend.ts';
 import { CHOSEN_USAGE, chosen, FIRST_HOUR, MONTH_END, MONTH_START } from './sql.ts';
 import { UNIT } from './units.ts';
 
@@ -86,8 +86,7 @@ SELECT count(*) FILTER (forecast_usd > amount_usd) AS "Will not last" FROM state
   const used = gaugesPanel({
     title: 'Used',
     description: `How much of each budget is used, the fullest first. ${OWN_SCOPE}`,
-    sql: `WITH ${STATES}
-SELECT budget AS "Budget", spent_usd / amount_usd AS "Used" FROM states ORDER BY 2 DESC, 1 LIMIT 20`,
+    sql: BUDGETS_USED,
     unit: UNIT.share,
     decimals: 0,
     min: 0,

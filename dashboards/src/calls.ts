@@ -46,14 +46,17 @@ const TRACE: Column = {
   width: 150,
   link: {
     title: 'Open the trace',
-    url: `\${trace_url:raw}\${__data.fields["Trace"]}\${trace_url_end:raw}`,
+    url: `\${trace_url:raw}\${__data.fields["Trace"]:percentencode}\${trace_url_end:raw}`,
     newTab: true,
   },
 };
 const ACTION: Column = {
   unit: UNIT.text,
   width: 150,
-  link: { title: 'All of its spans', url: linkTo('calls', { action: 'Action' }) },
+  link: {
+    title: 'All of its spans',
+    url: linkTo('calls', { action: 'Action' }, ['trace_url', 'trace_url_end']),
+  },
 };
 const COLUMNS: Readonly<Record<string, Column>> = {
   Action: ACTION,
@@ -72,6 +75,10 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   Cost: { unit: UNIT.usd },
   Duration: { unit: UNIT.ms },
 };
+
+/** Those of these columns that a table has. */
+const columns = (...names: readonly string[]): Readonly<Record<string, Column>> =>
+  Object.fromEntries(Object.entries(COLUMNS).filter(([name]) => names.includes(name)));
 
 function altogether() {
   const chart = chartPanel({
@@ -163,7 +170,10 @@ GROUP BY action_id
 ORDER BY sum(cost_usd) DESC NULLS LAST, 1
 LIMIT 50`,
     unit: UNIT.count,
-    columns: { ...COLUMNS, Cost: { unit: UNIT.usd, gauge: true } },
+    columns: {
+      ...columns('Action', 'When', 'Feature', 'Customer', 'Trace'),
+      Cost: { unit: UNIT.usd, gauge: true },
+    },
     noValue: 'no calls',
   });
   const retried = tablePanel({
@@ -180,7 +190,11 @@ HAVING count(*) FILTER (status = 'error') > 0
 ORDER BY 6 DESC, 9 DESC NULLS LAST, 1
 LIMIT 50`,
     unit: UNIT.count,
-    columns: { ...COLUMNS, 'In the end': { unit: UNIT.text }, 'Spend on failed': { unit: UNIT.usd } },
+    columns: {
+      ...columns('Action', 'When', 'Feature', 'Customer', 'Cost', 'Trace'),
+      'In the end': { unit: UNIT.text },
+      'Spend on failed': { unit: UNIT.usd },
+    },
     noValue: 'none failed',
   });
   return section('Actions', line(10, [expensive, 24]), line(9, [retried, 24]));
@@ -222,7 +236,11 @@ WHERE cost_usd > mean + 4 * deviation
 ORDER BY 8 DESC
 LIMIT 50`,
     unit: UNIT.count,
-    columns: { ...COLUMNS, 'Mean cost': { unit: UNIT.usd }, Deviations: { decimals: 1 } },
+    columns: {
+      ...columns('When', 'Feature', 'Customer', 'Model', 'Cost', 'Trace'),
+      'Mean cost': { unit: UNIT.usd },
+      Deviations: { decimals: 1 },
+    },
     noValue: 'nothing out of the ordinary',
   });
   return section('Single calls', line(10, [expensive, 24]), line(9, [unusual, 24]));
@@ -243,7 +261,7 @@ ORDER BY event_time DESC
 LIMIT 200`,
     unit: UNIT.count,
     columns: {
-      ...COLUMNS,
+      ...columns('When', 'Model', 'Status', 'Cost', 'Duration', 'Feature', 'Customer', 'Trace'),
       Operation: { unit: UNIT.text },
       'Billing role': { unit: UNIT.text },
       Why: { unit: UNIT.text },

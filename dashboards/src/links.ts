@@ -37,10 +37,17 @@ export function linksToAll(): cog.Builder<DashboardLink> {
 /** What a link sets, by the name of the column that has the value; a variable it does not name keeps its value. */
 export type Choice = Partial<Readonly<Record<Filter | 'action', string>>>;
 
-/** The address of another dashboard with the same time range and variables, but for what is chosen. */
-export function linkTo(name: DashboardName, choice: Choice = {}): string {
-  const kept = ALL_FILTERS.filter((filter) => !(filter in choice)).map(
-    (filter) => `\${${filter}:queryparam}`,
+/**
+ * The address of a dashboard with the same time range and variables, but for what is chosen. Those that only it has are
+ * named where it links to itself.
+ */
+export function linkTo(
+  name: DashboardName,
+  choice: Choice = {},
+  ownVariables: readonly string[] = [],
+): string {
+  const kept = [...ALL_FILTERS.filter((filter) => !(filter in choice)), ...ownVariables].map(
+    (variable) => `\${${variable}:queryparam}`,
   );
   const set = Object.entries(choice).map(
     ([variable, column]) => `var-${variable}=\${__data.fields["${column}"]:percentencode}`,

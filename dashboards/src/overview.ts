@@ -2,7 +2,7 @@ import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
-import { COST_BY, FORECAST, SPEND, SPEND_OF_MONTH, UNPRICED_SHARE } from './spend.ts';
+import { BUDGETS_USED, COST_BY, FORECAST, SPEND, SPEND_OF_MONTH, UNPRICED_SHARE } from './spend.ts';
 import {
   ALL_FILTERS,
   CHOSEN_USAGE,
@@ -11,7 +11,6 @@ import {
   FIRST_HOUR,
   IN_PREVIOUS_RANGE,
   IN_RANGE,
-  MONTH_START,
   shown,
   topSeries,
 } from './sql.ts';
@@ -74,12 +73,7 @@ WHERE hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hou
     title: 'Budgets used this month',
     description:
       'How much of each budget is used in the calendar month (UTC) in which the time range ends. The variables do not apply: a budget has a scope of its own.',
-    sql: `SELECT budget AS "Budget", coalesce(sum(cost_usd), 0) / any_value(amount_usd) AS "Used"
-FROM budgets LEFT JOIN budget_hourly spent USING (budget)
-WHERE hour IS NULL OR (hour >= ${MONTH_START} AND hour <= $__timeTo()::timestamptz)
-GROUP BY budget
-ORDER BY 2 DESC
-LIMIT 6`,
+    sql: BUDGETS_USED,
     unit: UNIT.share,
     min: 0,
     max: 1,

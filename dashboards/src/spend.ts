@@ -51,3 +51,12 @@ WHERE ${CHOSEN_USAGE}`;
 export const share = (part: string, whole: string) => `coalesce((${part}) / nullif(${whole}, 0), 0)`;
 
 export const COST_BY = { columns: ['cost_usd'], value: 'sum(cost_usd)', rank: 'sum(cost_usd)' } as const;
+
+/** How much of each budget is used in the month, the fullest first. */
+export const BUDGETS_USED = `SELECT b.budget AS "Budget", coalesce(sum(h.cost_usd), 0) / any_value(b.amount_usd) AS "Used"
+FROM budgets b
+LEFT JOIN budget_hourly h
+  ON h.budget = b.budget AND h.hour >= ${MONTH_START} AND h.hour <= $__timeTo()::timestamptz
+GROUP BY b.budget
+ORDER BY 2 DESC, 1
+LIMIT 20`;
