@@ -83,7 +83,11 @@ export async function openDatabase(
   }
 }
 
-/** Makes the views of schema `public`, and the rollups that they stand on, over tables that are there. */
+/**
+ * Makes the views of schema `public`, and the rollups that they stand on, over tables that are there. At every opening,
+ * although they may stand in the file: the engine (DuckDB 1.5) keeps NOT MATERIALIZED only until the file is closed, and
+ * a view that was read from it takes many times as long.
+ */
 export async function writeContractViews(connection: DuckDBConnection): Promise<void> {
   await writeRollupViews(connection, ROLLUPS);
   await connection.run(await readFile(VIEWS, 'utf8'));
