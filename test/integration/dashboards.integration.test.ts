@@ -1,0 +1,387 @@
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateHistory, type History } from '../../collector/src/demo/history/generate.ts';
+import { usdText } from '../../collector/src/demo/history/prices.ts';
+import { type Dimension, sumsBy } from '../../collector/src/demo/history/truth.ts';
+import {
+  aRequest,
+  aRequestSpan,
+  attributes,
+  type PlainValue,
+} from '../../collector/src/otlp/testing/bodies.ts';
+import { alertQueriesIn, runAlertQuery } from '../../dashboards/grafana/alert-rules.ts';
+import { type Dashboard, parseDashboard } from '../../dashboards/grafana/dashboard.ts';
+import type { FieldValue, Frame } from '../../dashboards/grafana/frames.ts';
+import {
+  type DashboardOutcome,
+  type DashboardView,
+  openPool,
+  runDashboardOn,
+} from '../../dashboards/grafana/run.ts';
+import { ALL } from '../../dashboards/grafana/variables.ts';
+import { removeDataDirectory } from '../data-directory.ts';
+import { post } from '../otlp-client.ts';
+import { type RunningService, startServiceProcess } from '../service.ts';
+import { until } from '../until.ts';
+
+/**
+ * Every query of every dashboard and alert, asked as Grafana asks it, of ledgers with nothing, little and much in them:
+ * none may fail, and none may answer what Grafana would draw wrong.
+ */
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+interface Ledger {
+  readonly service: RunningService;
+  readonly pool: pg.Pool;
+  readonly dataDir: string;
+}
+
+const ledgers: Ledger[] = [];
+
+async function aLedger(configuration: string): Promise<Ledger> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'spanledger-dashboards-'));
+  const configFile = join(dataDir, 'spanledger.yaml');
+  await writeFile(configFile, configuration);
+  const service = await startServiceProcess({ dataDir, configFile });
+  const ledger = { service, pool: openPool(service.sqlUrl), dataDir };
+  ledgers.push(ledger);
+  return ledger;
+}
+
+afterAll(async () => {
+  for (const { pool, service, dataDir } of ledgers) {
+    await pool.end();
+    await service.stop();
+    await removeDataDirectory(dataDir);
+  }
+});
+
+const FOLDER = new URL('../../dashboards/', import.meta.url);
+
+async function readDashboards(): Promise<readonly Dashboard[]> {
+  const files = (await readdir(new URL('generated/', FOLDER))).filter((file) => file.endsWith('.json'));
+  return Promise.all(
+    files.map(async (file) =>
+      parseDashboard(JSON.parse(await readFile(new URL(`generated/${file}`, FOLDER), 'utf8'))),
+    ),
+  );
+}
+
+const dashboards = await readDashboards();
+const alertQueries = alertQueriesIn(
+  await readFile(new URL('provisioning/alerting/rules.yaml', FOLDER), 'utf8'),
+);
+
+const CONFIGURATION = `
+plans:
+  small: { fee_usd: 5, allowance: 100, overage: { policy: charge, price_usd: 0.01 } }
+credits:
+  features:
+    chat: { fixed: { credits: 10 } }
+budgets:
+  - { name: all, usd_per_month: 100 }
+  - { name: nothing of it, usd_per_month: 10, feature: never-used }
+`;
+
+const QUOTED = "O'Neil & Sons";
+
+/** What a viewer may look at: from the last hour to a year without anything, with one, some or all values. */
+function viewsOf(now: Date): Readonly<Record<string, DashboardView>> {
+  const last = (ms: number) => ({ from: new Date(now.getTime() - ms), to: now });
+  const at = (fromMs: number, toMs: number) => ({
+    from: new Date(now.getTime() + fromMs),
+    to: new Date(now.getTime() + toMs),
+  });
+  return {
+    'the last hour': { range: last(HOUR_MS) },
+    'the last day, one customer': { range: last(DAY_MS), choices: { customer: [QUOTED] } },
+    'the last month': { range: last(30 * DAY_MS) },
+    'the last month, two features and no customer': {
+      range: last(30 * DAY_MS),
+      choices: { feature: ['chat', 'support-chat'], customer: ['(none)'], model: ALL },
+    },
+    'the last month on a telephone, all that is quoted': {
+      range: last(30 * DAY_MS),
+      choices: { customer: [QUOTED, "''"], feature: ["it's"], model: ['a"b'] },
+      maxDataPoints: 50,
+    },
+    'a day a year ago': { range: at(-366 * DAY_MS, -365 * DAY_MS) },
+    'a week to come': { range: at(DAY_MS, 8 * DAY_MS) },
+  };
+}
+
+/** Opens the dashboards one after the other, as one viewer would. */
+async function openAll(pool: pg.Pool, view: DashboardView): Promise<readonly DashboardOutcome[]> {
+  const outcomes: DashboardOutcome[] = [];
+  for (const dashboard of dashboards) outcomes.push(await runDashboardOn(pool, dashboard, view));
+  return outcomes;
+}
+
+/** Of many places with one problem the first are enough to find it. */
+function told(outcomes: readonly DashboardOutcome[]): readonly string[] {
+  return outcomes.flatMap(({ problems }) => problems).map(({ place, problem }) => `${place}: ${problem}`);
+}
+
+function itAnswersEveryQuery(ledgerOf: () => Ledger): void {
+  it.each(Object.keys(viewsOf(new Date())))('every query is answered: %s', async (name) => {
+    const view = viewsOf(new Date())[name];
+    if (view === undefined) throw new Error(`no view ${name}`);
+    const outcomes = await openAll(ledgerOf().pool, view);
+    expect(outcomes.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries)).length).toBeGreaterThan(
+      0,
+    );
+    expect(told(outcomes)).toEqual([]);
+  });
+
+  it('every alert has a value', async () => {
+    expect(alertQueries.length).toBeGreaterThan(0);
+    const problems: string[] = [];
+    for (const query of alertQueries) {
+      const outcome = await runAlertQuery(ledgerOf().pool, query, new Date());
+      problems.push(...outcome.problems.map((problem) => `${query.rule}, ${query.refId}: ${problem}`));
+    }
+    expect(problems).toEqual([]);
+  });
+}
+
+describe('of a ledger with nothing in it', () => {
+  let ledger: Ledger;
+  beforeAll(async () => {
+    ledger = await aLedger(CONFIGURATION);
+  });
+
+  itAnswersEveryQuery(() => ledger);
+});
+
+describe('of a ledger with a handful of calls', () => {
+  let ledger: Ledger;
+  const now = Date.now();
+
+  beforeAll(async () => {
+    ledger = await aLedger(CONFIGURATION);
+    const { service } = ledger;
+    const spans = [
+      aCall(now - 10 * 60_000, { 'spanledger.customer.id': QUOTED, 'spanledger.feature': 'chat' }),
+      aCall(now - 5 * HOUR_MS, { 'spanledger.customer.id': 'cus_acme' }),
+      aCall(now - 6 * HOUR_MS, { 'gen_ai.request.model': 'house-model-7b' }),
+      {
+        ...aCall(now - 9 * DAY_MS, { 'error.type': 'timeout' }),
+        status: { code: 2 },
+      },
+      anOpenInferenceCall(now - 2 * HOUR_MS),
+    ];
+    expect((await post(service.otlpUrl, aRequest(spans))).status).toBe(200);
+    await until('all calls are decided', 20_000, async () => {
+      const [row] = await service.query(
+        "SELECT count(*) FILTER (billing_role = 'billed') AS calls FROM usage",
+      );
+      return row?.calls === String(spans.length);
+    });
+  });
+
+  itAnswersEveryQuery(() => ledger);
+});
+
+function aCall(endedAtMs: number, more: Readonly<Record<string, PlainValue>>) {
+  return aRequestSpan({
+    ...endingAt(endedAtMs),
+    attributes: attributes({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-4o',
+      'gen_ai.usage.input_tokens': 1000,
+      'gen_ai.usage.output_tokens': 100,
+      ...more,
+    }),
+  });
+}
+
+function anOpenInferenceCall(endedAtMs: number) {
+  return aRequestSpan({
+    ...endingAt(endedAtMs),
+    attributes: attributes({
+      'openinference.span.kind': 'LLM',
+      'llm.provider': 'anthropic',
+      'llm.model_name': 'claude-sonnet-4-5',
+      'llm.token_count.prompt': 700,
+      'llm.token_count.completion': 70,
+    }),
+  });
+}
+
+let spansMade = 0;
+
+/** Each in a trace of its own, a second long. */
+function endingAt(endedAtMs: number) {
+  const number = ++spansMade;
+  return {
+    traceId: number.toString(16).padStart(32, '0'),
+    spanId: number.toString(16).padStart(16, '0'),
+    startTimeUnixNano: `${endedAtMs - 1000}000000`,
+    endTimeUnixNano: `${endedAtMs}000000`,
+  };
+}
+
+describe('of a ledger with some days of the demo', () => {
+  /** Whole days, and how much of the demo's usage: some thousand spans, so that the test takes seconds. */
+  const DAYS = 5;
+  const SIZE = 0.3;
+  let ledger: Ledger;
+  let history: History;
+  let outcomes: ReadonlyMap<string, DashboardOutcome>;
+
+  beforeAll(async () => {
+    history = generateHistory({ days: DAYS, nowMicros: Date.now() * 1000, seed: 7, size: SIZE });
+    ledger = await aLedger(history.configuration);
+    const { service, pool } = ledger;
+    for (const { path, body } of history.accounts) await postAccount(new URL(path, service.apiUrl), body);
+    for (const { bytes, contentType, expectedStatus } of history.bodies) {
+      const response = await fetch(new URL('/v1/traces', service.otlpUrl), {
+        method: 'POST',
+        headers: { 'content-type': contentType },
+        body: new Uint8Array(bytes),
+      });
+      expect(response.status).toBe(expectedStatus);
+    }
+    const calls = history.truth.rows.reduce((sum, { sums }) => sum + sums.calls, 0);
+    await until('all calls are decided', 50_000, async () => {
+      const [row] = await service.query('SELECT sum(calls) AS calls FROM usage_hourly');
+      return row?.calls === String(calls);
+    });
+    const to = new Date();
+    const view = { range: { from: new Date(to.getTime() - (DAYS + 2) * DAY_MS), to } };
+    const opened = await openAll(pool, view);
+    outcomes = new Map(dashboards.map(({ uid }, index) => [uid, orThrow(opened[index], uid)]));
+  });
+
+  itAnswersEveryQuery(() => ledger);
+
+  it('every panel shows something, or says why it cannot here', () => {
+    const empty = [...outcomes].flatMap(([uid, { panels }]) =>
+      panels
+        .filter(
+          ({ panel, frames }) =>
+            panel.type !== 'row' && panel.type !== 'text' && frames.every(({ length }) => length === 0),
+        )
+        .map(({ panel }) => `${uid}: ${panel.title}`),
+    );
+    expect(empty.filter((place) => !Object.hasOwn(NOTHING_TO_SHOW, place))).toEqual([]);
+  });
+
+  const framesOf = (uid: string, title: string): readonly Frame[] => {
+    const panel = outcomes.get(uid)?.panels.find((one) => one.panel.title === title);
+    return orThrow(panel, `${uid}: ${title}`).frames;
+  };
+  /** The first value of a column, whatever the others are. */
+  const firstNumberOf = (uid: string, title: string): FieldValue => {
+    const number = framesOf(uid, title).flatMap(({ fields }) =>
+      fields.filter(({ type }) => type === 'number'),
+    )[0];
+    return orThrow(number, title).values[0] ?? null;
+  };
+  const truth = (dimensions: readonly Dimension[]) => sumsBy(history.truth.rows, dimensions);
+  const total = () => orThrow(truth([]).get(''), 'the truth');
+  const usd = (femto: bigint) => Number(usdText(femto));
+
+  it.each(['overview', 'features', 'models'])('the spend of %s is what was sent', (name) => {
+    expect(firstNumberOf(`spanledger-${name}`, 'Spend')).toBeCloseTo(usd(total().costFemto), 9);
+  });
+
+  it('the calls are those that were sent', () => {
+    expect(firstNumberOf('spanledger-features', 'Calls')).toBe(total().calls);
+  });
+
+  it('the credits burned are those that the calls have', async () => {
+    const [row] = await ledger.service.query('SELECT sum(credits) AS credits FROM usage');
+    expect(firstNumberOf('spanledger-overview', 'Credits burned')).toBeCloseTo(Number(row?.credits), 6);
+  });
+
+  it.each<[string, string, string, string, Dimension]>([
+    ['features', 'Features', 'Feature', 'Spend', 'feature'],
+    ['features', 'Top customers', 'Customer', 'Spend', 'customer'],
+    ['customers', 'Customers', 'Customer', 'Cost', 'customer'],
+    ['models', 'Speed against cost', 'Model', 'Calls', 'model'],
+    ['features', 'Features', 'Feature', 'Calls', 'feature'],
+  ])('%s, %s: each %s has the %s that was sent', (name, title, key, column, dimension) => {
+    const [frame] = framesOf(`spanledger-${name}`, title);
+    const shown = byKey(orThrow(frame, title), key, column);
+    expect(shown.size).toBeGreaterThan(1);
+    for (const [one, value] of shown) {
+      const sums = orThrow(truth([dimension]).get(one), `${dimension} ${one}`);
+      const expected = column === 'Calls' ? sums.calls : usd(sums.costFemto);
+      expect([one, rounded(value)]).toEqual([one, rounded(expected)]);
+    }
+  });
+
+  it.each<[string, string, Dimension]>([
+    ['overview', 'Spend by feature', 'feature'],
+    ['overview', 'Spend by model', 'model'],
+  ])('%s, %s: the series add up to what was sent', (name, title) => {
+    const series = framesOf(`spanledger-${name}`, title).flatMap(({ fields }) =>
+      fields.filter(({ type }) => type === 'number'),
+    );
+    expect(series.length).toBeGreaterThan(1);
+    const sum = series
+      .flatMap(({ values }) => values)
+      .reduce<number>((all, value) => all + Number(value ?? 0), 0);
+    expect(sum).toBeCloseTo(usd(total().costFemto), 9);
+  });
+
+  it.each<[string, string, Dimension]>([
+    ['overview', 'Spend by feature', 'feature'],
+    ['overview', 'Spend by model', 'model'],
+  ])('%s, %s: each series that has a name adds up to what was sent of it', (name, title, dimension) => {
+    const [frame] = framesOf(`spanledger-${name}`, title);
+    const named = orThrow(frame, title).fields.filter(
+      (field) => field.type === 'number' && field.name !== '(others)',
+    );
+    expect(named.length).toBeGreaterThan(1);
+    for (const field of named) {
+      const sum = field.values.reduce<number>((all, value) => all + Number(value ?? 0), 0);
+      const sent = usd(orThrow(truth([dimension]).get(field.name), field.name).costFemto);
+      expect([field.name, rounded(sum)]).toEqual([field.name, rounded(sent)]);
+    }
+  });
+});
+
+/** Panels that the few days of the test have nothing for, and why; on the demo's month they may have. */
+const NOTHING_TO_SHOW: Readonly<Record<string, string>> = {};
+
+async function postAccount(
+  url: URL,
+  body: Readonly<Record<string, string | number | boolean>>,
+): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${url.pathname} answers ${response.status}: ${await response.text()}`);
+}
+
+function byKey({ fields }: Frame, key: string, column: string): ReadonlyMap<string, FieldValue> {
+  const keys = orThrow(
+    fields.find(({ name }) => name === key),
+    key,
+  ).values;
+  const values = orThrow(
+    fields.find(({ name }) => name === column),
+    column,
+  ).values;
+  return new Map(keys.map((one, row) => [String(one), values[row] ?? null]));
+}
+
+/** What a sum of floats in another order may differ in. Where nothing is priced there is no cost. */
+function rounded(value: FieldValue): number {
+  return Number(Number(value ?? 0).toFixed(9));
+}
+
+function orThrow<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined) throw new Error(`there is no ${what}`);
+  return value;
+}
