@@ -94,6 +94,24 @@ describe('a subscription', () => {
     expect([again.status, again.body.error.code]).toEqual([409, 'ALREADY_CANCELED']);
   });
 
+  it('is changed from an instant in the past on, amid usage', async () => {
+    const api = await aCreditsApi({
+      rules: RULES,
+      plans: { ...PLANS, pro: { fee_usd: '50', allowance: '300' } },
+    });
+    const ago = (ms: number) => new Date(api.nowMillis - ms).toISOString();
+    await api.post('/api/customers', { id: 'cus_acme' });
+    await api.post('/api/customers/cus_acme/subscription', { plan: 'starter', start: ago(7_200_000) });
+    await api.chats({ feature: 'chat', agoMs: 3_600_000 }, { feature: 'chat', agoMs: 1_800_000 });
+    const effective_at = ago(2_700_000);
+    const up = await api.post('/api/customers/cus_acme/subscription/change', { plan: 'pro', effective_at });
+    expect(up.body).toMatchObject({ effective_at, subscription: { plan: 'pro' } });
+    const { body } = await api.get('/api/customers/cus_acme/statement');
+    expect(body).toMatchObject({ plan: 'pro', used: '20', overrun: '0' });
+    // All days of the period but, where midnight lay between, one.
+    expect(Number(body.allowance)).toBeGreaterThan(285);
+  });
+
   it('is refused for a second time, and to a plan that does not exist', async () => {
     const api = await aSubscriber();
     const second = await api.post('/api/customers/cus_acme/subscription', { plan: 'starter' });
@@ -138,6 +156,27 @@ describe('credits', () => {
       'allowance',
       'purchased',
     ]);
+  });
+
+  it('that are told late cover what was used since then, and nothing in the future', async () => {
+    const api = await aCreditsApi({ rules: RULES, plans: { starter: { fee_usd: '20', allowance: '15' } } });
+    const ago = (ms: number) => new Date(api.nowMillis - ms).toISOString();
+    await api.post('/api/customers', { id: 'cus_acme' });
+    await api.post('/api/customers/cus_acme/subscription', { plan: 'starter', start: ago(7_200_000) });
+    await api.chats({ feature: 'chat', agoMs: 3_600_000 }, { feature: 'chat', agoMs: 1_800_000 });
+    const before = await api.get('/api/customers/cus_acme/statement');
+    expect(before.body).toMatchObject({ used: '20', overrun: '5', available: '0' });
+
+    const since = ago(2_700_000);
+    const sold = await api.post('/api/customers/cus_acme/top-ups', { credits: '50', effective_at: since });
+    expect(sold.body).toMatchObject({ effective_at: since, available: '45' });
+    const { body } = await api.get('/api/customers/cus_acme/statement');
+    expect(body).toMatchObject({ used: '20', overrun: '0', available: '45' });
+    const ahead = await api.post('/api/customers/cus_acme/grants', {
+      credits: '1',
+      effective_at: ago(-60_000),
+    });
+    expect([ahead.status, ahead.body.error.code]).toEqual([400, 'START_IN_FUTURE']);
   });
 
   it('are not adjusted without somebody and a reason, nor below what is there', async () => {

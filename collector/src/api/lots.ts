@@ -3,6 +3,7 @@ import {
   type CustomerAccount,
   decideAdjust,
   decideGrant,
+  decideSince,
   decideTopUp,
 } from '@spanledger/metering';
 import { Type } from 'typebox';
@@ -29,6 +30,7 @@ import {
   Actor,
   BalanceSchema,
   CustomerParams,
+  EffectiveAt,
   ErrorSchema,
   Reason,
   Told,
@@ -47,6 +49,7 @@ const TopUpBody = Type.Object(
   {
     credits: CreditsText,
     paid_usd: Type.Optional(UsdText),
+    effective_at: EffectiveAt,
     expires_at: Type.Optional(InstantText),
     priority: Type.Optional(Priority),
     ...Told,
@@ -57,6 +60,7 @@ const TopUpBody = Type.Object(
 const GrantBody = Type.Object(
   {
     credits: CreditsText,
+    effective_at: EffectiveAt,
     expires_at: Type.Optional(InstantText),
     priority: Type.Optional(Priority),
     ...Told,
@@ -102,17 +106,19 @@ export function lotRoutes(server: ApiServer, parts: CreditsParts, customers: Cus
     async (request, reply) => {
       const { body, params } = request;
       const told = toldBy(body);
-      const expiresMicros = expiryOf(body.expires_at);
+      const { sinceMicros, expiresMicros } = timesOf(body);
       await customers.assertKnown(params.customer);
       const amount = microCredits(body.credits);
       const paidUsd = usdFemto(body.paid_usd ?? '0');
       return await perform(request, reply, parts, {
         customer: params.customer,
         actor: told.actor,
-        decide: (_account, id, nowMicros) =>
-          decideTopUp(
-            { id, ...told, amount, paidUsd, expiresMicros, priority: body.priority ?? null },
-            nowMicros,
+        decide: (account, id, nowMicros) =>
+          decideSince(account, sinceMicros, nowMicros, (atMicros) =>
+            decideTopUp(
+              { id, ...told, amount, paidUsd, expiresMicros, priority: body.priority ?? null },
+              atMicros,
+            ),
           ),
         answer: answerOf,
       });
@@ -125,14 +131,16 @@ export function lotRoutes(server: ApiServer, parts: CreditsParts, customers: Cus
     async (request, reply) => {
       const { body, params } = request;
       const told = toldBy(body);
-      const expiresMicros = expiryOf(body.expires_at);
+      const { sinceMicros, expiresMicros } = timesOf(body);
       await customers.assertKnown(params.customer);
       const amount = microCredits(body.credits);
       return await perform(request, reply, parts, {
         customer: params.customer,
         actor: told.actor,
-        decide: (_account, id, nowMicros) =>
-          decideGrant({ id, ...told, amount, expiresMicros, priority: body.priority ?? null }, nowMicros),
+        decide: (account, id, nowMicros) =>
+          decideSince(account, sinceMicros, nowMicros, (atMicros) =>
+            decideGrant({ id, ...told, amount, expiresMicros, priority: body.priority ?? null }, atMicros),
+          ),
         answer: answerOf,
       });
     },
@@ -150,7 +158,7 @@ export function lotRoutes(server: ApiServer, parts: CreditsParts, customers: Cus
     async (request, reply) => {
       const { body, params } = request;
       const told = toldBy(body);
-      const expiresMicros = expiryOf(body.expires_at);
+      const { expiresMicros } = timesOf(body);
       await customers.assertKnown(params.customer);
       const amount = microCredits(body.credits);
       return await perform(request, reply, parts, {
@@ -164,11 +172,17 @@ export function lotRoutes(server: ApiServer, parts: CreditsParts, customers: Cus
   );
 }
 
-function expiryOf(text: string | undefined): number | null {
+interface TimesBody {
+  readonly effective_at?: string;
+  readonly expires_at?: string;
+}
+
+function timesOf({ effective_at, expires_at }: TimesBody) {
   const problems: Problem[] = [];
-  const micros = instantOf(text, 'body.expires_at', problems);
+  const sinceMicros = instantOf(effective_at, 'body.effective_at', problems);
+  const expiresMicros = instantOf(expires_at, 'body.expires_at', problems);
   if (problems.length > 0) throw new InvalidRequest(problems);
-  return micros;
+  return { sinceMicros, expiresMicros };
 }
 
 function answerOf(account: CustomerAccount, facts: readonly AccountFact[], nowMicros: number) {

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox';
-import { Decimal, InstantOrNull } from './amounts.ts';
+import { Decimal, InstantOrNull, InstantText } from './amounts.ts';
 import { ProblemSchema } from './problems.ts';
 
 /** Shapes that several routes have in common. */
@@ -39,6 +39,15 @@ export const WriteHeaders = Type.Object({
 
 export const Actor = Type.String({ minLength: 1, maxLength: 200, description: 'Who does it.' });
 export const Reason = Type.String({ minLength: 1, maxLength: 2000, description: 'Why.' });
+
+/** For what is told late. */
+export const EffectiveAt = Type.Optional(
+  Type.Unsafe<string>({
+    ...InstantText,
+    description:
+      'From when it holds: now when left out, or an instant in the past, in no closed period (RFC 3339, or a date, which begins at 00:00 UTC). Usage since then is booked anew; actions that were charged keep their credits.',
+  }),
+);
 
 /** Kept with what comes of it. */
 export const Told = { actor: Type.Optional(Actor), reason: Type.Optional(Reason) };

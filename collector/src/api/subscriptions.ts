@@ -1,4 +1,10 @@
-import { decideCancel, decideChangePlan, decideSubscribe, type PlanFact } from '@spanledger/metering';
+import {
+  decideCancel,
+  decideChangePlan,
+  decideSince,
+  decideSubscribe,
+  type PlanFact,
+} from '@spanledger/metering';
 import { Type } from 'typebox';
 import { Decimal, Instant, InstantText, instantOf, instantText, usdText } from './amounts.ts';
 import { balanceJson } from './balance.ts';
@@ -6,7 +12,16 @@ import type { CreditsParts, Customers } from './credits.ts';
 import { SubscriptionSchema, subscriptionJson } from './customers.ts';
 import { perform } from './perform.ts';
 import { InvalidRequest, type Problem } from './problems.ts';
-import { BalanceSchema, CustomerParams, ErrorSchema, Name, Told, toldBy, WriteHeaders } from './schemas.ts';
+import {
+  BalanceSchema,
+  CustomerParams,
+  EffectiveAt,
+  ErrorSchema,
+  Name,
+  Told,
+  toldBy,
+  WriteHeaders,
+} from './schemas.ts';
 import type { ApiServer } from './server.ts';
 
 const SubscribeBody = Type.Object(
@@ -39,7 +54,10 @@ const SubscribeBody = Type.Object(
   { additionalProperties: false },
 );
 
-const ChangeBody = Type.Object({ plan: Name, ...Told }, { additionalProperties: false });
+const ChangeBody = Type.Object(
+  { plan: Name, effective_at: EffectiveAt, ...Told },
+  { additionalProperties: false },
+);
 
 const CancelBody = Type.Object(
   { at: Type.Enum(['period_end', 'now']), ...Told },
@@ -105,14 +123,19 @@ export function subscriptionRoutes(server: ApiServer, parts: CreditsParts, custo
     },
     async (request, reply) => {
       const { customer } = request.params;
+      const { plan, effective_at } = request.body;
+      const problems: Problem[] = [];
+      const sinceMicros = instantOf(effective_at, 'body.effective_at', problems);
+      if (problems.length > 0) throw new InvalidRequest(problems);
       await customers.assertKnown(customer);
-      const { plan } = request.body;
       const { actor, reason } = toldBy(request.body);
       return await perform(request, reply, parts, {
         customer,
         actor,
         decide: (account, id, nowMicros) =>
-          decideChangePlan(account, { id, actor, reason, plan }, ledger.accounts.plans, nowMicros),
+          decideSince(account, sinceMicros, nowMicros, (atMicros) =>
+            decideChangePlan(account, { id, actor, reason, plan }, ledger.accounts.plans, atMicros),
+          ),
         answer: (account, facts, nowMicros) => answerOf(200, account, facts, nowMicros),
       });
     },

@@ -64,6 +64,7 @@ export type {
 export { type ActionCharge, type ActionLeaf, type LeafShare, rateAction } from './credits/action.ts';
 export { alertsDue, lateAlertsDue } from './credits/alert.ts';
 export { type AtZero, atZero } from './credits/at-zero.ts';
+export { decideSince } from './credits/backdated.ts';
 export { CLOSE_GRACE_MICROS } from './credits/closing.ts';
 export type { CommandBase, Decided, RefusalCode, Refused } from './credits/commands.ts';
 export { evaluate } from './credits/evaluate.ts';
