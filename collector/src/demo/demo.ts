@@ -1,32 +1,37 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { showMonth } from './history/show-month.ts';
 import { type ServedCall, startStandInProvider } from './provider.ts';
 import { say, sayTable } from './say.ts';
+import { DATA_DIR, type RunningService, SOURCES, startService } from './service.ts';
 
 /**
  * The demo: a stand-in for the OpenAI API, the service, and a small app between them; then what the ledger says, held
  * against what the provider served. Everything on this machine, no key needed.
  */
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const SOURCES = '--conditions=@spanledger/source';
-/** Fresh at every run; kept afterwards, so that it can be looked at. */
-const DATA_DIR = join('.spanledger', 'demo');
 const APPEARS_WITHIN_MS = 20_000;
 /** Who buys what; the staff has no plan. */
 const PLANS = { cus_acme: 'pro', cus_globex: 'starter', cus_initech: 'business' } as const;
 
-const HELP = `npm run demo -- [--real] [--rounds N]
+/** Beyond a quarter nobody sees more in it. */
+const MAX_DAYS = 90;
+
+const HELP = `npm run demo -- [--real] [--rounds N] | --history Nd
 
 Runs a small app with three customers, the staff and three features through the whole pipeline, prints cost and
 credits for each and everyone's statement, and checks them against what the provider served.
 
   --real      call the real OpenAI API (costs a fraction of a cent; needs OPENAI_API_KEY)
   --rounds N  rounds of traffic (default 12)
+  --history Nd
+              instead of the app: fills the ledger with N days (1d to 90d) of made-up usage of a shop with a dozen
+              customers, sent as its services would have sent it, so that dashboards have something to show; 30d is
+              some 75,000 spans
 `;
 
 const options = readOptions();
@@ -35,12 +40,15 @@ if (options === null) {
 } else if (options.help) {
   process.stdout.write(HELP);
 } else {
-  process.exitCode = (await demo(options)) ? 0 : 1;
+  const isRight = options.historyDays === null ? demo(options) : showMonth(options.historyDays);
+  process.exitCode = (await isRight) ? 0 : 1;
 }
 
 interface Options {
   readonly real: boolean;
   readonly rounds: string;
+  /** Null: the app is run. */
+  readonly historyDays: number | null;
   readonly help: boolean;
 }
 
@@ -51,6 +59,7 @@ function readOptions(): Options | null {
       options: {
         real: { type: 'boolean', default: false },
         rounds: { type: 'string', default: '12' },
+        history: { type: 'string' },
         help: { type: 'boolean', default: false, short: 'h' },
       },
     });
@@ -59,11 +68,19 @@ function readOptions(): Options | null {
     if (values.real && !process.env.OPENAI_API_KEY && !values.help) {
       throw new Error('--real calls the OpenAI API and needs OPENAI_API_KEY in the environment');
     }
-    return values;
+    return { ...values, historyDays: daysOf(values.history) };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
     return null;
   }
+}
+
+function daysOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const days = Number(/^([1-9]\d?)d$/.exec(text)?.[1] ?? 0);
+  if (days < 1 || days > MAX_DAYS)
+    throw new Error(`--history takes a number of days from 1d to ${MAX_DAYS}d, not ${text}`);
+  return days;
 }
 
 /** True when the ledger equals what was served. */
@@ -75,7 +92,7 @@ async function demo(options: Options): Promise<boolean> {
       ? 'Calling the real OpenAI API'
       : `A stand-in for the OpenAI API answers at ${provider.url}`,
   );
-  const service = await startService();
+  const service = await startService(here('spanledger.yaml'));
   say.step(`Spanledger takes spans at ${service.otlpUrl}`);
   try {
     await signUp(service);
@@ -102,76 +119,6 @@ async function signUp(service: RunningService): Promise<void> {
     await service.call('POST', `/api/customers/${customer}/subscription`, { plan });
   }
   say.step('Three customers have subscribed, each to another plan');
-}
-
-interface RunningService {
-  readonly otlpUrl: string;
-  call(method: 'GET' | 'POST', path: string, body?: object): Promise<Readonly<Record<string, unknown>>>;
-  query(sql: string): Promise<Record<string, string | null>[]>;
-  stop(): Promise<void>;
-}
-
-/** The service as `npm start` runs it, on ports that are free and with data of its own. */
-async function startService(): Promise<RunningService> {
-  const child = spawn(
-    process.execPath,
-    [SOURCES, here('../main.ts'), '--config', here('spanledger.yaml'), 'start'],
-    {
-      env: {
-        ...process.env,
-        SPANLEDGER_DATA_DIR: DATA_DIR,
-        SPANLEDGER_OTLP_HTTP_PORT: '0',
-        SPANLEDGER_API_PORT: '0',
-        SPANLEDGER_SQL_PORT: '0',
-        SPANLEDGER_LOG_LEVEL: 'warn',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const greeting = await readUntil(child, /API +(http:\S+)/);
-  const otlpUrl = /OTLP +(http:\S+)/.exec(greeting)?.[1] ?? '';
-  const apiUrl = /API +(http:\S+)/.exec(greeting)?.[1] ?? '';
-  return {
-    otlpUrl,
-    async call(method, path, body) {
-      const response = await fetch(new URL(path, apiUrl), {
-        method,
-        ...(body === undefined
-          ? {}
-          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      });
-      if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${await response.text()}`);
-      return (await response.json()) as Record<string, unknown>;
-    },
-    async query(sql) {
-      const response = await fetch(apiUrl, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ sql }),
-      });
-      const { columns, rows } = (await response.json()) as {
-        columns: { name: string }[];
-        rows: (string | null)[][];
-      };
-      return rows.map((row) =>
-        Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null])),
-      );
-    },
-    async stop() {
-      if (child.exitCode !== null) return;
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    },
-  };
-}
-
-async function readUntil(child: ChildProcess, pattern: RegExp): Promise<string> {
-  let text = '';
-  for await (const chunk of child.stdout ?? []) {
-    text += chunk;
-    if (pattern.test(text)) return text;
-  }
-  throw new Error(`The service ended before it was running. It said: ${text}`);
 }
 
 async function runApp(providerUrl: string | null, otlpUrl: string, rounds: string): Promise<void> {

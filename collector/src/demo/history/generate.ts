@@ -13,7 +13,7 @@ import {
   OWN_TRAFFIC,
 } from './shop.ts';
 import type { Origin, SentSpan } from './span.ts';
-import { HOUR_MICROS, rhythmAt, type Story, storyOf } from './story.ts';
+import { DAY_MICROS, HOUR_MICROS, rhythmAt, type Story, storyOf } from './story.ts';
 import { type Deliveries, Tally, type Truth } from './truth.ts';
 import { serviceOf, type Trace, traceOf, type Use } from './use.ts';
 
@@ -36,7 +36,9 @@ export interface History {
   readonly accounts: readonly AccountStep[];
   /** Request bodies, in the order in which they are to be sent. Made as they are taken; they can be taken once. */
   readonly bodies: Iterable<HistoryBody>;
-  /** What the ledger must say. Whole when all bodies were taken. */
+  /** To be sent when the ledger has posted the others: what arrives long after all else. */
+  readonly lateBodies: Iterable<HistoryBody>;
+  /** What the ledger must say. Whole when all bodies were taken, the late ones last. */
   readonly truth: Truth;
 }
 
@@ -46,6 +48,8 @@ export interface HistoryBody {
   readonly spans: number;
   /** HTTP status that it is to be answered with. */
   readonly expectedStatus: number;
+  /** The day it was sent on, counted from 1. */
+  readonly day: number;
 }
 
 /**
@@ -68,6 +72,7 @@ export function generateHistory(options: HistoryOptions): History {
     configuration: configurationOf(story),
     accounts: accountSteps(story),
     bodies: bodiesOf(options, story, costOf, tally, outbox),
+    lateBodies: outbox.late(),
     get truth() {
       return { rows: tally.rows, deliveries: outbox.deliveries };
     },
@@ -97,6 +102,7 @@ function* bodiesOf(
       if (buyer !== null) wallet.charge(buyer, use, trace);
       outbox.put(origin, trace);
     }
+    outbox.day = Math.floor((hour - story.startMicros) / DAY_MICROS) + 1;
     yield* outbox.filled();
   }
   yield* outbox.rest();
@@ -221,6 +227,7 @@ const PROTOBUF = 'application/x-protobuf';
 
 /** Spans on their way, by the process that sends them. */
 class Outbox {
+  day = 1;
   readonly #dice: Dice;
   readonly #waiting = new Map<string, { readonly origin: Origin; spans: SentSpan[] }>();
   readonly #late: { readonly origin: Origin; readonly span: SentSpan }[] = [];
@@ -271,11 +278,15 @@ class Outbox {
     }
   }
 
-  /** Everything else, and in the end what comes late. */
+  /** Everything else that is waiting. */
   *rest(): Generator<HistoryBody> {
     for (const { origin, spans } of this.#waiting.values())
       if (spans.length > 0) yield* this.#send(origin, spans);
     yield* this.#refused();
+  }
+
+  /** Copies that contradict, and spans that say for whom a call was that was posted long ago. */
+  *late(): Generator<HistoryBody> {
     for (const { origin, span } of this.#conflicting) {
       const attributes = { ...span.attributes, 'gen_ai.usage.input_tokens': 1, 'user.id': 'somebody-else' };
       this.#counts.conflicts++;
@@ -306,6 +317,7 @@ class Outbox {
       contentType: PROTOBUF,
       spans: spans.length,
       expectedStatus: 200,
+      day: this.day,
     };
     this.#count(body);
     return body;
@@ -333,7 +345,7 @@ class Outbox {
     ];
     for (const body of refused) {
       this.#counts.refusedBodies++;
-      yield { ...body, spans: 0 };
+      yield { ...body, spans: 0, day: this.day };
     }
   }
 }
