@@ -52,6 +52,7 @@ export async function startService(config: string): Promise<RunningService> {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ sql }),
       });
+      if (!response.ok) throw new Error(`${sql} was answered ${response.status}: ${await response.text()}`);
       const { columns, rows } = (await response.json()) as {
         columns: { name: string }[];
         rows: (string | null)[][];

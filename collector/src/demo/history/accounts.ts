@@ -20,7 +20,7 @@ export function topUpsOf(story: Story): readonly TopUp[] {
   const hour = HOUR_MICROS;
   return [
     { customer: 'cus_initech', atMicros: shareOf(story, 0.68, hour), credits: 350 },
-    { customer: 'cus_acme', atMicros: shareOf(story, 0.62, hour), credits: 4000 },
+    { customer: 'cus_globex', atMicros: shareOf(story, 0.9, hour), credits: 1500 },
   ];
 }
 

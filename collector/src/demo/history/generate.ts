@@ -1,4 +1,4 @@
-import { type AccountStep, accountSteps, topUpsOf } from './accounts.ts';
+import { type AccountStep, accountSteps, type TopUp, topUpsOf } from './accounts.ts';
 import { configurationOf } from './configuration.ts';
 import { type Dice, diceOf } from './dice.ts';
 import { otlpBody } from './otlp-body.ts';
@@ -11,6 +11,7 @@ import {
   type Feature,
   joinedMicros,
   OWN_TRAFFIC,
+  STARTER_ALLOWANCE,
 } from './shop.ts';
 import type { Origin, SentSpan } from './span.ts';
 import { DAY_MICROS, HOUR_MICROS, rhythmAt, type Story, storyOf } from './story.ts';
@@ -185,36 +186,47 @@ function featureOf({ uses }: Buyer, dice: Dice): Feature {
  */
 class Wallet {
   readonly #story: Story;
-  /** Thousandths of a credit that were charged so far, by customer. */
-  readonly #charged = new Map<string, number>();
+  /** Thousandths of a credit that are left, of customers whose app asks. */
+  readonly #left = new Map<string, number>();
   readonly #underWay = new Map<string, number>();
+  readonly #topUps: TopUp[];
 
   constructor(story: Story) {
     this.#story = story;
+    this.#topUps = [...topUpsOf(story)];
   }
 
   allows({ id, stopsAtZero }: Buyer, { startMicros }: Use): boolean {
-    if (!stopsAtZero || (this.#charged.get(id) ?? 0) < this.#given(id, startMicros)) return true;
-    const left = this.#underWay.get(id) ?? USES_UNDER_WAY;
-    this.#underWay.set(id, left - 1);
-    return left > 0;
+    if (!stopsAtZero) return true;
+    this.#topUp(startMicros);
+    if (this.#leftOf(id) > 0) {
+      this.#underWay.set(id, USES_UNDER_WAY);
+      return true;
+    }
+    const underWay = this.#underWay.get(id) ?? 0;
+    this.#underWay.set(id, underWay - 1);
+    return underWay > 0;
   }
 
+  /** What is used beyond what is left is an overrun, which nothing pays back. */
   charge({ id }: Buyer, { feature, startMicros }: Use, { calls, pages }: Trace): void {
     if (startMicros < this.#story.creditsMicros || calls.every(({ hasFailed }) => hasFailed)) return;
     const credits = feature === 'document-intake' ? pages * CREDITS_OF_A_PAGE : CREDITS_OF_AN_ANSWER;
-    this.#charged.set(id, (this.#charged.get(id) ?? 0) + credits * 1000);
+    this.#left.set(id, Math.max(0, this.#leftOf(id) - credits * 1000));
   }
 
-  #given(id: string, atMicros: number): number {
-    const topUps = topUpsOf(this.#story).filter(
-      (topUp) => topUp.customer === id && topUp.atMicros <= atMicros,
-    );
-    return topUps.reduce((sum, { credits }) => sum + credits, STARTER_ALLOWANCE) * 1000;
+  #leftOf(id: string): number {
+    return this.#left.get(id) ?? STARTER_ALLOWANCE * 1000;
+  }
+
+  #topUp(nowMicros: number): void {
+    for (const topUp of this.#topUps.filter(({ atMicros }) => atMicros <= nowMicros)) {
+      this.#left.set(topUp.customer, this.#leftOf(topUp.customer) + topUp.credits * 1000);
+      this.#topUps.splice(this.#topUps.indexOf(topUp), 1);
+    }
   }
 }
 
-const STARTER_ALLOWANCE = 1000;
 const USES_UNDER_WAY = 3;
 
 /** As many as a batch exporter sends at once. */
@@ -300,11 +312,11 @@ class Outbox {
 
   *#send(origin: Origin, spans: readonly SentSpan[]): Generator<HistoryBody> {
     const number = this.#counts.bodies + 1;
-    const isMalformed = number % MALFORMED_EVERY === 0;
+    const isMalformed = number % MALFORMED_EVERY === 3;
     const body = this.#body(origin, isMalformed ? [...spans, this.#malformed(spans)] : spans);
     if (isMalformed) this.#counts.rejected++;
     yield body;
-    if (number % REPEATED_EVERY !== 0) return;
+    if (number % REPEATED_EVERY !== 5) return;
     this.#count(body);
     this.#counts.duplicates += spans.length;
     if (isMalformed) this.#counts.rejected++;

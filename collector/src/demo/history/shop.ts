@@ -14,13 +14,16 @@ export type Feature =
 
 export type PlanName = 'starter' | 'team' | 'business' | 'scale';
 
+/** What the app of a customer of that plan counts down from. */
+export const STARTER_ALLOWANCE = 1000;
+
 /** Plans as `spanledger.yaml` has them. */
 export const PLANS: Readonly<Record<PlanName, string>> = {
-  starter: '{ fee_usd: 19, allowance: 1000, overage: { policy: block }, trial: { days: 14, credits: 400 } }',
-  team: '{ fee_usd: 79, allowance: 5000, overage: { policy: charge, price_usd: 0.02 } }',
+  starter: `{ fee_usd: 19, allowance: ${STARTER_ALLOWANCE}, overage: { policy: block }, trial: { days: 14, credits: 400 } }`,
+  team: '{ fee_usd: 59, allowance: 3500, overage: { policy: charge, price_usd: 0.02 } }',
   business:
-    '{ fee_usd: 229, allowance: 15000, overage: { policy: charge, price_usd: 0.018 }, rollover: { up_to: 3000 } }',
-  scale: '{ fee_usd: 590, allowance: 42000, overage: { policy: allow } }',
+    '{ fee_usd: 129, allowance: 8000, overage: { policy: charge, price_usd: 0.018 }, rollover: { up_to: 2000 } }',
+  scale: '{ fee_usd: 290, allowance: 20000, overage: { policy: allow } }',
 };
 
 /** Credits of an answer, and of a page: the rules that the app counts along with, to know when it must stop. */
@@ -86,7 +89,7 @@ function buyer(id: string, name: string, plan: PlanName, rank: number, given: Pa
   };
 }
 
-/** By size, after Zipf: each is half, a third, a fourth … of the first. */
+/** Their sizes are after Zipf: half, a third, a fourth … of the first. */
 export const BUYERS: readonly Buyer[] = [
   buyer('cus_acme', 'Acme Corporation', 'scale', 1),
   buyer('cus_globex', 'Globex', 'business', 2, { zoneHours: -6 }),
@@ -99,9 +102,9 @@ export const BUYERS: readonly Buyer[] = [
   }),
   buyer('cus_wonka', 'Wonka', 'team', 6, { zoneHours: 1, hasJustRenewed: true }),
   // Whole log files go into every question: it costs more than its credits are worth.
-  buyer('cus_cyberdyne', 'Cyberdyne', 'team', 7, {
-    verbosity: 24,
-    uses: { 'support-chat': 60, 'reply-drafts': 20, 'semantic-search': 20 },
+  buyer('cus_cyberdyne', 'Cyberdyne', 'team', 12, {
+    verbosity: 80,
+    uses: { 'support-chat': 80, 'semantic-search': 20 },
   }),
   // Runs out of credits, buys more, and runs out again.
   buyer('cus_initech', 'Initech', 'starter', 8, {
@@ -109,10 +112,10 @@ export const BUYERS: readonly Buyer[] = [
     uses: { 'support-chat': 85, 'document-intake': 15 },
     stopsAtZero: true,
   }),
-  buyer('cus_soylent', 'Soylent', 'starter', 9, { joinsAfter: 0.15 }),
-  buyer('cus_tyrell', 'Tyrell', 'team', 10, { joinsAfter: 0.35, uses: { 'research-agent': 1 } }),
+  buyer('cus_soylent', 'Soylent', 'team', 9, { joinsAfter: 0.15 }),
+  buyer('cus_tyrell', 'Tyrell', 'team', 24, { joinsAfter: 0.35, uses: { 'research-agent': 1 } }),
   buyer('cus_wayne', 'Wayne Enterprises', 'starter', 11, { joinsAfter: 0.55, zoneHours: -5 }),
-  buyer('cus_vandelay', 'Vandelay', 'starter', 8, { joinsAfter: 0.7, isTrial: true }),
+  buyer('cus_vandelay', 'Vandelay', 'starter', 15, { joinsAfter: 0.7, isTrial: true }),
 ];
 
 /** When the buyer's usage, and its plan, begin. */

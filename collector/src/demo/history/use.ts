@@ -67,7 +67,7 @@ export function traceOf(use: Use, circumstances: Circumstances): Trace {
   return making.trace;
 }
 
-const GEN_AI: Scope = { name: '@acme/genai-instrumentation', version: '2.4.1' };
+const GEN_AI: Scope = { name: 'desk-genai', version: '2.4.1' };
 const HTTP: Scope = { name: '@opentelemetry/instrumentation-http', version: '0.221.0' };
 const OPENINFERENCE: Scope = { name: 'openinference.instrumentation.langchain', version: '0.1.52' };
 const TRACELOOP: Scope = { name: 'opentelemetry.instrumentation.anthropic', version: '0.49.2' };
@@ -172,12 +172,12 @@ function supportChat(making: Making): void {
   else making.trace.spans.push(root);
 }
 
-/** A small model of the shop's own decides who answers. */
+/** A small model of the shop's own, hosted for it, decides who answers. */
 function route(making: Making, parentId: string, labels: Attributes): void {
   const inputTokens = making.dice.whole(150, 420);
   call(making, {
     parentId,
-    provider: 'vllm',
+    provider: 'mistral_ai',
     model: 'desk-router-7b',
     labels,
     isStream: false,
@@ -381,8 +381,9 @@ function researchAgent(making: Making): void {
     hasFailed: !isOk,
     attributes: {
       'openinference.span.kind': 'AGENT',
-      'llm.token_count.prompt': sums.input,
-      'llm.token_count.completion': sums.output,
+      // Without an answer there is nothing to add up.
+      'llm.token_count.prompt': sums.input || undefined,
+      'llm.token_count.completion': sums.output || undefined,
       'tenant.id': customer ?? undefined,
       feature,
       'usage.class': usageClass ?? undefined,
