@@ -8,9 +8,9 @@ import {
   CHOSEN_USAGE,
   chosen,
   columnSeries,
-  FIRST_HOUR,
   IN_PREVIOUS_RANGE,
   IN_RANGE,
+  PREVIOUS_FIRST_HOUR,
   shown,
   topSeries,
 } from './sql.ts';
@@ -22,7 +22,7 @@ export function overview() {
     name: 'overview',
     description:
       'What AI calls cost, what they earned in credits, where both are going, and how far the figures can be trusted.',
-    from: 'now-30d',
+    from: 'now-14d',
     annotations: ANNOTATIONS,
     sections: [money(), credits(), movement(), trust()],
   });
@@ -43,14 +43,15 @@ function money() {
   const change = statPanel({
     title: 'Against the time before',
     description:
-      'The spend of the time range against that of as long a time just before it. None: nothing was spent before.',
+      'The spend of the time range against that of as long a time just before it. Nothing is said where the ledger does not go back that far.',
     sql: `SELECT sum(cost_usd) FILTER (${IN_RANGE}) / nullif(sum(cost_usd) FILTER (${IN_PREVIOUS_RANGE}), 0) - 1 AS "Change"
 FROM usage_hourly
-WHERE hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour <= $__timeTo()::timestamptz
-  AND ${chosen()}`,
+WHERE hour >= ${PREVIOUS_FIRST_HOUR} AND hour <= $__timeTo()::timestamptz
+  AND ${chosen()}
+HAVING (SELECT min(hour) FROM usage_hourly) <= ${PREVIOUS_FIRST_HOUR}`,
     unit: UNIT.share,
     steps: [['green'], ['yellow', 0.2], ['red', 0.5]],
-    noValue: 'no spend before',
+    noValue: 'nothing to compare',
   });
   const month = statPanel({
     title: 'Spend this month',
@@ -188,7 +189,7 @@ function movement() {
     sql: `WITH chosen AS (
   SELECT feature, customer, model, ${IN_RANGE} AS is_now, sum(cost_usd) AS cost_usd
   FROM usage_hourly
-  WHERE hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour <= $__timeTo()::timestamptz
+  WHERE hour >= ${PREVIOUS_FIRST_HOUR} AND hour <= $__timeTo()::timestamptz
     AND ${chosen(ALL_FILTERS)}
   GROUP BY ALL
 ), moved AS (

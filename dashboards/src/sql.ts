@@ -10,7 +10,8 @@ export const FIRST_HOUR = `time_bucket(INTERVAL '1 hour', $__timeFrom()::timesta
 export const IN_RANGE = `hour >= ${FIRST_HOUR} AND hour <= $__timeTo()::timestamptz`;
 
 /** As long a time before the range, for comparison. */
-export const IN_PREVIOUS_RANGE = `hour >= ${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}) AND hour < ${FIRST_HOUR}`;
+export const PREVIOUS_FIRST_HOUR = `(${FIRST_HOUR} - ($__timeTo()::timestamptz - ${FIRST_HOUR}))`;
+export const IN_PREVIOUS_RANGE = `hour >= ${PREVIOUS_FIRST_HOUR} AND hour < ${FIRST_HOUR}`;
 
 /** Where every call is looked at, at most those of a day: a month of calls takes seconds. */
 export const LAST_DAY = `$__timeFilter(event_time) AND event_time > $__timeTo()::timestamptz - INTERVAL '1 day'`;
