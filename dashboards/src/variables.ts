@@ -7,7 +7,7 @@ import {
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { FILTERS, type Filter, IN_RANGE, shown } from './sql.ts';
+import { FILTERS, type Filter, shown } from './sql.ts';
 import { DATA_SOURCE } from './target.ts';
 
 const LABELS: Readonly<Record<Filter, readonly [label: string, description: string]>> = {
@@ -23,8 +23,10 @@ const LABELS: Readonly<Record<Filter, readonly [label: string, description: stri
 };
 
 /**
- * The variables that all dashboards share, so that a link carries them from one to the next. Each offers what the time
- * range has; "All" is every one of them by name, which needs no value that Grafana would not quote.
+ * The variables that all dashboards share, so that a link carries them from one to the next. "All" is every value by
+ * name, which needs none that Grafana would not quote. Each therefore offers whatever the ledger has, not only what the
+ * time range has: panels that look at the month, or at the time before, would lack the rest. They are asked for again
+ * at every refresh, so that what is new is part of "All".
  */
 export function sharedVariables(): cog.Builder<VariableModel>[] {
   return [
@@ -37,7 +39,7 @@ export function sharedVariables(): cog.Builder<VariableModel>[] {
 }
 
 function filterVariable(filter: Filter): cog.Builder<VariableModel> {
-  const sql = `SELECT DISTINCT ${shown(FILTERS[filter])} AS value FROM usage_hourly WHERE ${IN_RANGE} ORDER BY 1`;
+  const sql = `SELECT DISTINCT ${shown(FILTERS[filter])} AS value FROM usage_hourly ORDER BY 1`;
   const [label, description] = LABELS[filter];
   return new QueryVariableBuilder(filter)
     .label(label)
