@@ -136,7 +136,7 @@ const SCHEMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 export function schemeColor(scheme: string, share: number, reverse: boolean): string {
-  const stops = SCHEMES[scheme.toLowerCase()] ?? SCHEMES['oranges'] ?? [];
+  const stops = SCHEMES[scheme.toLowerCase()] ?? SCHEMES.oranges ?? [];
   const position = (reverse ? 1 - share : share) * (stops.length - 1);
   const low = Math.max(0, Math.min(Math.floor(position), stops.length - 2));
   return mix(stops[low] ?? '', stops[low + 1] ?? '', position - low);

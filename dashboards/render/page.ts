@@ -16,7 +16,7 @@ export interface PageInput {
   /** By the panel's id: where a query failed, what it said. */
   readonly errors: ReadonlyMap<number, string>;
   /** What is chosen, as the selectors above the panels show it. */
-  readonly variables: readonly { readonly label: string; readonly text: string }[];
+  readonly variables: readonly Selector[];
   readonly annotations: readonly Mark[];
   readonly range: { readonly fromMs: number; readonly toMs: number; readonly text: string };
   /** By the panel's id, where it has a time of its own. */
@@ -24,6 +24,13 @@ export interface PageInput {
   readonly now: Date;
   readonly theme: Theme;
   readonly widthPx: number;
+}
+
+/** A variable with what is chosen of it. */
+export interface Selector {
+  readonly name: string;
+  readonly label: string;
+  readonly text: string;
 }
 
 export interface Page {
@@ -148,7 +155,7 @@ function chevron(isCollapsed: boolean): string {
 function filledIn(text: string, { variables }: PageInput): string {
   return text.replace(/\$\{(\w+)(?::\w+)?\}|\$(\w+)/g, (whole, braced?: string, plain?: string) => {
     const name = braced ?? plain ?? '';
-    return variables.find(({ label }) => label.toLowerCase() === name.toLowerCase())?.text ?? whole;
+    return variables.find((variable) => variable.name === name)?.text ?? whole;
   });
 }
 
