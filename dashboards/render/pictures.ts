@@ -33,6 +33,15 @@ what a person should look into: panels without data, texts that do not fit, part
 Needs Chromium (Debian: apt-get install chromium fonts-inter); SPANLEDGER_CHROMIUM names one that stands elsewhere.
 `;
 
+const UNIT_NAMES: Readonly<Record<string, string>> = {
+  m: 'minutes',
+  h: 'hours',
+  d: 'days',
+  w: 'weeks',
+  M: 'months',
+  y: 'years',
+};
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -145,15 +154,6 @@ async function dashboardNames(only: readonly string[]): Promise<readonly string[
 function instant(text: string, now: Date, bound: 'from' | 'to'): Date {
   return text.startsWith('now') ? resolveTime(text, now, bound) : new Date(text);
 }
-
-const UNIT_NAMES: Readonly<Record<string, string>> = {
-  m: 'minutes',
-  h: 'hours',
-  d: 'days',
-  w: 'weeks',
-  M: 'months',
-  y: 'years',
-};
 
 /** As Grafana's time picker says it; empty for a range that it shows as two instants. */
 function rangeText(from: string, to: string): string {
