@@ -1,9 +1,9 @@
 import { instantText } from './accounts.ts';
 import { type PriceCard, priceCards } from './prices.ts';
-import { PLANS, RULES } from './shop.ts';
+import { BUDGETS, PLANS, RULES } from './shop.ts';
 import type { Story } from './story.ts';
 
-/** The `spanledger.yaml` of the month: prices with the days from which they hold, rules, and plans. */
+/** The `spanledger.yaml` of the month: prices with the days from which they hold, rules, plans and budgets. */
 export function configurationOf(story: Story): string {
   const rules = Object.entries(RULES).map(([feature, rule]) => `    ${feature}: ${rule}`);
   const plans = Object.entries(PLANS).map(([plan, terms]) => `  ${plan}: ${terms}`);
@@ -18,6 +18,9 @@ ${rules.join('\n')}
 
 plans:
 ${plans.join('\n')}
+
+budgets:
+${BUDGETS.map((budget) => `  - ${budget}`).join('\n')}
 `;
 }
 

@@ -40,6 +40,15 @@ export const RULES: Readonly<Record<Feature, string>> = {
   'research-agent': '{ cost_plus: { markup: 1.2 }, minimum: 5, cap: 250 }',
 };
 
+/** What the shop wants to spend in a month, as `spanledger.yaml` has it: some are kept, some are not. */
+export const BUDGETS: readonly string[] = [
+  '{ name: everything, usd_per_month: 360 }',
+  '{ name: research agent, usd_per_month: 120, feature: research-agent }',
+  '{ name: Anthropic, usd_per_month: 190, provider: anthropic }',
+  '{ name: Cyberdyne, usd_per_month: 40, customer: cus_cyberdyne }',
+  '{ name: staging, usd_per_month: 20, environment: staging }',
+];
+
 export interface Buyer {
   readonly id: string;
   readonly name: string;
