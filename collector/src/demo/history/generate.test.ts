@@ -91,18 +91,6 @@ describe('a history', () => {
     expect(share(inTrouble)).toBeGreaterThan(0.1);
     expect(share(truth.rows.filter((row) => !inTrouble.includes(row)))).toBeLessThan(0.03);
   });
-
-  it('lets a customer whose app asks stop when the credits have run out', () => {
-    const days = new Set(
-      month({ size: 1 })
-        .truth.rows.filter(({ customer }) => customer === 'cus_initech')
-        .map(({ hour }) => Math.floor(micros(hour) / DAY_MICROS)),
-    );
-    const today = Math.floor(NOW / DAY_MICROS);
-    expect(days.has(today - 28)).toBe(true);
-    // Neither yesterday nor the Thursday before, both of which others work on.
-    expect(days.has(today - 4)).toBe(false);
-  });
 });
 
 describe('the story', () => {

@@ -1,22 +1,14 @@
-import { type AccountStep, accountSteps, type TopUp, topUpsOf } from './accounts.ts';
+import { type AccountStep, accountSteps } from './accounts.ts';
 import { configurationOf } from './configuration.ts';
 import { type Dice, diceOf } from './dice.ts';
-import { otlpBody } from './otlp-body.ts';
+import { type HistoryBody, Outbox } from './outbox.ts';
 import { type CostOf, costBy, priceCards } from './prices.ts';
-import {
-  BUYERS,
-  type Buyer,
-  CREDITS_OF_A_PAGE,
-  CREDITS_OF_AN_ANSWER,
-  type Feature,
-  joinedMicros,
-  OWN_TRAFFIC,
-  STARTER_ALLOWANCE,
-} from './shop.ts';
-import type { Origin, SentSpan } from './span.ts';
+import { BUYERS, type Buyer, type Feature, joinedMicros, OWN_TRAFFIC } from './shop.ts';
+import type { Origin } from './span.ts';
 import { DAY_MICROS, HOUR_MICROS, rhythmAt, type Story, storyOf } from './story.ts';
-import { type Deliveries, Tally, type Truth } from './truth.ts';
+import { Tally, type Truth } from './truth.ts';
 import { serviceOf, type Trace, traceOf, type Use } from './use.ts';
+import { Wallet } from './wallet.ts';
 
 export interface HistoryOptions {
   /** Whole days before the one of `now`. */
@@ -41,16 +33,6 @@ export interface History {
   readonly lateBodies: Iterable<HistoryBody>;
   /** What the ledger must say. Whole when all bodies were taken, the late ones last. */
   readonly truth: Truth;
-}
-
-export interface HistoryBody {
-  readonly bytes: Uint8Array;
-  readonly contentType: string;
-  readonly spans: number;
-  /** HTTP status that it is to be answered with. */
-  readonly expectedStatus: number;
-  /** The day it was sent on, counted from 1. */
-  readonly day: number;
 }
 
 /**
@@ -178,186 +160,4 @@ function featureOf({ uses }: Buyer, dice: Dice): Feature {
     if (left < 0) return feature;
   }
   throw new Error('a buyer uses some feature');
-}
-
-/**
- * What the app of a customer knows of its credits, where it stops at zero: it asks before each use, and what began before
- * it was told no still happens.
- */
-class Wallet {
-  readonly #story: Story;
-  /** Thousandths of a credit that are left, of customers whose app asks. */
-  readonly #left = new Map<string, number>();
-  readonly #underWay = new Map<string, number>();
-  readonly #topUps: TopUp[];
-
-  constructor(story: Story) {
-    this.#story = story;
-    this.#topUps = [...topUpsOf(story)];
-  }
-
-  allows({ id, stopsAtZero }: Buyer, { startMicros }: Use): boolean {
-    if (!stopsAtZero) return true;
-    this.#topUp(startMicros);
-    if (this.#leftOf(id) > 0) {
-      this.#underWay.set(id, USES_UNDER_WAY);
-      return true;
-    }
-    const underWay = this.#underWay.get(id) ?? 0;
-    this.#underWay.set(id, underWay - 1);
-    return underWay > 0;
-  }
-
-  /** What is used beyond what is left is an overrun, which nothing pays back. */
-  charge({ id }: Buyer, { feature, startMicros }: Use, { calls, pages }: Trace): void {
-    if (startMicros < this.#story.creditsMicros || calls.every(({ hasFailed }) => hasFailed)) return;
-    const credits = feature === 'document-intake' ? pages * CREDITS_OF_A_PAGE : CREDITS_OF_AN_ANSWER;
-    this.#left.set(id, Math.max(0, this.#leftOf(id) - credits * 1000));
-  }
-
-  #leftOf(id: string): number {
-    return this.#left.get(id) ?? STARTER_ALLOWANCE * 1000;
-  }
-
-  #topUp(nowMicros: number): void {
-    for (const topUp of this.#topUps.filter(({ atMicros }) => atMicros <= nowMicros)) {
-      this.#left.set(topUp.customer, this.#leftOf(topUp.customer) + topUp.credits * 1000);
-      this.#topUps.splice(this.#topUps.indexOf(topUp), 1);
-    }
-  }
-}
-
-const USES_UNDER_WAY = 3;
-
-/** As many as a batch exporter sends at once. */
-const SPANS_OF_A_BODY = 512;
-/** Every so many bodies one is sent again, because its answer was lost; and one has a span that nobody can read. */
-const REPEATED_EVERY = 45;
-const MALFORMED_EVERY = 20;
-const CONFLICTS = 3;
-const PROTOBUF = 'application/x-protobuf';
-
-/** Spans on their way, by the process that sends them. */
-class Outbox {
-  day = 1;
-  readonly #dice: Dice;
-  readonly #waiting = new Map<string, { readonly origin: Origin; spans: SentSpan[] }>();
-  readonly #late: { readonly origin: Origin; readonly span: SentSpan }[] = [];
-  readonly #conflicting: { readonly origin: Origin; readonly span: SentSpan }[] = [];
-  #counts = {
-    spans: 0,
-    bodies: 0,
-    bytes: 0,
-    actions: 0,
-    duplicates: 0,
-    rejected: 0,
-    conflicts: 0,
-    lateRoots: 0,
-    refusedBodies: 0,
-  };
-
-  constructor(dice: Dice) {
-    this.#dice = dice;
-  }
-
-  get deliveries(): Deliveries {
-    return this.#counts;
-  }
-
-  put(origin: Origin, { spans, lateRoot }: Trace): void {
-    this.#counts.actions++;
-    const key = JSON.stringify(origin);
-    const waiting = this.#waiting.get(key);
-    if (waiting === undefined) this.#waiting.set(key, { origin, spans: [...spans] });
-    else waiting.spans.push(...spans);
-    if (lateRoot !== null) this.#late.push({ origin, span: lateRoot });
-    const [first] = spans;
-    if (
-      first !== undefined &&
-      this.#conflicting.length < CONFLICTS &&
-      'gen_ai.usage.input_tokens' in first.attributes
-    ) {
-      this.#conflicting.push({ origin, span: first });
-    }
-  }
-
-  /** Of processes that have enough for a body. */
-  *filled(): Generator<HistoryBody> {
-    for (const waiting of this.#waiting.values()) {
-      while (waiting.spans.length >= SPANS_OF_A_BODY) {
-        yield* this.#send(waiting.origin, waiting.spans.splice(0, SPANS_OF_A_BODY));
-      }
-    }
-  }
-
-  /** Everything else that is waiting. */
-  *rest(): Generator<HistoryBody> {
-    for (const { origin, spans } of this.#waiting.values())
-      if (spans.length > 0) yield* this.#send(origin, spans);
-    yield* this.#refused();
-  }
-
-  /** Copies that contradict, and spans that say for whom a call was that was posted long ago. */
-  *late(): Generator<HistoryBody> {
-    for (const { origin, span } of this.#conflicting) {
-      const attributes = { ...span.attributes, 'gen_ai.usage.input_tokens': 1, 'user.id': 'somebody-else' };
-      this.#counts.conflicts++;
-      yield this.#body(origin, [{ ...span, attributes }]);
-    }
-    for (const { origin, span } of this.#late) {
-      this.#counts.lateRoots++;
-      yield this.#body(origin, [span]);
-    }
-  }
-
-  *#send(origin: Origin, spans: readonly SentSpan[]): Generator<HistoryBody> {
-    const number = this.#counts.bodies + 1;
-    const isMalformed = number % MALFORMED_EVERY === 3;
-    const body = this.#body(origin, isMalformed ? [...spans, this.#malformed(spans)] : spans);
-    if (isMalformed) this.#counts.rejected++;
-    yield body;
-    if (number % REPEATED_EVERY !== 5) return;
-    this.#count(body);
-    this.#counts.duplicates += spans.length;
-    if (isMalformed) this.#counts.rejected++;
-    yield body;
-  }
-
-  #body(origin: Origin, spans: readonly SentSpan[]): HistoryBody {
-    const body = {
-      bytes: otlpBody(origin, spans),
-      contentType: PROTOBUF,
-      spans: spans.length,
-      expectedStatus: 200,
-      day: this.day,
-    };
-    this.#count(body);
-    return body;
-  }
-
-  #count({ bytes, spans }: HistoryBody): void {
-    this.#counts.bodies++;
-    this.#counts.spans += spans;
-    this.#counts.bytes += bytes.byteLength;
-  }
-
-  /** A process whose clock or id generator has failed: no trace id, or no end. */
-  #malformed([span]: readonly SentSpan[]): SentSpan {
-    if (span === undefined) throw new Error('a body has spans');
-    return this.#dice.isBelow(0.5)
-      ? { ...span, traceId: '0'.repeat(32) }
-      : { ...span, spanId: this.#dice.hex(8), endMicros: 0 };
-  }
-
-  /** What is no OTLP at all: cut off on its way, and sent by somebody who took the port for another. */
-  *#refused(): Generator<HistoryBody> {
-    const refused = [
-      { bytes: Buffer.from([0x0a, 0xff]), contentType: PROTOBUF, expectedStatus: 400 },
-      { bytes: Buffer.from('hello'), contentType: 'text/plain', expectedStatus: 415 },
-    ];
-    for (const body of refused) {
-      this.#counts.refusedBodies++;
-      yield { ...body, spans: 0, day: this.day };
-    }
-  }
 }

@@ -1,4 +1,4 @@
-import type { HistoryBody } from './generate.ts';
+import type { HistoryBody } from './outbox.ts';
 
 /** Requests under way at once: one is on its way while another is synced to disk. */
 const MAX_CONCURRENT = 3;

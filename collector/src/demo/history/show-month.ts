@@ -5,7 +5,8 @@ import { say, sayTable } from '../say.ts';
 import { DATA_DIR, type RunningService, startService } from '../service.ts';
 import { type AccountStep, instantText } from './accounts.ts';
 import { differences } from './compare.ts';
-import { generateHistory, type History, type HistoryBody } from './generate.ts';
+import { generateHistory, type History } from './generate.ts';
+import type { HistoryBody } from './outbox.ts';
 import { sendBodies } from './send.ts';
 import { type Truth, truthJson } from './truth.ts';
 
