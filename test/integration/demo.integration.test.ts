@@ -45,6 +45,46 @@ it('the demo ends with a ledger that equals what was served, in a directory of a
   expect(await programsIn(directory)).toEqual([]);
 });
 
+it('the demo of some days leaves a ledger that equals what was sent, its configuration and the truth', {
+  timeout: 90_000,
+}, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'spanledger history '));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+
+  const { exitCode, stdout, stderr } = await runProgram([DEMO, '--history', '2d'], {
+    environment: {},
+    cwd: directory,
+  });
+
+  expect(exitCode, stdout + stderr).toBe(0);
+  expect(stdout).toContain('The ledger equals what was sent');
+  expect(stdout).toContain('SPANLEDGER_CONFIG=.spanledger/demo/spanledger.yaml npm start');
+  expect(stdout, 'no terminal, no escape codes').not.toContain('\u001b');
+  const left = join(directory, '.spanledger', 'demo');
+  expect(await readFile(join(left, 'spanledger.yaml'), 'utf8')).toContain(
+    'contract/claude-sonnet-4-5/price-cut',
+  );
+  const truth = JSON.parse(await readFile(join(left, 'truth.json'), 'utf8'));
+  expect(truth.rows.length).toBeGreaterThan(500);
+  const { duplicates, rejected, conflicts } = truth.deliveries;
+  for (const count of [duplicates, rejected, conflicts]) expect(count).toBeGreaterThan(0);
+  expect(await programsIn(directory)).toEqual([]);
+});
+
+it('the demo says what is wrong with a number of days, and does nothing', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'spanledger history '));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  for (const days of ['0d', '91d', '30', 'month']) {
+    const { exitCode, stderr } = await runProgram([DEMO, '--history', days], {
+      environment: {},
+      cwd: directory,
+    });
+    expect([days, exitCode]).toEqual([days, 2]);
+    expect(stderr).toContain(`from 1d to 90d, not ${days}`);
+  }
+  expect(await readdir(directory)).toEqual([]);
+});
+
 /** What still runs with this working directory. */
 async function programsIn(directory: string): Promise<string[]> {
   const programs: string[] = [];
