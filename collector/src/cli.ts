@@ -24,7 +24,7 @@ import { answerOf, ratingOf } from './pricing/priced-line.ts';
 import { datedContent, printSearch, searchPrices } from './pricing/search.ts';
 import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
-import { DATABASE } from './reader/postgres/index.ts';
+import { DATABASE } from './reader/postgres/database.ts';
 import { addRerateCommands } from './rerate-commands.ts';
 import type { Service, ServiceOptions } from './service.ts';
 import { addSimulateCommand } from './simulate/simulate-command.ts';

@@ -40,58 +40,57 @@ const expected = expectedRecords(CAPTURES)
   }))
   .sort((one, other) => (one.usage_id < other.usage_id ? -1 : 1));
 
+interface Sent {
+  readonly request: TracesRequest;
+  readonly encoding: Encoding;
+}
+
+const inProtobuf = (request: TracesRequest): Sent => ({ request, encoding: 'protobuf+gzip' });
+const inJson = (request: TracesRequest): Sent => ({ request, encoding: 'json' });
+
 const captured = CAPTURES.flatMap(requestsOf);
 const singles = onePerRequest(captured);
 
-const ORDERS: Readonly<Record<string, readonly TracesRequest[]>> = {
-  'as captured': captured,
-  backwards: [...captured].reverse(),
-  'span by span': singles,
-  'span by span, backwards': [...singles].reverse(),
-  'each body twice': captured.flatMap((request) => [request, request]),
+/**
+ * Each encoding in one piece and in many, forwards and backwards; that both say the same in any order is tested without a
+ * service (`doctor`).
+ */
+const SENT: Readonly<Record<string, readonly Sent[]>> = {
+  'as captured, in protobuf': captured.map(inProtobuf),
+  'backwards, in JSON': captured.map(inJson).reverse(),
+  'span by span, in protobuf': singles.map(inProtobuf),
+  'span by span, backwards, in JSON': singles.map(inJson).reverse(),
+  'each body twice, in both encodings': captured.flatMap((request) => [inProtobuf(request), inJson(request)]),
 };
 
 /** The vendors' paths are as good as our own. */
 const PATHS = ['/v1/traces', '/otel/v1/traces', '/api/public/otel/v1/traces'];
 
-async function postAll(
-  service: RunningService,
-  requests: readonly TracesRequest[],
-  encoding: Encoding,
-): Promise<void> {
-  for (const [index, request] of requests.entries()) {
+async function postAll(service: RunningService, bodies: readonly Sent[]): Promise<void> {
+  for (const [index, { request, encoding }] of bodies.entries()) {
     const url = new URL(PATHS[index % PATHS.length] ?? '', service.otlpUrl).href;
     expect((await post(url, request, encoding)).status).toBe(200);
   }
 }
 
-/** JSON in two orders: that both encodings say the same in any order is tested without a service (`doctor`). */
-const SENT = [
-  ['protobuf+gzip', Object.keys(ORDERS)],
-  ['json', ['as captured', 'span by span, backwards']],
-] as const;
-
 describe('the service, given the captures of real emitters', () => {
-  for (const [encoding, orders] of SENT) {
-    it.each(orders)(`in ${encoding}, %s, has each call once`, async (order) => {
-      const dataDir = await aDataDirectory('spanledger-corpus-');
-      const requests = ORDERS[order] ?? [];
-      let service = await startServiceProcess({ dataDir });
-      const middle = Math.floor(requests.length / 2);
-      await postAll(service, requests.slice(0, middle), encoding);
-      if (requests.length > captured.length * 2) {
-        // Most traces are in pieces now. What was acknowledged survives, whether it was settled or not.
-        await service.kill();
-        service = await startServiceProcess({ dataDir });
-      }
-      await postAll(service, requests.slice(middle), encoding);
-      let rows: unknown;
-      await until('the ledger says what is expected', 20_000, async () => {
-        rows = await service.query(ROWS);
-        return isDeepStrictEqual(rows, expected);
-      }).catch(() => expect(rows).toEqual(expected));
-      expect(await service.query('SELECT sum(quarantined) AS n FROM ingest_health')).toEqual([{ n: '0' }]);
-      expect(await service.stop()).toBe(0);
-    });
-  }
+  it.each(Object.entries(SENT))('%s, has each call once', async (_name, bodies) => {
+    const dataDir = await aDataDirectory('spanledger-corpus-');
+    let service = await startServiceProcess({ dataDir });
+    const middle = Math.floor(bodies.length / 2);
+    await postAll(service, bodies.slice(0, middle));
+    if (bodies.length > captured.length * 2) {
+      // Most traces are in pieces now. What was acknowledged survives, whether it was settled or not.
+      await service.kill();
+      service = await startServiceProcess({ dataDir });
+    }
+    await postAll(service, bodies.slice(middle));
+    let rows: unknown;
+    await until('the ledger says what is expected', 20_000, async () => {
+      rows = await service.query(ROWS);
+      return isDeepStrictEqual(rows, expected);
+    }).catch(() => expect(rows).toEqual(expected));
+    expect(await service.query('SELECT sum(quarantined) AS n FROM ingest_health')).toEqual([{ n: '0' }]);
+    expect(await service.stop()).toBe(0);
+  });
 });

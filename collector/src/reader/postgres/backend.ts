@@ -1,11 +1,9 @@
 import { type Backend, type Client, SQLSTATE, SqlError } from '@spanledger/pgwire';
 import { type ConnectedClient, type Reader, schemaOf } from '../roles.ts';
 import type { ReaderSession } from '../session.ts';
+import { DATABASE } from './database.ts';
 import { asSqlErrors } from './sql-errors.ts';
 import { prepareStatement } from './statement.ts';
-
-/** What clients call the ledger. */
-export const DATABASE = 'spanledger';
 
 /** Somebody who may log in. */
 export interface KnownUser {

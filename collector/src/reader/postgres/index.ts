@@ -1,1 +1,2 @@
-export { DATABASE, type KnownUser, type LedgerBackendOptions, ledgerBackend } from './backend.ts';
+export { type KnownUser, type LedgerBackendOptions, ledgerBackend } from './backend.ts';
+export { DATABASE } from './database.ts';
