@@ -150,7 +150,6 @@ ORDER BY 5 DESC, 1`,
       'Burn 3 d': burn,
       Lasts: { unit: UNIT.days, decimals: 1 },
     },
-    noValue: 'no budgets are configured: budgets in spanledger.yaml',
   });
   const rate = chartPanel({
     title: 'Burn rate',
@@ -214,7 +213,6 @@ GROUP BY 1
 ORDER BY 1 DESC`,
     unit: UNIT.usd,
     columns: { Month: { unit: UNIT.text }, Spend: { gauge: true }, Calls: { unit: UNIT.count } },
-    noValue: 'no calls',
   });
   return section('Run rate', line(9, [days, 16], [months, 8]));
 }

@@ -93,9 +93,8 @@ function altogether() {
     draw: 'bars',
     stack: 'sum',
     calcs: ['sum'],
+    colours: { Succeeded: 'green', Failed: 'red', Spend: 'blue' },
     overrides: {
-      Failed: [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }],
-      Succeeded: [{ id: 'color', value: { mode: 'fixed', fixedColor: 'green' } }],
       Spend: [
         { id: 'unit', value: UNIT.usd },
         { id: 'custom.drawStyle', value: 'line' },
@@ -103,7 +102,6 @@ function altogether() {
         { id: 'custom.fillOpacity', value: 0 },
         { id: 'custom.axisPlacement', value: 'right' },
         { id: 'custom.stacking', value: { mode: 'none', group: 'A' } },
-        { id: 'color', value: { mode: 'fixed', fixedColor: 'blue' } },
       ],
     },
   });
@@ -174,7 +172,6 @@ LIMIT 50`,
       ...columns('Action', 'When', 'Feature', 'Customer', 'Trace'),
       Cost: { unit: UNIT.usd, gauge: true },
     },
-    noValue: 'no calls',
   });
   const retried = tablePanel({
     title: 'Actions that were tried again',
@@ -195,7 +192,6 @@ LIMIT 50`,
       'In the end': { unit: UNIT.text },
       'Spend on failed': { unit: UNIT.usd },
     },
-    noValue: 'none failed',
   });
   return section('Actions', line(10, [expensive, 24]), line(9, [retried, 24]));
 }
@@ -214,7 +210,6 @@ ORDER BY cost_usd DESC NULLS LAST
 LIMIT 50`,
     unit: UNIT.count,
     columns: COLUMNS,
-    noValue: 'no calls',
   });
   const unusual = tablePanel({
     title: 'Out of the ordinary',
@@ -241,7 +236,6 @@ LIMIT 50`,
       'Mean cost': { unit: UNIT.usd },
       Deviations: { decimals: 1 },
     },
-    noValue: 'nothing out of the ordinary',
   });
   return section('Single calls', line(10, [expensive, 24]), line(9, [unusual, 24]));
 }
@@ -269,7 +263,6 @@ LIMIT 200`,
       Span: { unit: UNIT.text, width: 150 },
       Parent: { unit: UNIT.text, width: 150 },
     },
-    noValue: 'no spans',
   });
   return section('One action', line(11, [spans, 24]));
 }

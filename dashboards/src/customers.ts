@@ -157,7 +157,6 @@ LIMIT 500`,
       'Days left': { unit: UNIT.days, decimals: 1, steps: [['red'], ['yellow', 3], ['text', 7]] },
       'Period ends': { unit: UNIT.time, width: 170 },
     },
-    noValue: 'nobody used anything',
   });
   return section('Customer by customer', line(11, [everyone, 24]));
 }
@@ -239,7 +238,6 @@ LIMIT 50`,
       'Period ends': { unit: UNIT.time, width: 170 },
       'At zero': { unit: UNIT.text },
     },
-    noValue: 'nobody burns credits',
   });
   return section('Credits', line(9, [left, 12], [moved, 12]), line(9, [burned, 12], [exhausted, 12]));
 }
@@ -256,6 +254,7 @@ function margins() {
     unit: UNIT.usd,
     draw: 'lines',
     calcs: ['sum'],
+    colours: { 'Worth of credits': 'green', Cost: 'orange' },
     min: 0,
   });
   const lossMakers = tablePanel({
@@ -279,7 +278,6 @@ LIMIT 50`,
       Earned: { steps: [['red'], ['text', 0]] },
       Margin: { unit: UNIT.share, decimals: 0, steps: [['red'], ['text', 0]] },
     },
-    noValue: 'nobody: every customer with a plan earns more than it costs',
   });
   return section('Margin', line(9, [overTime, 12], [lossMakers, 12]));
 }
@@ -296,7 +294,6 @@ ORDER BY 1 DESC, 2, 3
 LIMIT 200`,
     unit: UNIT.text,
     columns: { Fired: { unit: UNIT.time, width: 170 }, Customer: { ...LINK, width: 160 } },
-    noValue: 'none',
   });
   const history = tablePanel({
     title: 'What happened to accounts',
@@ -310,7 +307,6 @@ ORDER BY 1 DESC, 2, 3
 LIMIT 200`,
     unit: UNIT.text,
     columns: { When: { unit: UNIT.time, width: 170 }, Customer: { ...LINK, width: 160 } },
-    noValue: 'nothing',
   });
   return section('What happened', line(9, [alerts, 12], [history, 12]));
 }

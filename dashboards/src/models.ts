@@ -168,7 +168,6 @@ LIMIT 100`,
       Cached: { unit: UNIT.share, decimals: 0 },
       Difference: { unit: UNIT.share, decimals: 0, steps: [['green'], ['text', 0], ['orange', 0.01]] },
     },
-    noValue: 'no calls',
   });
   const effective = chartPanel({
     title: 'Effective price of a million tokens',
@@ -209,7 +208,6 @@ LIMIT 100`,
       Class: { unit: UNIT.text },
       Change: { unit: UNIT.share, decimals: 0, steps: [['green'], ['red', 0]] },
     },
-    noValue: 'none within a year',
   });
   return section('Prices', line(10, [table, 24]), line(9, [effective, 12], [changes, 12]));
 }
@@ -260,9 +258,8 @@ LIMIT 100`,
       Reasoning: { unit: UNIT.share, decimals: 0 },
       Failed: { unit: UNIT.share, decimals: 1, steps: [['text'], ['yellow', 0.02], ['red', 0.1]] },
     },
-    noValue: 'no calls',
   });
-  return section('Who does the work', line(9, [spend, 8], [tokens, 8], [speed, 8]));
+  return section('Who does the work', line(9, [spend, 12], [tokens, 12]), line(9, [speed, 24]));
 }
 
 function whatIf() {
@@ -290,11 +287,9 @@ LIMIT 200`,
     columns: {
       Provider: { unit: UNIT.text },
       Model: { unit: UNIT.text, width: 280 },
-      'Would cost': { gauge: true },
       Difference: { steps: [['green'], ['text', 0], ['orange', 0.000001]] },
       'Difference %': { unit: UNIT.share, decimals: 0 },
     },
-    noValue: 'no calls',
   });
   return section('What if', line(12, [table, 24]));
 }

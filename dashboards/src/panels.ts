@@ -62,6 +62,8 @@ interface Told {
 
 /** How fine the data is: a point stands for at least as long. */
 const FINEST = '1h';
+/** More points than this, and a month of nights and days is a comb: a day has 24 of them, a month 60 of half a day. */
+const MAX_POINTS = 60;
 
 function thresholds(steps: Steps = PLAIN): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(thresholdSteps(steps));
@@ -104,14 +106,17 @@ export interface Chart extends Told {
   readonly draw: 'bars' | 'lines';
   /** Parts of a whole, or parts of 100 %. */
   readonly stack?: 'sum' | 'share';
-  /** What the legend says of each series; what a mean of means would be is nobody's business. */
+  /** What the legend says of each series, where it has the room to. */
   readonly calcs?: readonly ('sum' | 'lastNotNull' | 'max' | 'mean')[];
   readonly min?: number;
   readonly max?: number;
   /** How fine the points are at most; an hour unless told. */
   readonly finest?: string;
+  /** Series whose colour says something, by name. */
+  readonly colours?: Readonly<Record<string, Colour>>;
   /** Series that are drawn in another way than the rest, by name. */
   readonly overrides?: Readonly<Record<string, readonly DynamicConfigValue[]>>;
+  /** A table beside a wide chart, or the bare names below a narrow one. */
   readonly legend?: 'right' | 'bottom';
   /** Points stand for what holds until the next one, as a balance does. */
   readonly holds?: boolean;
@@ -123,7 +128,7 @@ export function chartPanel({
   stack,
   calcs = [],
   finest = FINEST,
-  legend = 'bottom',
+  legend = 'right',
   holds = false,
   ...told
 }: Chart): PlaceablePanel {
@@ -133,9 +138,10 @@ export function chartPanel({
     .datasource(DATA_SOURCE)
     .withTarget(new SqlTarget(told.sql, 'time_series'))
     .interval(finest)
+    .maxDataPoints(MAX_POINTS)
     .unit(told.unit)
-    .noValue(told.noValue ?? 'none')
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
+    .noValue(told.noValue ?? '–')
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
     .thresholds(thresholds(told.steps))
     .drawStyle(draw === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
     .lineWidth(draw === 'bars' ? 0 : 2)
@@ -148,9 +154,11 @@ export function chartPanel({
     .legend(
       new VizLegendOptionsBuilder()
         .showLegend(true)
-        .displayMode(calcs.length > 0 ? LegendDisplayMode.Table : LegendDisplayMode.List)
+        .displayMode(
+          legend === 'right' && calcs.length > 0 ? LegendDisplayMode.Table : LegendDisplayMode.List,
+        )
         .placement(legend === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom)
-        .calcs([...calcs]),
+        .calcs(legend === 'right' ? [...calcs] : []),
     )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
   if (stack !== undefined) {
@@ -166,6 +174,9 @@ export function chartPanel({
   if (told.decimals !== undefined) panel.decimals(told.decimals);
   if (told.min !== undefined) panel.min(told.min);
   if (told.max !== undefined) panel.max(told.max);
+  for (const [name, fixedColor] of Object.entries(told.colours ?? {})) {
+    panel.overrideByName(name, [{ id: 'color', value: { mode: 'fixed', fixedColor } }]);
+  }
   for (const [name, properties] of Object.entries(told.overrides ?? {})) {
     panel.overrideByName(name, [...properties]);
   }
@@ -185,7 +196,7 @@ export interface Column {
   readonly hidden?: boolean;
 }
 
-export interface Table extends Omit<Told, 'steps' | 'decimals'> {
+export interface Table extends Omit<Told, 'steps' | 'decimals' | 'noValue'> {
   readonly columns: Readonly<Record<string, Column>>;
   /** The column that it is sorted by at first; as the query has it, unless told. */
   readonly sortedBy?: { readonly column: string; readonly descending: boolean };
@@ -199,7 +210,9 @@ export function tablePanel({ columns, sortedBy, ...told }: Table): PlaceablePane
     .datasource(DATA_SOURCE)
     .withTarget(new SqlTarget(told.sql, 'table'))
     .unit(told.unit)
-    .noValue(told.noValue ?? '')
+    // It stands in every empty cell.
+    .noValue('–')
+    .minWidth(90)
     .thresholds(thresholds())
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .filterable(true);

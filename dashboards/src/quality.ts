@@ -121,7 +121,8 @@ function pricesAndNames() {
     sql: `SELECT ${shown('provider')} AS "Provider", ${shown('model')} AS "Model", price_status AS "Reason", sum(spans) AS "Calls",
   sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS "Tokens", max(hour) AS "Last"
 FROM usage_quality_hourly
-WHERE ${CHOSEN_SPANS} AND billing_role = 'billed' AND cost_usd IS NULL
+WHERE ${CHOSEN_SPANS} AND billing_role = 'billed'
+  AND (starts_with(price_status, 'unpriced') OR price_status = 'partial')
 GROUP BY 1, 2, 3
 ORDER BY 5 DESC, 1, 2, 3
 LIMIT 100`,
@@ -132,7 +133,6 @@ LIMIT 100`,
       Reason: { unit: UNIT.text },
       Last: { unit: UNIT.time, width: 170 },
     },
-    noValue: 'every call has a price',
   });
   const overTime = chartPanel({
     title: 'Unpriced and unattributed',
@@ -169,7 +169,6 @@ LIMIT 100`,
       'No customer': { unit: UNIT.share, decimals: 1, steps: [['text'], ['yellow', 0.01], ['red', 0.05]] },
       'No feature': { unit: UNIT.share, decimals: 1, steps: [['text'], ['yellow', 0.01], ['red', 0.05]] },
     },
-    noValue: 'no calls',
   });
   const gap = tablePanel({
     title: 'Cost against what emitters reported',
@@ -189,7 +188,6 @@ LIMIT 100`,
       Calls: { unit: UNIT.count },
       Gap: { unit: UNIT.share, decimals: 1, steps: [['yellow'], ['green', -0.02], ['yellow', 0.02]] },
     },
-    noValue: 'no emitter reports a cost',
   });
   return section(
     'Prices and names',
@@ -213,7 +211,7 @@ function spans() {
       unit: UNIT.count,
       draw: 'bars',
       stack: 'sum',
-      calcs: ['sum'],
+      legend: 'bottom',
     });
   return section(
     'Spans',
@@ -294,7 +292,8 @@ function service() {
       sql: columnSeries(columns, 'pipeline_health', IN_MINUTES, 'sampled_at'),
       unit,
       draw,
-      ...(draw === 'bars' ? { stack: 'sum', calcs: ['sum'] } : { calcs: ['lastNotNull', 'max'] }),
+      ...(draw === 'bars' ? { stack: 'sum' } : {}),
+      legend: 'bottom',
       finest: MINUTE,
       min: 0,
     });

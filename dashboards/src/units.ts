@@ -8,7 +8,8 @@ export const UNIT = {
   share: 'percentunit',
   ms: 'ms',
   seconds: 's',
-  days: 'd',
+  /** Grafana's own unit for days turns ten of them into weeks. */
+  days: 'suffix: d',
   bytes: 'bytes',
   time: 'dateTimeAsIso',
   tokensPerSecond: 'suffix: tok/s',
