@@ -46,6 +46,7 @@ import { LOOK_AT_MARGINS_EVERY_MS, runningCosts } from './margins.ts';
 import { machineBytes, memoryBounds } from './memory-bounds.ts';
 import type { FromLedger, ReceiverState, ToLedger } from './messages.ts';
 import { SCAN_LIMITS, WantedAttributes } from './otlp/index.ts';
+import { databaseBytes, PipelineHealth } from './pipeline-health.ts';
 import { answerOf } from './reader/answer.ts';
 import { READER_LIMITS } from './reader/limits.ts';
 import { Readers } from './reader/readers.ts';
@@ -57,6 +58,7 @@ import { CLIENT_CATALOGUE, makeCatalogue, SqlPort } from './sql-port.ts';
 import { readAccountSums } from './store/account-sums.ts';
 import { writeBudgets } from './store/budgets.ts';
 import { DuckDbDeliveries } from './store/deliveries.ts';
+import { PipelineSamples } from './store/pipeline-samples.ts';
 import { loadPrices } from './store/prices.ts';
 import { QueryRunner } from './store/query.ts';
 import { loadRules, noteRules } from './store/rules.ts';
@@ -240,6 +242,7 @@ export async function runLedgerProcess(
       metrics.recordOpenTraces(ledger.openTraces);
       metrics.recordCatalogueAge(feed.ageDays());
       metrics.recordReadingPause(readers.isPaused);
+      metrics.recordStatements(readers.counts);
       return metrics.render();
     },
     onSurprise: (error) => log.error({ err: error }, 'a request failed in a way that it should not'),
@@ -307,6 +310,19 @@ export async function runLedgerProcess(
     }
   }
 
+  const samples = await PipelineSamples.open(store.instance);
+  const health = new PipelineHealth({
+    samples,
+    statements: readers.counts,
+    databaseBytes: () => databaseBytes(join(config.data_dir, LEDGER_FILE)),
+    memoryBytes: () => process.memoryUsage.rss(),
+    isReadingPaused: () => readers.isPaused,
+    nowMillis: Date.now,
+    wait: (millis, signal) => delay(millis, undefined, { signal }),
+    onFailed: (error) =>
+      log.warn({ err: error }, 'a sample of the pipeline could not be written; the next one counts for it'),
+  });
+
   channel.onMessage((message) => {
     switch (message.type) {
       case 'durable':
@@ -315,6 +331,7 @@ export async function runLedgerProcess(
       case 'receiver':
         receiver = message.state;
         metrics.recordReceiver(message.state);
+        health.hear(message.state);
         return;
       case 'reload':
         void reload(message.configText);
@@ -351,6 +368,7 @@ export async function runLedgerProcess(
   feed.start();
   webhooks.start();
   snapshots.start();
+  health.start();
   const margins = setInterval(() => {
     runningCosts((sql) => queries.query(sql))
       .then((costs) => ledger.margins.look(costs, Date.now() * 1000))
@@ -366,6 +384,9 @@ export async function runLedgerProcess(
   await sql.close();
   await api.close();
   await asking.close();
+  // After the last statement of a reader.
+  await health.stop();
+  samples.close();
   await journal.close();
   await webhooks.stop();
   await deliveries.close();

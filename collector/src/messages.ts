@@ -73,9 +73,15 @@ export type FromFront =
   | { readonly type: 'ask'; readonly id: number; readonly question: CheckQuestion }
   | { readonly type: 'forget'; readonly customers: readonly string[] };
 
-/** Counters of the main process, shown by the API of the ledger process. */
+/** Counters of the main process, shown by the API of the ledger process and kept as samples. */
 export interface ReceiverState {
+  /** Of the main process that counts; the next one has another, and counts from 0. */
+  readonly run: string;
   readonly requests: number;
+  /** Answered with 4xx: the sender must not repeat them. */
+  readonly requestsRefused: number;
+  /** Answered with 503: the sender is to come again. */
+  readonly requestsDeferred: number;
   readonly spans: number;
   readonly rejectedSpans: number;
   readonly logRecords: number;

@@ -7,7 +7,10 @@ const { journal } = readConfig(null, {});
 
 function aReceiver(state: Partial<ReceiverState>): ReceiverState {
   return {
+    run: 'run-1',
     requests: 0,
+    requestsRefused: 0,
+    requestsDeferred: 0,
     spans: 0,
     rejectedSpans: 0,
     logRecords: 0,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -73,7 +74,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ledger.serveBehind(front);
     const apiPort = await front.listen();
     const otlpPort = await listen(server, host, port, 'listen.otlp_http_port');
-    const clocks = startClocks(ledger, journal, waiting, counters);
+    const stopClocks = startClocks(ledger, journal, waiting, counters);
     return {
       otlpPort,
       apiPort,
@@ -85,7 +86,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       async stop() {
         await server.close();
         await journal.close();
-        for (const clock of clocks) clearInterval(clock);
+        stopClocks();
         const isDrained = await ledger.drain(DRAIN_GRACE_MS);
         await front.close();
         return isDrained;
@@ -153,14 +154,17 @@ function receiverInto(journal: JournalWriter, config: Config, log: Logger) {
   });
 }
 
+/** What returns ends them, after the counts were told a last time. */
 function startClocks(
   ledger: LedgerChild,
   journal: JournalWriter,
   waiting: Waiting,
   counters: ReceiverCounters,
-): NodeJS.Timeout[] {
+): () => void {
+  const run = randomUUID();
   const tellState = () => {
     const state: ReceiverState = {
+      run,
       ...counters,
       refused: Object.fromEntries(counters.refused),
       journalLagBytes: journal.lagBytes,
@@ -174,11 +178,15 @@ function startClocks(
     ledger.send({ type: 'receiver', state });
   };
   tellState();
-  return [
+  const clocks = [
     setInterval(tellState, STATE_EVERY_MS),
     // Segments also expire when nothing comes in any more.
     setInterval(() => ledger.repeatCommitted(), RETENTION_EVERY_MS),
   ];
+  return () => {
+    for (const clock of clocks) clearInterval(clock);
+    tellState();
+  };
 }
 
 async function hasMarker(directory: string): Promise<boolean> {

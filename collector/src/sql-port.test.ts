@@ -478,3 +478,27 @@ describe('encryption', () => {
     });
   });
 });
+
+describe('statements of clients are counted', () => {
+  it('each once, however often it was tried: as run, failed or cancelled', async () => {
+    const counted = await readersOf({});
+    const to = await anotherPort({ readers: counted });
+    const client = await connect({}, to);
+    const of = ({ all, failed, ended }: Readers['counts']) => ({ all, failed, ended });
+
+    await client.query('SELECT count(*) FROM usage');
+    // The types of the parameter are guessed, and prepared again for each guess.
+    await client.query('SELECT count(*) FROM usage WHERE event_time > $1', ['2026-01-01']);
+    expect(of(counted.counts)).toEqual({ all: 2, failed: 0, ended: 0 });
+
+    await expect(client.query('SELECT nothing FROM usage')).rejects.toThrow(/nothing/);
+    await expect(client.query('SELECT * FROM ledger.usage_record')).rejects.toThrow();
+    await expect(client.query("SELECT 'x'::INTEGER FROM usage")).rejects.toThrow();
+    expect(of(counted.counts)).toEqual({ all: 5, failed: 3, ended: 0 });
+
+    const few = await readersOf({ maxRows: 10 });
+    const narrow = await connect({}, await anotherPort({ readers: few }));
+    await expect(narrow.query('SELECT usage_id FROM usage')).rejects.toThrow(/more than 10 rows/);
+    expect(of(few.counts)).toEqual({ all: 1, failed: 0, ended: 1 });
+  });
+});

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Committed } from './ledger/ledger.ts';
 import type { ReceiverState } from './messages.ts';
+import type { StatementCounts } from './reader/statement-counts.ts';
 
 /** The metrics of both processes, kept by the ledger process, which serves them. */
 export class Metrics {
@@ -64,6 +65,12 @@ export class Metrics {
     'spanledger_reading_paused',
     '1 while nobody may query, because the ledger process has ended several times.',
   );
+  private readonly statements = new Gauge({
+    name: 'spanledger_reader_statements',
+    help: 'Statements of readers since the ledger process started, by what came of them; ended: cancelled, or by a limit.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
   private readonly catalogueAgeDays = this.gauge(
     'spanledger_catalogue_age_days',
     'Days since prices were last read: by the feed if there is one, else by us.',
@@ -77,6 +84,13 @@ export class Metrics {
 
   recordReadingPause(isPaused: boolean): void {
     this.readingPaused.set(isPaused ? 1 : 0);
+  }
+
+  recordStatements({ all, failed, ended }: StatementCounts): void {
+    // Those that run count as good until they are not.
+    this.statements.set({ outcome: 'ok' }, all - failed - ended);
+    this.statements.set({ outcome: 'failed' }, failed);
+    this.statements.set({ outcome: 'ended' }, ended);
   }
 
   recordCatalogueAge(days: number): void {

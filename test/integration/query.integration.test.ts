@@ -122,6 +122,7 @@ describe('POST /api/query answers', () => {
       'budgets',
       'budget_hourly',
       'margin_hourly',
+      'pipeline_health',
       'actions',
       'credit_balances',
       'credit_ledger',

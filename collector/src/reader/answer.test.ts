@@ -385,3 +385,21 @@ describe('a function that is a statement in disguise', () => {
     expect(columns.length).toBeGreaterThan(0);
   });
 });
+
+describe('statements that are asked for as a whole', () => {
+  it('are counted once each: as run, failed, or ended by a limit', async () => {
+    const readers = await Readers.open(empty);
+    const limits = { ...READER_LIMITS.admin, maxRows: 10 };
+    const session = readers.openSession({ role: 'admin' }, { limits });
+    await answerOf(session, 'SELECT 1', []);
+    await expect(answerOf(session, 'SELEC 1', [])).rejects.toThrow();
+    await expect(answerOf(session, 'DROP VIEW usage', [])).rejects.toThrow();
+    await expect(answerOf(session, 'SELECT $1', [])).rejects.toThrow();
+    await expect(answerOf(session, 'FROM range(11)', [])).rejects.toThrow(/more than 10 rows/);
+    const cancelled = AbortSignal.abort();
+    await expect(answerOf(session, 'SELECT 1', [], cancelled)).rejects.toThrow(/cancelled/);
+    await session.close();
+    const { all, failed, ended } = readers.counts;
+    expect({ all, failed, ended }).toEqual({ all: 6, failed: 3, ended: 2 });
+  });
+});

@@ -20,7 +20,10 @@ export async function answerOf(
   params: readonly DuckDBValue[],
   signal: AbortSignal = new AbortController().signal,
 ): Promise<JsonAnswer> {
-  const statement = await session.prepare(sql, signal);
+  const statement = await session.prepare(sql, signal).catch((error: unknown) => {
+    session.noteUnprepared(error);
+    throw error;
+  });
   try {
     const rows: Json[][] = [];
     let columns: readonly ResultColumn[] = [];

@@ -17,6 +17,7 @@ import {
   readOfferedViews,
 } from './roles.ts';
 import { ReaderSession } from './session.ts';
+import { StatementCounts } from './statement-counts.ts';
 
 export interface ReadersOptions {
   readonly limits?: Partial<Readonly<Record<Role, ReaderLimits>>>;
@@ -66,6 +67,8 @@ export class Readers {
   readonly #pausedUntilMs: number;
   readonly #fence: MemoryFence | null;
   readonly #ready = new ReadyStatements();
+  /** Of all sessions. */
+  readonly counts = new StatementCounts();
 
   private constructor(instance: DuckDBInstance, views: OfferedViews, options: ReadersOptions) {
     this.#instance = instance;
@@ -139,6 +142,7 @@ export class Readers {
       },
       fence: this.#fence,
       ready: this.#ready,
+      counts: this.counts,
       onOverdue: (sql) =>
         this.#options.onOverdue?.({ role: reader.role, sql: sql.slice(0, SQL_TOLD_CHARACTERS) }),
     });

@@ -16,6 +16,7 @@ import type { Reach } from './reach.ts';
 import type { ReadingConnection } from './reading-connection.ts';
 import type { ReadyStatements } from './ready-statements.ts';
 import { bytesOf } from './result-size.ts';
+import type { StatementCounts } from './statement-counts.ts';
 import { Watch } from './watch.ts';
 
 /** What a session needs of whoever has opened it. */
@@ -36,6 +37,7 @@ export interface SessionParts {
   readonly onOverdue: (sql: string) => void;
   readonly fence: MemoryFence | null;
   readonly ready: ReadyStatements;
+  readonly counts: StatementCounts;
 }
 
 export interface ResultColumn {
@@ -93,6 +95,12 @@ export class ReaderSession {
     } finally {
       giveBack();
     }
+  }
+
+  /** The statement that a reader has sent did not come to a run: which, only whoever has asked to prepare it knows. */
+  noteUnprepared(error: unknown): void {
+    this.#parts.counts.noteBegun();
+    this.#parts.counts.noteError(error);
   }
 
   async close(): Promise<void> {
@@ -166,6 +174,20 @@ export class ReaderStatement {
     values: readonly DuckDBValue[],
     signal: AbortSignal,
     types?: readonly DuckDBType[],
+  ): AsyncGenerator<ResultBatch> {
+    this.#parts.counts.noteBegun();
+    try {
+      yield* this.#run(values, signal, types);
+    } catch (error) {
+      this.#parts.counts.noteError(error);
+      throw error;
+    }
+  }
+
+  async *#run(
+    values: readonly DuckDBValue[],
+    signal: AbortSignal,
+    types: readonly DuckDBType[] | undefined,
   ): AsyncGenerator<ResultBatch> {
     if (values.length !== this.parameterTypes.length) {
       throw mistake(

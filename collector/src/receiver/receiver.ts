@@ -30,6 +30,10 @@ export interface ReceiverLimits {
 /** What the receiver has seen since it started; read by metrics. */
 export interface ReceiverCounters {
   requests: number;
+  /** Answered with 4xx: the sender must not repeat them. */
+  requestsRefused: number;
+  /** Answered with 503: the sender is to come again. */
+  requestsDeferred: number;
   spans: number;
   rejectedSpans: number;
   logRecords: number;
@@ -67,6 +71,8 @@ export function buildReceiver(parts: ReceiverParts): { server: FastifyInstance; 
   const { limits } = parts;
   const counters: ReceiverCounters = {
     requests: 0,
+    requestsRefused: 0,
+    requestsDeferred: 0,
     spans: 0,
     rejectedSpans: 0,
     logRecords: 0,
@@ -89,6 +95,8 @@ export function buildReceiver(parts: ReceiverParts): { server: FastifyInstance; 
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error);
     counters.refused.set(refusal.code, (counters.refused.get(refusal.code) ?? 0) + 1);
+    if (refusal.httpStatus === 503) counters.requestsDeferred++;
+    else counters.requestsRefused++;
     if (refusal.isSurprise) parts.onSurprise(error);
     return sendRefusal(request, reply, refusal);
   });

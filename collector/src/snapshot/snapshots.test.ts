@@ -108,6 +108,7 @@ describe('a snapshot', () => {
       'credit_transfer',
       'currency_rate',
       'ingest_hour',
+      'pipeline_sample',
       'price_book',
       'rate_card',
       'rate_card_retraction',

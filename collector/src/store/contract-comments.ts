@@ -599,6 +599,32 @@ export const CONTRACT_COMMENTS: ContractComments = {
       corrections: 'Rows of usage that others took the place of.',
     },
   ),
+  pipeline_health: view(
+    'One row for each minute, and for each start and end of the ledger process: how the service fares. Kept for 35 days. Counts are those since the row before, so that they add up over any time; bytes and seconds are those of the moment.',
+    [],
+    {
+      sampled_at: 'When it was looked at.',
+      journal_lag_bytes: 'Bytes of the journal that are not in the ledger yet.',
+      journal_waiting_seconds: 'For how long the oldest of these are on disk, seconds.',
+      journal_kept_bytes: 'Bytes of the journal on disk.',
+      requests: 'OTLP requests.',
+      requests_refused: 'OTLP requests answered with 4xx: the sender must not repeat them.',
+      requests_deferred: 'OTLP requests answered with 503: the sender is to come again.',
+      rejected_spans: 'Malformed spans that were set aside.',
+      ledger_restarts: 'Starts of the ledger process after an end that nobody asked for.',
+      reader_kills:
+        'Ends of the ledger process for statements of readers: past its memory, or a statement that did not end.',
+      statements:
+        'Statements of readers, by the SQL port and POST /api/query. Those between the last row and an unasked end of the ledger process are in no row.',
+      statements_failed: 'Statements that were refused, mistaken or not let in.',
+      statements_ended:
+        'Statements that were cancelled, or ended by a limit; they are not among statements_failed.',
+      database_bytes: 'Bytes of the ledger file and its write-ahead log on disk.',
+      ledger_memory_bytes: 'Resident memory of the ledger process, bytes.',
+      receiver_memory_bytes: 'Resident memory of the main process, which receives, bytes.',
+      reading_paused: 'Whether nobody may query, because the ledger process has ended several times.',
+    },
+  ),
   webhook_deliveries: view(
     'One row for each alert and webhook that wants it.',
     [

@@ -740,6 +740,27 @@ ORDER BY coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) DESC, 
 CREATE OR REPLACE VIEW public.ingest_health AS
 SELECT * FROM ledger.ingest_hour;
 
+CREATE OR REPLACE VIEW public.pipeline_health AS
+SELECT
+  sampled_at,
+  journal_lag_bytes,
+  journal_waiting_seconds,
+  journal_kept_bytes,
+  requests,
+  requests_refused,
+  requests_deferred,
+  rejected_spans,
+  ledger_restarts,
+  reader_kills,
+  statements,
+  statements_failed,
+  statements_ended,
+  database_bytes,
+  ledger_memory_bytes,
+  receiver_memory_bytes,
+  reading_paused
+FROM ledger.pipeline_sample;
+
 -- Every alert on its way to every webhook that wants it.
 CREATE OR REPLACE VIEW public.webhook_deliveries AS
 SELECT

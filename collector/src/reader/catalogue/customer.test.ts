@@ -62,6 +62,7 @@ describe('a customer who looks around', () => {
         'budgets',
         'customers',
         'margin_hourly',
+        'pipeline_health',
         'prices',
         'unpriced',
       ]),

@@ -44,6 +44,7 @@ export function ledgerBackend(options: LedgerBackendOptions): Backend {
           try {
             return await prepareStatement(session, sql, parameterOids, signal, schemaOf(reader.role));
           } catch (error) {
+            session.noteUnprepared(error);
             throw asSqlErrors(error);
           }
         },
