@@ -1,13 +1,14 @@
 import { type AccountStep, accountSteps } from './accounts.ts';
 import { configurationOf } from './configuration.ts';
 import { type Dice, diceOf } from './dice.ts';
+import type { Trace, Use } from './making.ts';
 import { type HistoryBody, Outbox } from './outbox.ts';
 import { type CostOf, costBy, priceCards } from './prices.ts';
 import { BUYERS, type Buyer, type Feature, joinedMicros, OWN_TRAFFIC } from './shop.ts';
 import type { Origin } from './span.ts';
 import { DAY_MICROS, HOUR_MICROS, rhythmAt, type Story, storyOf } from './story.ts';
 import { Tally, type Truth } from './truth.ts';
-import { serviceOf, type Trace, traceOf, type Use } from './use.ts';
+import { serviceOf, traceOf } from './use.ts';
 import { Wallet } from './wallet.ts';
 
 export interface HistoryOptions {

@@ -1,8 +1,8 @@
 import type { Dice } from './dice.ts';
+import type { Trace } from './making.ts';
 import { otlpBody } from './otlp-body.ts';
 import type { Origin, SentSpan } from './span.ts';
 import type { Deliveries } from './truth.ts';
-import type { Trace } from './use.ts';
 
 export interface HistoryBody {
   readonly bytes: Uint8Array;

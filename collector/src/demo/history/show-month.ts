@@ -172,7 +172,7 @@ function sayStory({ story }: History): void {
       `  ${at(story.betterCacheMicros)}  the prompts of ticket-summary are put in an order that caches`,
       `  ${at(story.modelSwitchMicros)}  support-chat goes from gpt-4.1 to gpt-5-mini`,
       `  ${at(story.priceCutMicros)}  claude-sonnet-4-5 becomes a fifth cheaper`,
-      `  ${at(story.incident.fromMicros)}  Anthropic fails every second call, for ${(story.incident.toMicros - story.incident.fromMicros) / 3.6e9} hours; most are made good`,
+      `  ${at(story.incident.fromMicros)}  most calls to Anthropic fail, for ${(story.incident.toMicros - story.incident.fromMicros) / 3.6e9} hours; most are made good by another attempt`,
       `  ${at(story.unpricedModelMicros)}  desk-router-7b goes live, for which nobody has written down a price`,
       `  ${at(story.cacheCollapse.fromMicros)}  a time stamp in a prompt: hardly anything is found in the cache until ${at(story.cacheCollapse.toMicros)}`,
     ].join('\n'),

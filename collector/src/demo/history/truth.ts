@@ -1,7 +1,7 @@
-import { type CostOf, usdText } from './prices.ts';
+import type { BilledCall, Use } from './making.ts';
+import { type CostOf, NO_USAGE, usdText } from './prices.ts';
 import type { Origin } from './span.ts';
 import { floorTo, HOUR_MICROS } from './story.ts';
-import type { BilledCall, Use } from './use.ts';
 
 /** What must come out: one row for each hour and everything that `usage_hourly` tells apart. */
 export interface TruthRow {
@@ -21,7 +21,7 @@ export interface TruthRow {
 export interface Sums {
   readonly calls: number;
   readonly failedCalls: number;
-  /** Those of a model without a price, which the cost lacks. */
+  /** Those of a model without a price, or whose usage nobody knows: the cost lacks them. */
   readonly unpricedCalls: number;
   readonly inputTokens: number;
   readonly cacheReadTokens: number;
@@ -91,9 +91,9 @@ export class Tally {
     };
     const key = JSON.stringify(row);
     const { usage } = call;
-    const cost = this.#costOf(call.model, call.endMicros, usage);
+    const cost = usage === null ? null : this.#costOf(call.model, call.endMicros, usage);
     const sums = plus(this.#rows.get(key)?.sums ?? NOTHING, {
-      ...usage,
+      ...(usage ?? NO_USAGE),
       calls: 1,
       failedCalls: call.hasFailed ? 1 : 0,
       unpricedCalls: cost === null ? 1 : 0,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { topUpsOf } from './accounts.ts';
+import type { Trace, Use } from './making.ts';
 import { NO_USAGE } from './prices.ts';
 import { BUYERS, CREDITS_OF_AN_ANSWER, STARTER_ALLOWANCE } from './shop.ts';
 import { storyOf } from './story.ts';
-import type { Trace, Use } from './use.ts';
 import { Wallet } from './wallet.ts';
 
 const story = storyOf(30, Date.UTC(2026, 10, 23, 12) * 1000);

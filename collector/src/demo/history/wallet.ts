@@ -1,7 +1,7 @@
 import { type TopUp, topUpsOf } from './accounts.ts';
+import type { Trace, Use } from './making.ts';
 import { type Buyer, CREDITS_OF_A_PAGE, CREDITS_OF_AN_ANSWER, STARTER_ALLOWANCE } from './shop.ts';
 import type { Story } from './story.ts';
-import type { Trace, Use } from './use.ts';
 
 /**
  * What the app of a customer knows of its credits, where it stops at zero: it asks before each use, and what began before
