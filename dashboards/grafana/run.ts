@@ -90,8 +90,9 @@ export async function runDashboard(
 /** A pool as Grafana's data source has one: kept between dashboards. End it when done. */
 export function openPool(sqlUrl: string, concurrency = CONNECTIONS): pg.Pool {
   const pool = new pg.Pool({ connectionString: sqlUrl, max: concurrency });
-  // An idle connection that the service ends is opened anew by the next query.
+  // A connection that the service ends is opened anew by the next query; the query that it had says what went wrong.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
