@@ -82,16 +82,46 @@ const PALETTE = [
   ...['super-light-orange', 'super-light-red', 'super-light-purple'],
   ...['#447EBC', '#C15C17', '#890F02', '#0A437C', '#6D1F62', '#584477', '#B7DBAB', '#F4D598'],
   ...['#70DBED', '#F9BA8F', '#F29191', '#82B5D8', '#E5A8E2', '#AEA2E0', '#629E51', '#E5AC0E'],
+  ...['#64B0C8', '#E0752D', '#BF1B00', '#0A50A1', '#962D82', '#614D93', '#9AC48A', '#F2C96D'],
+  ...['#65C5DB', '#F9934E', '#EA6460', '#5195CE', '#D683CE', '#806EB7', '#3F6833', '#967302'],
+  ...['#2F575E', '#99440A', '#58140C', '#052B51', '#511749', '#3F2B5B', '#E0F9D7', '#FCEACA'],
+  ...['#CFFAFF', '#F9E2D2', '#FCE2DE', '#BADFF4', '#F9D9F9', '#DEDAF7'],
 ];
 
 export function paletteColor(index: number, theme: Theme): string {
   return colorByName(PALETTE[index % PALETTE.length] ?? 'green', theme);
 }
 
-/** The same name has the same colour on every panel (`palette-classic-by-name`). Grafana's hash is its own: hues differ. */
+/** What a name takes of the palette must stand out this much from the panel. */
+const READABLE_CONTRAST = 3;
+
+/** The same name has the same colour on every panel (`palette-classic-by-name`), and some names the same as others. */
 export function paletteColorByName(name: string, theme: Theme): string {
-  const hash = [...name].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) >>> 0, 7);
-  return paletteColor(hash % 18, theme);
+  const readable = PALETTE.map((color) => colorByName(color, theme)).filter(
+    (color) => contrast(color, theme.panel) >= READABLE_CONTRAST,
+  );
+  return readable[hashOf(name) % readable.length] ?? theme.text;
+}
+
+/** Bernstein's hash, from the end of the text to its beginning. */
+function hashOf(text: string): number {
+  let hash = 5381;
+  for (let index = text.length - 1; index >= 0; index -= 1)
+    hash = Math.imul(hash, 33) ^ text.charCodeAt(index);
+  return hash >>> 0;
+}
+
+/** As WCAG 2 defines it, 1 to 21. */
+function contrast(a: string, b: string): number {
+  const [light, dark] = [luminance(a), luminance(b)].sort((one, other) => other - one);
+  return ((light ?? 0) + 0.05) / ((dark ?? 0) + 0.05);
+}
+
+function luminance(color: string): number {
+  const [red, green, blue] = rgbaOf(color);
+  const linear = (channel: number): number =>
+    channel / 255 <= 0.03928 ? channel / 255 / 12.92 : ((channel / 255 + 0.055) / 1.055) ** 2.4;
+  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
 }
 
 export function colorByName(name: string, theme: Theme): string {

@@ -34,6 +34,9 @@ export interface DrawnField {
   readonly decimals: number | undefined;
   readonly min: number | undefined;
   readonly max: number | undefined;
+  /** Where gauges and colours that go from one to another begin and end. */
+  readonly low: number;
+  readonly high: number;
   readonly thresholds: readonly Threshold[];
   /** Of a series as a whole: of the line, the slice, the legend. */
   readonly color: string;
@@ -62,15 +65,30 @@ export function drawnFields(
   context: DrawingContext,
 ): DrawnField[] {
   let series = 0;
+  const everything = endsOf(frames.flatMap(({ fields }) => fields));
   return frames.flatMap((frame) =>
     frame.fields.map((field) => {
       const config = configOf(field, frame, frames, fieldConfig);
       const isSeries = field.type === 'number';
-      const drawn = drawnField(field, frame, frames, config, series, context);
+      const drawn = drawnField(field, frame, frames, config, series, everything, context);
       if (isSeries) series += 1;
       return drawn;
     }),
   );
+}
+
+interface Ends {
+  readonly low: number;
+  readonly high: number;
+}
+
+function endsOf(fields: readonly Field[]): Ends {
+  const numbers = fields
+    .filter(({ type }) => type === 'number')
+    .flatMap((field) => numbersOf(field).filter((value) => value !== null));
+  const low = numbers.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const high = numbers.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  return numbers.length === 0 ? { low: 0, high: 100 } : { low, high };
 }
 
 function configOf(field: Field, frame: Frame, frames: readonly Frame[], fieldConfig: Json): Json {
@@ -155,6 +173,7 @@ function drawnField(
   frames: readonly Frame[],
   config: Json,
   seriesIndex: number,
+  everything: Ends,
   context: DrawingContext,
 ): DrawnField {
   const { theme } = context;
@@ -164,8 +183,10 @@ function drawnField(
   const numbers = numbersOf(field).filter((value) => value !== null);
   const min = numberAt(config, 'min');
   const max = numberAt(config, 'max');
-  const low = min ?? (numbers.length > 0 ? Math.min(...numbers) : 0);
-  const high = max ?? (numbers.length > 0 ? Math.max(...numbers) : 100);
+  // Grafana takes the ends of ALL numbers of the panel, whatever they count, unless the field asks for its own.
+  const ends = flagAt(config, 'fieldMinMax') === true ? endsOf([field]) : everything;
+  const low = min ?? ends.low;
+  const high = max ?? ends.high;
   const steps = at(config, 'thresholds') === undefined ? DEFAULT_THRESHOLDS : at(config, 'thresholds');
   const isPercentage = textAt(steps, 'mode') === 'percentage';
   const thresholds = listAt(steps, 'steps').map((step) => {
@@ -218,6 +239,8 @@ function drawnField(
     decimals,
     min,
     max,
+    low,
+    high,
     thresholds,
     color: colorAt(typical, shareOf(typical)),
     show,

@@ -1,6 +1,5 @@
 import { withAlpha } from '../colors.ts';
 import type { DrawnField, Shown } from '../field.ts';
-import { numbersOf } from '../frame.ts';
 import { flagAt, numberAt, textAt } from '../json.ts';
 import { type Canvas, type Drawing, drawing, NO_DATA, type PanelInput } from '../panel.ts';
 import { escaped, px, textWidth } from '../text.ts';
@@ -10,18 +9,7 @@ import { type Reduced, reducedValues } from './reduced.ts';
 
 const GAP_PX = 10;
 
-interface Ends {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** All values of a panel share their ends, unless a field says its own. */
-function endsOf(drawn: DrawnField, all: readonly DrawnField[]): Ends {
-  const numbers = all.flatMap(({ field }) => numbersOf(field).filter((value) => value !== null));
-  return { low: drawn.min ?? Math.min(...numbers, 0), high: drawn.max ?? Math.max(...numbers, 0) };
-}
-
-function shareOf(shown: Shown, { low, high }: Ends): number {
+function shareOf(shown: Shown, { low, high }: DrawnField): number {
   if (shown.numeric === null || high === low) return 0;
   return Math.max(0, Math.min(1, (shown.numeric - low) / (high - low)));
 }
@@ -49,13 +37,7 @@ function horizontalBars(values: readonly Reduced[], { options, canvas }: PanelIn
   const isHidden = textAt(options, 'valueMode') === 'hidden';
   const length = canvas.widthPx - namesPx - (isHidden ? 0 : textPx);
   const bars = values.map((value) => {
-    const share = shareOf(
-      value.shown,
-      endsOf(
-        value.drawn,
-        values.map(({ drawn }) => drawn),
-      ),
-    );
+    const share = shareOf(value.shown, value.drawn);
     const bar = barHtml(value, share, length, barPx, options, canvas);
     const text = isHidden
       ? ''
@@ -109,13 +91,7 @@ function verticalBars(values: readonly Reduced[], { canvas }: PanelInput): Drawi
   const width = (canvas.widthPx - GAP_PX * (values.length - 1)) / values.length;
   const length = canvas.heightPx - 52;
   const bars = values.map((value) => {
-    const share = shareOf(
-      value.shown,
-      endsOf(
-        value.drawn,
-        values.map(({ drawn }) => drawn),
-      ),
-    );
+    const share = shareOf(value.shown, value.drawn);
     const { color } = value.shown;
     return `<div class="upright" style="width:${px(width)}px"><div class="fit" style="font-size:16px;font-weight:500;color:${color}">${escaped(value.shown.text)}</div><div style="height:${px(length)}px;width:100%;background:${canvas.theme.secondary};border-radius:3px;display:flex;align-items:flex-end"><div style="width:100%;height:${px(length * share)}px;border-radius:3px;background:linear-gradient(0deg,${withAlpha(color, 0.3)},${color})"></div></div><div class="fit">${escaped(value.title)}</div></div>`;
   });
@@ -151,10 +127,7 @@ function gaugeSvg(
   const radius = Math.max(10, Math.min(width / 2 - 6, (height - titlePx - 4) / 1.55));
   const thick = radius * 0.22;
   const [cx, cy] = [width / 2, radius + 4];
-  const ends = endsOf(
-    value.drawn,
-    all.map(({ drawn }) => drawn),
-  );
+  const ends = value.drawn;
   const share = shareOf(value.shown, ends);
   const arc = (from: number, to: number, r: number, w: number, color: string): string => {
     const point = (part: number): string => {

@@ -8,8 +8,6 @@ import { type Reduced, reducedValues } from './reduced.ts';
 const GAP_PX = 8;
 const LINE_HEIGHT = 1.2;
 const MAX_TITLE_PX = 30;
-/** Grafana makes a value no larger. */
-const MAX_VALUE_PX = 200;
 
 export function drawStat(input: PanelInput): Drawing {
   const { options, canvas } = input;
@@ -22,23 +20,28 @@ export function drawStat(input: PanelInput): Drawing {
   const textMode = textAt(options, 'textMode') ?? 'auto';
   const showsName =
     textMode === 'name' || textMode === 'value_and_name' || (textMode === 'auto' && count > 1);
-  const sizes = values.map((value) => layoutOf(value, width, height, showsName, textMode, options));
-  // All values of a panel are as large as the one with the least room.
-  const common = Math.min(...sizes.map(({ valuePx }) => valuePx));
+  const longest = {
+    title: showsName ? longestOf(values.map(({ title }) => title)) : '',
+    value: longestOf(values.map(({ shown }) => shown.text)),
+  };
+  const layouts = values.map((value) => layoutOf(value, longest, width, height, textMode, options));
+  const smallest = Math.min(...layouts.map(({ valuePx }) => valuePx));
   const problems = values.flatMap(({ shown, title }) => [
     ...(shown.text === '' ? [`no value for ${title}`] : []),
-    ...(common < 14 ? [`the value '${shown.text}' has too little room`] : []),
+    ...(smallest < 14 ? [`the value '${shown.text}' has too little room`] : []),
   ]);
   const boxes = values.map((value, index) => {
-    const layout = sizes[index];
-    return layout === undefined
-      ? ''
-      : box(value, { ...layout, valuePx: common }, width, height, input, count, index);
+    const layout = layouts[index];
+    return layout === undefined ? '' : box(value, layout, width, height, input, index);
   });
   return drawing(
     `<div class="repeat" style="flex-direction:${isVertical ? 'column' : 'row'}">${boxes.join('')}</div>`,
     [...new Set(problems)],
   );
+}
+
+function longestOf(texts: readonly string[]): string {
+  return texts.reduce((best, text) => (text.length > best.length ? text : best), '');
 }
 
 function orientationOf(wish: string, canvas: Canvas): string {
@@ -55,42 +58,50 @@ interface Layout {
   readonly value: string;
   readonly titlePx: number;
   readonly valuePx: number;
+  readonly padding: number;
+  readonly linePx: number;
 }
 
-/** As large as fits, and how Grafana puts name and value: beside each other in wide boxes, else above each other. */
+interface Names {
+  /** The longest of the panel: all its values have the size that it allows. */
+  readonly title: string;
+  readonly value: string;
+}
+
+/** Where Grafana puts name and value, and how large: beside each other in wide boxes, else above each other. */
 function layoutOf(
   { title, shown, line }: Reduced,
+  longest: Names,
   width: number,
   height: number,
-  showsName: boolean,
   textMode: string,
   options: unknown,
 ): Layout {
-  const name = textMode === 'none' || !showsName ? '' : title;
+  const name = longest.title === '' ? '' : title;
   const value = textMode === 'name' || textMode === 'none' ? '' : shown.text;
-  const hasLine =
-    (textAt(options, 'graphMode') ?? 'area') === 'area' && line.filter((each) => each !== null).length > 1;
+  const isLineWanted = (textAt(options, 'graphMode') ?? 'area') === 'area';
   const isWide = width / height > 2.5 && flagAt(options, 'wideLayout') !== false;
-  const innerWidth = width - 16;
-  const innerHeight = height - 16;
-  const titleWish = numberAt(options, 'text', 'titleSize');
-  const valueWish = numberAt(options, 'text', 'valueSize');
-  const hasRoomForLine = hasLine && height > (isWide ? 50 : 100);
-  const textHeight = hasRoomForLine ? innerHeight * (isWide ? 0.6 : 0.62) : innerHeight;
-  const titlePx =
-    name === ''
-      ? 0
-      : (titleWish ??
-        fitted(name, innerWidth * (isWide ? 0.6 : 1), textHeight * (isWide ? 0.55 : 0.35), MAX_TITLE_PX));
-  const restHeight = isWide || name === '' ? textHeight : textHeight - titlePx * LINE_HEIGHT;
-  const restWidth = isWide && name !== '' ? innerWidth * 0.4 : innerWidth;
-  const valuePx = valueWish ?? fitted(value, restWidth, restHeight, MAX_VALUE_PX);
-  return { isWide, hasLine: hasRoomForLine, title: name, value, titlePx, valuePx };
+  const hasLine =
+    isLineWanted && line.filter((each) => each !== null).length > 1 && height > (isWide ? 50 : 100);
+  const padding = height > 100 ? 12 : 8;
+  const [innerWidth, innerHeight] = [width - 2 * padding, height - 2 * padding];
+  const hasName = longest.title !== '';
+  const titleRoom = isWide ? innerWidth * 0.6 : innerWidth;
+  const titleHeight = isWide ? innerHeight * (hasLine ? 0.4 : 1) : height * 0.15;
+  const titleMost = hasName ? fitted(longest.title, titleRoom, titleHeight, MAX_TITLE_PX) : 0;
+  const valueRoom = !isWide ? innerWidth : innerWidth * (hasLine ? 0.4 : hasName ? 0.3 : 1);
+  const valueHeight = isWide
+    ? innerHeight * (hasLine ? 0.5 : 1)
+    : innerHeight - (hasLine ? height * 0.25 : 0) - titleMost * LINE_HEIGHT;
+  const valuePx = numberAt(options, 'text', 'valueSize') ?? fitted(longest.value, valueRoom, valueHeight);
+  const titlePx = numberAt(options, 'text', 'titleSize') ?? Math.min(titleMost, valuePx * 0.7);
+  const linePx = isWide ? height * 0.5 : height - (titlePx + valuePx) * LINE_HEIGHT;
+  return { isWide, hasLine, title: name, value, titlePx, valuePx, padding, linePx };
 }
 
-function fitted(text: string, width: number, height: number, most: number): number {
-  const unit = textWidth(text, 100, 500) / 100 || 1;
-  return Math.max(8, Math.min(most, height / LINE_HEIGHT, (width * 0.97) / unit));
+function fitted(text: string, width: number, height: number, most = Number.POSITIVE_INFINITY): number {
+  const byWidth = (width / (textWidth(text, 14, 500) + 2)) * 14;
+  return Math.max(6, Math.min(most, height / LINE_HEIGHT, byWidth));
 }
 
 function box(
@@ -99,7 +110,6 @@ function box(
   width: number,
   height: number,
   { options, canvas }: PanelInput,
-  count: number,
   index: number,
 ): string {
   const { theme } = canvas;
@@ -115,11 +125,9 @@ function box(
   const text = isFilled ? textOn(color, theme) : mode === 'none' ? theme.text : color;
   const nameColor = isFilled ? textOn(color, theme) : theme.text;
   const justify = textAt(options, 'justifyMode') ?? 'auto';
-  const isCentred = justify === 'center' || (justify === 'auto' && count === 1 && layout.title === '');
+  const isCentred = justify === 'center' || layout.title === '';
   const lineColor = isFilled ? 'rgba(255,255,255,0.6)' : color;
-  const line = layout.hasLine
-    ? sparkline(value, width, height * (layout.isWide ? 0.4 : 0.28), lineColor, canvas, index)
-    : '';
+  const line = layout.hasLine ? sparkline(value, width, layout.linePx, lineColor, canvas, index) : '';
   const alignment = isCentred ? 'center' : 'flex-start';
   const rest = layout.hasLine ? 'flex-start' : 'center';
   const direction = layout.isWide ? 'row' : 'column';
@@ -131,7 +139,7 @@ function box(
       ? ''
       : `<div class="fit" style="font-size:${px(layout.titlePx)}px;color:${nameColor}">${escaped(layout.title)}</div>`;
   const shown = `<div class="fit" style="font-size:${px(layout.valuePx)}px;color:${text};font-weight:500">${escaped(layout.value)}</div>`;
-  return `<div class="stat" style="width:${px(width)}px;height:${px(height)}px;flex-direction:${direction};${place};${background}">${name}${shown}${line}</div>`;
+  return `<div class="stat" style="width:${px(width)}px;height:${px(height)}px;padding:${layout.padding}px;flex-direction:${direction};${place};${background}">${name}${shown}${line}</div>`;
 }
 
 function sparkline(

@@ -159,8 +159,7 @@ function gaugeBar(drawn: DrawnField, shown: Shown, widthPx: number, { theme }: C
   const longest = Math.max(...drawn.field.values.map((value) => textWidth(drawn.show(value).text, FONT_PX)));
   const isTextHidden = textAt(drawn.custom, 'cellOptions', 'valueDisplayMode') === 'hidden';
   const room = Math.max(4, widthPx - (isTextHidden ? 0 : longest + 12));
-  const low = drawn.min ?? Math.min(0, ...numbers(drawn));
-  const high = drawn.max ?? Math.max(...numbers(drawn));
+  const { low, high } = drawn;
   const share =
     shown.numeric === null || high === low
       ? 0
@@ -172,10 +171,6 @@ function gaugeBar(drawn: DrawnField, shown: Shown, widthPx: number, { theme }: C
       : `background:${withAlpha(shown.color, 0.4)};border-right:2px solid ${shown.color}`;
   const empty = `<div style="width:${px(room)}px;height:20px;background:${theme.secondary};border-radius:2px"><div style="width:${px(room * share)}px;height:20px;border-radius:2px;${fill}"></div></div>`;
   return isTextHidden ? empty : `${empty}<span style="color:${shown.color}">${escaped(shown.text)}</span>`;
-}
-
-function numbers(drawn: DrawnField): readonly number[] {
-  return drawn.field.values.filter((value) => typeof value === 'number');
 }
 
 /** Sums below the columns (`options.footer`), or by field (`custom.footer` of Grafana 12 on). */

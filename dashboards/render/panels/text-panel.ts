@@ -36,11 +36,12 @@ function blockHtml(lines: readonly string[]): string {
 
 function listHtml(lines: readonly string[]): string {
   const tag = /^\s*\d/.test(lines[0] ?? '') ? 'ol' : 'ul';
-  const items = lines.reduce<string[]>((sum, line) => {
-    const item = /^\s*(?:[-*]|\d+\.)\s+(.*)$/.exec(line);
-    if (item === null) return [...sum.slice(0, -1), `${sum.at(-1) ?? ''} ${line.trim()}`];
-    return [...sum, item[1] ?? ''];
-  }, []);
+  const items: string[] = [];
+  for (const line of lines) {
+    const item = /^\s*(?:[-*]|\d+\.)\s+(.*)$/.exec(line)?.[1];
+    if (item !== undefined) items.push(item);
+    else items.push(`${items.pop() ?? ''} ${line.trim()}`);
+  }
   return `<${tag}>${items.map((item) => `<li>${inline(item)}</li>`).join('')}</${tag}>`;
 }
 
