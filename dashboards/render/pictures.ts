@@ -59,11 +59,16 @@ async function main(): Promise<number> {
   await mkdir(options.out, { recursive: true });
   const pool = openPool(options.sql);
   try {
+    // Otherwise every panel of every picture would say it.
+    await pool.query('SELECT 1');
     for (const name of await dashboardNames(options.only)) await picture(name, chromium, options);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${options.sql}: ${error instanceof Error ? error.message : error}\n`);
+    return 1;
   } finally {
     await pool.end();
   }
-  return 0;
 
   async function picture(name: string, browser: string, { out, html, ...wishes }: Options): Promise<void> {
     const dashboard = parseDashboard(JSON.parse(await readFile(join(GENERATED, `${name}.json`), 'utf8')));
