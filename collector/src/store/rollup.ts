@@ -48,8 +48,8 @@ export type Measure =
   | (Expression & { readonly kind: 'total' })
   /** The same, NULL where nothing is: where `isKnown`, of counts of the same rollup, is not true. */
   | (Expression & { readonly kind: 'sum'; readonly isKnown: string })
-  /** The greatest; only of a log in which every sign is 1. */
-  | (Expression & { readonly kind: 'latest' });
+  /** The least, or greatest, that there ever was: a row that takes another away does not take it away from here. */
+  | (Expression & { readonly kind: 'earliest' | 'latest' });
 
 export function key(name: string, of = name, type = 'VARCHAR'): Expression {
   return { name, of, type };
@@ -70,6 +70,10 @@ export function total(name: string, of: string, type = 'HUGEINT'): Measure {
 
 export function sum(name: string, isKnown: string, type = 'HUGEINT'): Measure {
   return { kind: 'sum', name, of: name, type, isKnown };
+}
+
+export function earliest(name: string, of: string, type: string): Measure {
+  return { kind: 'earliest', name, of, type };
 }
 
 export function latest(name: string, of: string, type: string): Measure {
@@ -93,10 +97,22 @@ function storedOf({ rows, measures }: Rollup): readonly Stored[] {
       name: measure.name,
       type: measure.type,
       aggregate: aggregateOf(measure),
-      together:
-        measure.kind === 'latest' ? (one: string, other: string) => `greatest(${one}, ${other})` : added,
+      together: togetherOf(measure),
     })),
   ];
+}
+
+function togetherOf({ kind }: Measure): Stored['together'] {
+  switch (kind) {
+    case 'count':
+    case 'total':
+    case 'sum':
+      return added;
+    case 'earliest':
+      return (one, other) => `least(${one}, ${other})`;
+    case 'latest':
+      return (one, other) => `greatest(${one}, ${other})`;
+  }
 }
 
 function aggregateOf({ kind, of }: Measure): string {
@@ -106,6 +122,8 @@ function aggregateOf({ kind, of }: Measure): string {
     case 'total':
     case 'sum':
       return `coalesce(sum(${of}), 0)`;
+    case 'earliest':
+      return `min(${of})`;
     case 'latest':
       return `max(${of})`;
   }

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { DuckDBInstance, type Json } from '@duckdb/node-api';
+import type { Movement, PeriodBounds, PeriodOpenedFact, PlanTerms } from '@spanledger/metering';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Rerating } from '../ledger/rerate-store.ts';
@@ -43,6 +44,80 @@ const aState = fc.record({
 });
 
 type State = typeof aState extends fc.Arbitrary<infer T> ? T : never;
+
+/** Periods that begin and end within hours, before noon, at noon, and a microsecond later. */
+function bookPeriods(store: DuckDbStore): void {
+  const bounds = {
+    cus_acme: [NOON_MICROS - 1.5 * HOUR_MICROS, NOON_MICROS + 1, NOON_MICROS + 30 * 24 * HOUR_MICROS],
+    cus_globex: [NOON_MICROS - HOUR_MICROS, NOON_MICROS],
+  };
+  for (const [customer, edges] of Object.entries(bounds)) {
+    const facts = edges
+      .slice(1)
+      .map((endMicros, index) => aPeriod(index + 1, { startMicros: edges[index] ?? 0, endMicros }));
+    store.book({ tenant: 'default', customer, facts, movements: [], recordedAtMillis: NOON });
+  }
+}
+
+function aPeriod(period: number, bounds: PeriodBounds): PeriodOpenedFact {
+  const { startMicros } = bounds;
+  return {
+    kind: 'period_opened',
+    id: `period:${period}:opened`,
+    atMicros: startMicros,
+    recordedMicros: startMicros,
+    actor: null,
+    reason: null,
+    period,
+    bounds,
+    isTrial: false,
+    terms: { ...A_PLAN, overage: { ...A_PLAN.overage, price: BigInt(period) * 10n ** 12n } },
+    anchor: { day: 1, zone: 'UTC' },
+  };
+}
+
+const A_PLAN: PlanTerms = {
+  plan: 'pro',
+  version: 'pro@1',
+  fee: 50n * 10n ** 15n,
+  allowance: 100_000_000n,
+  creditValue: { numerator: 10n ** 15n, denominator: 2n },
+  multiplier: { numerator: 1n, denominator: 1n },
+  overage: { policy: 'charge', price: null, limit: null, repaysOverdraft: false },
+  rollover: null,
+  trial: null,
+  restoredDays: null,
+  thresholds: [],
+};
+
+const A_KIND: readonly Movement['kind'][] = [
+  'grant',
+  'withdrawal',
+  'usage',
+  'hold',
+  'capture',
+  'settlement',
+  'release',
+  'expiry',
+  'rollover',
+  'repayment',
+];
+const AN_ACCOUNT: readonly Movement['from'][] = ['available', 'held', 'used', 'overage', 'overdraft', 'expired'];
+
+const aMovement: fc.Arbitrary<Movement> = fc.record({
+  from: fc.constantFrom(...AN_ACCOUNT),
+  fromLot: fc.constantFrom('lot_1', 'lot_2', null),
+  to: fc.constantFrom(...AN_ACCOUNT),
+  toLot: fc.constantFrom('lot_1', 'lot_2', null),
+  amount: fc.bigInt(1n, 10n ** 12n),
+  kind: fc.constantFrom(...A_KIND),
+  isCorrection: fc.boolean(),
+  effectiveMicros: fc.constantFrom(NOON_MICROS, NOON_MICROS + 1, NOON_MICROS - 30 * 24 * HOUR_MICROS),
+  stepMicros: fc.constant(NOON_MICROS),
+  hold: fc.constant(null),
+  period: fc.constantFrom(1, 2, null),
+  belongsToPeriod: fc.constantFrom(1, null, null),
+});
 
 function postingOf({ span, make, usage, hasTokens }: State): Posting {
   return make({
@@ -103,6 +178,8 @@ describe('rollups', () => {
         const rare: readonly Step[] = [{ kind: 'rerate', cost: 7n }, { kind: 'kill' }];
         const steps = drawn.toSpliced(drawn.length >> 1, 0, ...rare);
         let open = await aStore();
+        bookPeriods(open.store);
+        await commitAt(open.store, 0);
         let current = new Map<string, Posting>();
         const kill = async () => {
           const copy = await afterCrash(open.path);
@@ -160,6 +237,28 @@ describe('rollups', () => {
     expect(met.folded).toBeGreaterThan(5);
     expect(met.kills + met.killsInFolds).toBeGreaterThan(0);
   }, 120_000);
+
+  it('are what lots, periods and statements say of any movements, folded or not', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(aMovement, { maxLength: 12 }), { minLength: 2, maxLength: 4 }),
+        fc.integer({ min: 1, max: 30 }),
+        async (batches, maxRows) => {
+          const { store, close } = await aStore();
+          bookPeriods(store);
+          for (const [index, movements] of batches.entries()) {
+            for (const customer of ['cus_acme', 'cus_desk'])
+              store.book({ tenant: 'default', customer, facts: [], movements, recordedAtMillis: NOON });
+            await commitAt(store, index);
+            for (const rollup of ROLLUPS.keys()) await foldOne(store.instance, rollup, maxRows);
+            expect(await rollupErrors(store.instance)).toEqual([]);
+          }
+          await close();
+        },
+      ),
+      { numRuns: 5 },
+    );
+  });
 
   it('have no row where nothing is left', async () => {
     const { store } = await aStore();

@@ -1,4 +1,14 @@
-import { count, hourOf, key, latest, type Rollup, type RollupSource, sum, total } from './rollup.ts';
+import {
+  count,
+  earliest,
+  hourOf,
+  key,
+  latest,
+  type Rollup,
+  type RollupSource,
+  sum,
+  total,
+} from './rollup.ts';
 
 /** Of a record, what rollups ask for: as in the view `usage`. */
 const USAGE_COLUMNS = [
@@ -59,12 +69,31 @@ FROM (
   },
 };
 
+/**
+ * What happened at one instant, in one commit, to usage with the same keys: a record whose place another took with the
+ * same keys cancels out, because both are in one commit. What is left with a sign below 0 has gone elsewhere for good, and
+ * as long as there is nothing of it, the first and last instants that ever were are those that there are.
+ */
+function momentsOf(
+  keys: readonly string[],
+  sums: Readonly<Record<string, string>>,
+  where = 'true',
+): RollupSource {
+  return {
+    select: (isWithin) => `SELECT number, ${keys.join(', ')}, event_time, sum(sign) AS sign,
+  ${Object.entries(sums)
+    .map(([name, of]) => `${of} AS ${name}`)
+    .join(', ')}
+FROM (${USAGE.select(isWithin)}) WHERE ${where} GROUP BY number, ${keys.join(', ')}, event_time`,
+  };
+}
+
 /** The legs of all transfers: nothing is ever taken out of them. Every transfer has a number of its own. */
-const CREDIT_LEGS: RollupSource = {
+const creditLegs = (more: '' | ', period, belongs_to_period'): RollupSource => ({
   select(isWithin) {
     const leg = (account: string, lot: string, credits: string) => `
   SELECT entry AS number, 1 AS sign, customer, ${account} AS account_code, ${lot} AS lot, ${credits} AS credits,
-    kind AS kind_code, tenant AS tenant_code, effective_at
+    kind AS kind_code, tenant AS tenant_code, effective_at${more}
   FROM ledger.credit_transfer WHERE ${isWithin('entry')}`;
     const words = ['account', 'kind', 'tenant'].map((name) => `word[${name}_code] AS ${name}`);
     return `SELECT log.*, ${words.join(', ')}
@@ -72,7 +101,9 @@ FROM (${leg('from_account', 'from_lot', '-amount')}
   UNION ALL ${leg('to_account', 'to_lot', 'amount')}
 ) log, (SELECT list(word ORDER BY code) AS word FROM ledger.word)`;
   },
-};
+});
+
+const CREDIT_LEGS = creditLegs('');
 
 const IS_UNPRICED = 'cost_usd IS NULL';
 const ANY_TOKENS = 'coalesce(input_tokens, 0) + coalesce(output_tokens, 0)';
@@ -183,4 +214,98 @@ const CREDIT_ACCOUNT: Rollup = {
   ],
 };
 
-export const ROLLUPS: readonly Rollup[] = [USAGE_HOURLY, USAGE_QUALITY_HOURLY, CREDIT_HOURLY, CREDIT_ACCOUNT];
+/** What was booked in which period and lot: what statements, periods and lots are made of. */
+const CREDIT_BOOKING: Rollup = {
+  name: 'credit_booking',
+  source: creditLegs(', period, belongs_to_period'),
+  time: {
+    name: 'month',
+    of: "date_trunc('month', effective_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'",
+    type: 'TIMESTAMPTZ',
+  },
+  keys: [
+    key('tenant'),
+    key('customer'),
+    key('account'),
+    key('kind'),
+    key('lot'),
+    key('period', 'period', 'BIGINT'),
+    key('belongs_to_period', 'belongs_to_period', 'BIGINT'),
+    // Into the account; a correction counts with what it corrects.
+    key('is_inflow', "(credits > 0) <> ends_with(kind, '_correction')", 'BOOLEAN'),
+  ],
+  rows: 'legs',
+  measures: [
+    total('credits', 'credits', CREDITS),
+    earliest('first_effective_at', 'effective_at', 'TIMESTAMPTZ'),
+  ],
+};
+
+/** The instants of a key, of those that have not gone elsewhere. */
+const MOMENTS = [
+  earliest('first_at', 'CASE WHEN sign > 0 THEN event_time END', 'TIMESTAMPTZ'),
+  latest('last_at', 'CASE WHEN sign > 0 THEN event_time END', 'TIMESTAMPTZ'),
+  total('gone', 'CASE WHEN sign < 0 THEN 1 END', 'BIGINT'),
+];
+
+const IS_BILLED = "billing_role = 'billed'";
+
+/** All that a customer used, whatever for. */
+const CUSTOMER_HOURLY: Rollup = {
+  name: 'customer_hourly',
+  source: momentsOf(['tenant', 'customer'], {
+    calls: `sum(sign) FILTER (${IS_BILLED})`,
+    unpriced_calls: `sum(sign) FILTER (${IS_BILLED} AND ${IS_UNPRICED})`,
+    unpriced_tokens: `sum(${ANY_TOKENS}) FILTER (${IS_BILLED} AND ${IS_UNPRICED})`,
+    cost_usd: `sum(cost_usd) FILTER (${IS_BILLED})`,
+    rated_spans: 'sum(sign) FILTER (credits IS NOT NULL)',
+    credits: 'sum(credits)',
+  }),
+  time: hourOf('event_time'),
+  keys: [key('tenant'), key('customer')],
+  rows: 'spans',
+  measures: [
+    total('calls', 'calls', 'BIGINT'),
+    total('unpriced_calls', 'unpriced_calls', 'BIGINT'),
+    total('unpriced_tokens', 'unpriced_tokens'),
+    sum('cost_usd', 'calls > unpriced_calls', USD),
+    total('rated_spans', 'rated_spans', 'BIGINT'),
+    sum('credits', 'rated_spans > 0', CREDITS),
+    ...MOMENTS,
+  ],
+};
+
+/** What of the bill is not known. */
+const UNPRICED_HOURLY: Rollup = {
+  name: 'unpriced_hourly',
+  source: momentsOf(
+    ['tenant', 'provider', 'model', 'price_status'],
+    {
+      calls_with_input: 'sum(sign) FILTER (input_tokens IS NOT NULL)',
+      input_tokens: 'sum(input_tokens)',
+      calls_with_output: 'sum(sign) FILTER (output_tokens IS NOT NULL)',
+      output_tokens: 'sum(output_tokens)',
+    },
+    `${IS_BILLED} AND ${IS_UNPRICED}`,
+  ),
+  time: hourOf('event_time'),
+  keys: [key('tenant'), key('provider'), key('model'), key('price_status')],
+  rows: 'calls',
+  measures: [
+    total('calls_with_input', 'calls_with_input', 'BIGINT'),
+    sum('input_tokens', 'calls_with_input > 0'),
+    total('calls_with_output', 'calls_with_output', 'BIGINT'),
+    sum('output_tokens', 'calls_with_output > 0'),
+    ...MOMENTS,
+  ],
+};
+
+export const ROLLUPS: readonly Rollup[] = [
+  USAGE_HOURLY,
+  USAGE_QUALITY_HOURLY,
+  CREDIT_HOURLY,
+  CREDIT_ACCOUNT,
+  CREDIT_BOOKING,
+  CUSTOMER_HOURLY,
+  UNPRICED_HOURLY,
+];

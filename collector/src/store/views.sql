@@ -1,6 +1,14 @@
 -- The storage contract: what readers may use. Names and columns are API; see README, "The views".
 -- Replaced at every start, so a change needs no migration.
 
+-- Hours since the epoch. By the calendar of a time zone it would cost a hundred times as much for each row.
+CREATE OR REPLACE MACRO ledger.hour_number(instant) AS (epoch_us(instant) // 3600000000);
+-- The beginning of its calendar month, UTC, for the same reason.
+CREATE OR REPLACE MACRO ledger.month_of(instant) AS
+  make_timestamptz(epoch_us(date_trunc('month', make_timestamp(epoch_us(instant)))));
+CREATE OR REPLACE MACRO ledger.month_after(instant) AS
+  make_timestamptz(epoch_us(date_trunc('month', make_timestamp(epoch_us(instant))) + INTERVAL 1 MONTH));
+
 CREATE OR REPLACE VIEW public.usage AS
 -- A word is looked up by its code in one list, which costs less than comparing texts. The list is put in place
 -- (NOT MATERIALIZED): across the border of a materialised one the engine would compute every column, selected or not.
@@ -319,16 +327,16 @@ WITH
     SELECT
       customer,
       lot,
-      coalesce(sum(credits) FILTER (starts_with(kind, 'grant') OR (starts_with(kind, 'rollover') AND in_lot)), 0) AS granted_credits,
+      coalesce(sum(credits) FILTER (starts_with(kind, 'grant') OR (starts_with(kind, 'rollover') AND is_inflow)), 0) AS granted_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'usage') OR starts_with(kind, 'capture') OR starts_with(kind, 'settlement')), 0) AS consumed_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'expiry')), 0) AS expired_credits,
-      coalesce(-sum(credits) FILTER (starts_with(kind, 'rollover') AND NOT in_lot), 0) AS rolled_over_credits,
+      coalesce(-sum(credits) FILTER (starts_with(kind, 'rollover') AND NOT is_inflow), 0) AS rolled_over_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'withdrawal')), 0) AS withdrawn_credits,
       coalesce(-sum(credits) FILTER (starts_with(kind, 'repayment')), 0) AS repaid_credits,
       coalesce(sum(credits) FILTER (account = 'held'), 0) AS held_credits,
       coalesce(sum(credits) FILTER (account = 'available'), 0) AS available_credits,
-      min(effective_at) AS first_moved_at
-    FROM (SELECT *, (credits > 0) <> ends_with(kind, '_correction') AS in_lot FROM public.credit_ledger)
+      min(first_effective_at) AS first_moved_at
+    FROM ledger.credit_booking
     WHERE lot IS NOT NULL
     GROUP BY customer, lot
   )
@@ -418,7 +426,7 @@ WITH
       coalesce(-sum(credits) FILTER (account = 'overrun'), 0) AS overrun_credits,
       coalesce(-sum(credits) FILTER (account = 'overdraft'), 0) AS overdraft_credits,
       coalesce(sum(credits) FILTER (account = 'expired'), 0) AS expired_credits
-    FROM public.credit_ledger
+    FROM ledger.credit_booking
     WHERE period IS NOT NULL
     GROUP BY ALL
   ),
@@ -550,24 +558,46 @@ FROM ledger.account_fact;
 -- it. Whoever has no account yet has calendar months in UTC.
 CREATE OR REPLACE VIEW public.statements AS
 WITH
+  -- Hours in which a period begins or ends are in no period as a whole: of those, each call is looked at.
+  split AS (
+    SELECT DISTINCT customer, ledger.hour_number(edge) AS hour_number
+    FROM (SELECT customer, unnest([period_start, period_end]) AS edge FROM ledger.billing_period)
+    WHERE epoch_us(edge) % 3600000000 <> 0
+  ),
+  billed AS (
+    SELECT h.customer, h.hour AS moment, h.calls, h.unpriced_calls, h.unpriced_tokens, h.cost_usd
+    FROM ledger.customer_hourly h
+    ANTI JOIN split ON split.customer = h.customer AND split.hour_number = ledger.hour_number(h.hour)
+    WHERE h.calls > 0
+    UNION ALL
+    SELECT
+      u.customer,
+      u.event_time,
+      1,
+      (u.cost_usd IS NULL)::BIGINT,
+      CASE WHEN u.cost_usd IS NULL THEN coalesce(u.input_tokens, 0) + coalesce(u.output_tokens, 0) ELSE 0 END,
+      u.cost_usd
+    FROM public.usage u
+    SEMI JOIN split ON split.customer = u.customer AND split.hour_number = ledger.hour_number(u.event_time)
+    WHERE u.billing_role = 'billed'
+  ),
   calls AS (
     SELECT
       u.customer,
       coalesce(
-        CASE WHEN u.event_time < p.period_end THEN p.period_start END,
-        date_trunc('month', u.event_time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+        CASE WHEN u.moment < p.period_end THEN p.period_start END,
+        ledger.month_of(u.moment)
       ) AS period_start,
       coalesce(
-        CASE WHEN u.event_time < p.period_end THEN p.period_end END,
-        (date_trunc('month', u.event_time AT TIME ZONE 'UTC') + INTERVAL 1 MONTH) AT TIME ZONE 'UTC'
+        CASE WHEN u.moment < p.period_end THEN p.period_end END,
+        ledger.month_after(u.moment)
       ) AS period_end,
-      count(*) AS calls,
-      count(*) FILTER (u.cost_usd IS NULL) AS unpriced_calls,
-      coalesce(sum(coalesce(u.input_tokens, 0) + coalesce(u.output_tokens, 0)) FILTER (u.cost_usd IS NULL), 0) AS unpriced_tokens,
+      sum(u.calls)::BIGINT AS calls,
+      sum(u.unpriced_calls)::BIGINT AS unpriced_calls,
+      sum(u.unpriced_tokens) AS unpriced_tokens,
       sum(u.cost_usd) AS cost_usd
-    FROM public.usage u
-    ASOF LEFT JOIN public.billing_periods p ON p.customer = u.customer AND u.event_time >= p.period_start
-    WHERE u.billing_role = 'billed'
+    FROM billed u
+    ASOF LEFT JOIN ledger.billing_period p ON p.customer = u.customer AND u.moment >= p.period_start
     GROUP BY ALL
   ),
   -- Overage of a closed period has the price of that one: late usage, and below zero what was given back of it.
@@ -579,18 +609,15 @@ WITH
         WHEN count(*) = count(p.overage_price_usd)
           THEN sum((-l.credits::DECIMAL(19, 6) * p.overage_price_usd::DECIMAL(19, 9))::DECIMAL(38, 15))
       END::DECIMAL(38, 15) AS overage_usd
-    FROM public.credit_ledger l
-    LEFT JOIN public.billing_periods p ON p.customer = l.customer AND p.period = coalesce(l.belongs_to_period, l.period)
+    FROM ledger.credit_booking l
+    LEFT JOIN ledger.billing_period p ON p.customer = l.customer AND p.period = coalesce(l.belongs_to_period, l.period)
     WHERE l.account = 'overage'
     GROUP BY ALL
   ),
   -- What was booked when accounts had no periods yet.
   months AS (
-    SELECT
-      customer,
-      date_trunc('month', effective_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS period_start,
-      sum(credits) AS used_credits
-    FROM public.credit_ledger
+    SELECT customer, month AS period_start, sum(credits) AS used_credits
+    FROM ledger.credit_booking
     WHERE account = 'used' AND period IS NULL
     GROUP BY ALL
   )
@@ -622,18 +649,58 @@ LEFT JOIN sold s ON s.customer = p.customer AND s.period = p.period
 LEFT JOIN months m
   ON m.customer = coalesce(p.customer, c.customer) AND m.period_start = coalesce(p.period_start, c.period_start);
 
--- NULL is the line of usage that nobody claimed.
+-- NULL is the line of usage that nobody claimed. The first and last instants of an hour are known with its sums, unless
+-- usage of it has gone to another customer: then the calls of that hour are looked at.
 CREATE OR REPLACE VIEW public.customers AS
+WITH
+  known AS MATERIALIZED (
+    SELECT
+      customer,
+      min(first_at) AS first_at,
+      max(last_at) AS last_at,
+      -- The hour, and in its last bit whether something has gone from it: what is least, or greatest, tells of all rows of it.
+      min(2 * ledger.hour_number(hour) + (gone = 0)::BIGINT) AS first_mark,
+      max(2 * ledger.hour_number(hour) + (gone > 0)::BIGINT) AS last_mark,
+      sum(calls)::BIGINT AS calls,
+      sum(unpriced_calls)::BIGINT AS unpriced_calls,
+      sum(cost_usd) AS cost_usd,
+      sum(credits) AS credits
+    FROM ledger.customer_hourly
+    GROUP BY customer
+  ),
+  doubted_first AS (
+    SELECT customer, make_timestamptz(first_mark // 2 * 3600000000) AS hour FROM known WHERE first_mark % 2 = 0
+  ),
+  doubted_last AS (
+    SELECT customer, make_timestamptz(last_mark // 2 * 3600000000) AS hour FROM known WHERE last_mark % 2 = 1
+  ),
+  firsts AS (
+    SELECT d.customer, min(u.event_time) AS event_time
+    FROM public.usage u
+    JOIN doubted_first d ON u.customer IS NOT DISTINCT FROM d.customer AND ledger.hour_number(u.event_time) = ledger.hour_number(d.hour)
+    WHERE u.event_time >= (SELECT min(hour) FROM doubted_first)
+      AND u.event_time < (SELECT max(hour) + INTERVAL 1 HOUR FROM doubted_first)
+    GROUP BY ALL
+  ),
+  lasts AS (
+    SELECT d.customer, max(u.event_time) AS event_time
+    FROM public.usage u
+    JOIN doubted_last d ON u.customer IS NOT DISTINCT FROM d.customer AND ledger.hour_number(u.event_time) = ledger.hour_number(d.hour)
+    WHERE u.event_time >= (SELECT min(hour) FROM doubted_last)
+      AND u.event_time < (SELECT max(hour) + INTERVAL 1 HOUR FROM doubted_last)
+    GROUP BY ALL
+  )
 SELECT
-  customer,
-  min(event_time) AS first_seen_at,
-  max(event_time) AS last_seen_at,
-  count(*) FILTER (billing_role = 'billed') AS calls,
-  count(*) FILTER (billing_role = 'billed' AND cost_usd IS NULL) AS unpriced_calls,
-  sum(cost_usd) AS cost_usd,
-  sum(credits) AS credits
-FROM public.usage
-GROUP BY customer;
+  known.customer,
+  coalesce(firsts.event_time, known.first_at) AS first_seen_at,
+  coalesce(lasts.event_time, known.last_at) AS last_seen_at,
+  known.calls,
+  known.unpriced_calls,
+  known.cost_usd,
+  known.credits
+FROM known
+LEFT JOIN firsts ON firsts.customer IS NOT DISTINCT FROM known.customer
+LEFT JOIN lasts ON lasts.customer IS NOT DISTINCT FROM known.customer;
 
 CREATE OR REPLACE VIEW ledger.rate_card_history AS
 SELECT
@@ -722,20 +789,64 @@ FROM (
 WHERE previous_valid_to = valid_from
   AND (previous_usd_per_million IS DISTINCT FROM usd_per_million OR previous_usd_each IS DISTINCT FROM usd_each);
 
+-- First and last instants as in `customers`: usage goes from here when it gets a price.
 CREATE OR REPLACE VIEW public.unpriced AS
+WITH
+  known AS MATERIALIZED (
+    SELECT
+      provider, model, price_status,
+      min(first_at) AS first_at,
+      max(last_at) AS last_at,
+      -- The hour, and in its last bit whether something has gone from it: what is least, or greatest, tells of all rows of it.
+      min(2 * ledger.hour_number(hour) + (gone = 0)::BIGINT) AS first_mark,
+      max(2 * ledger.hour_number(hour) + (gone > 0)::BIGINT) AS last_mark,
+      sum(calls)::BIGINT AS calls,
+      sum(input_tokens) AS input_tokens,
+      sum(output_tokens) AS output_tokens
+    FROM ledger.unpriced_hourly
+    GROUP BY provider, model, price_status
+  ),
+  doubted_first AS (
+    SELECT provider, model, price_status, make_timestamptz(first_mark // 2 * 3600000000) AS hour FROM known WHERE first_mark % 2 = 0
+  ),
+  doubted_last AS (
+    SELECT provider, model, price_status, make_timestamptz(last_mark // 2 * 3600000000) AS hour FROM known WHERE last_mark % 2 = 1
+  ),
+  firsts AS (
+    SELECT d.provider, d.model, d.price_status, min(u.event_time) AS event_time
+    FROM public.usage u
+    JOIN doubted_first d ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model AND u.price_status IS NOT DISTINCT FROM d.price_status AND ledger.hour_number(u.event_time) = ledger.hour_number(d.hour)
+    WHERE u.event_time >= (SELECT min(hour) FROM doubted_first)
+      AND u.event_time < (SELECT max(hour) + INTERVAL 1 HOUR FROM doubted_first)
+      AND u.billing_role = 'billed' AND u.cost_usd IS NULL
+    GROUP BY ALL
+  ),
+  lasts AS (
+    SELECT d.provider, d.model, d.price_status, max(u.event_time) AS event_time
+    FROM public.usage u
+    JOIN doubted_last d ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model AND u.price_status IS NOT DISTINCT FROM d.price_status AND ledger.hour_number(u.event_time) = ledger.hour_number(d.hour)
+    WHERE u.event_time >= (SELECT min(hour) FROM doubted_last)
+      AND u.event_time < (SELECT max(hour) + INTERVAL 1 HOUR FROM doubted_last)
+      AND u.billing_role = 'billed' AND u.cost_usd IS NULL
+    GROUP BY ALL
+  )
 SELECT
-  provider,
-  model,
-  price_status AS reason,
-  count(*) AS calls,
-  sum(input_tokens) AS input_tokens,
-  sum(output_tokens) AS output_tokens,
-  min(event_time) AS first_seen_at,
-  max(event_time) AS last_seen_at
-FROM public.usage
-WHERE billing_role = 'billed' AND cost_usd IS NULL
-GROUP BY ALL
-ORDER BY coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) DESC, calls DESC;
+  known.provider,
+  known.model,
+  known.price_status AS reason,
+  known.calls,
+  known.input_tokens,
+  known.output_tokens,
+  coalesce(firsts.event_time, known.first_at) AS first_seen_at,
+  coalesce(lasts.event_time, known.last_at) AS last_seen_at
+FROM known
+LEFT JOIN firsts
+  ON firsts.provider IS NOT DISTINCT FROM known.provider AND firsts.model IS NOT DISTINCT FROM known.model
+    AND firsts.price_status IS NOT DISTINCT FROM known.price_status
+LEFT JOIN lasts
+  ON lasts.provider IS NOT DISTINCT FROM known.provider AND lasts.model IS NOT DISTINCT FROM known.model
+    AND lasts.price_status IS NOT DISTINCT FROM known.price_status
+ORDER BY coalesce(known.input_tokens, 0) + coalesce(known.output_tokens, 0) DESC, known.calls DESC;
 
 CREATE OR REPLACE VIEW public.ingest_health AS
 SELECT * FROM ledger.ingest_hour;
