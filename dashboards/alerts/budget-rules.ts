@@ -68,7 +68,9 @@ FROM measured`,
  * How many times faster than evenly over the month a budget is used, in the last hours. The hour that has just begun is
  * counted together with those before it, so "1 hour" is between one and two.
  */
-const burnRate = (hours: number) => `coalesce(sum(h.cost_usd) FILTER (h.hour >= ${sinceHours(hours)}), 0)::DOUBLE
+const burnRate = (
+  hours: number,
+) => `coalesce(sum(h.cost_usd) FILTER (h.hour >= ${sinceHours(hours)}), 0)::DOUBLE
     / (extract(epoch FROM now() - ${sinceHours(hours)}) / extract(epoch FROM ${MONTH_END} - ${MONTH_START}))
     / nullif(b.amount_usd, 0)::DOUBLE`;
 const sinceHours = (hours: number) => `(${THIS_HOUR} - INTERVAL '${hours} hours')`;

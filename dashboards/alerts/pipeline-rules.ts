@@ -18,7 +18,8 @@ const silence: AlertRule = {
   forDuration: '0s',
   severity: 'critical',
   team: 'platform',
-  summary: 'No usage has come in for {{ printf "%.0f" .Values.B.Value }} minutes, or the ledger cannot be read.',
+  summary:
+    'No usage has come in for {{ printf "%.0f" .Values.B.Value }} minutes, or the ledger cannot be read.',
   description: `No gen-ai span was received for more than ${NO_DATA_MINUTES} minutes, though there was usage in the last seven days; or the query failed. This is the one rule that fires when the ledger cannot be read.`,
   panel: { dashboard: 'quality', title: 'Spans received' },
   whenUnreadable: 'Alerting',
@@ -44,10 +45,7 @@ const lag: AlertRule = {
 const deferred: AlertRule = {
   name: 'spans-deferred',
   title: 'Spans are turned away',
-  sql: single(
-    `SELECT sum(requests_deferred)\nFROM pipeline_health\nWHERE ${MINUTES(10)}`,
-    0,
-  ),
+  sql: single(`SELECT sum(requests_deferred)\nFROM pipeline_health\nWHERE ${MINUTES(10)}`, 0),
   fires: { above: 0 },
   forDuration: '5m',
   severity: 'critical',
@@ -89,7 +87,8 @@ WHERE ${MINUTES(15)}`,
   forDuration: '5m',
   severity: 'warning',
   team: 'platform',
-  summary: '{{ humanizePercentage .Values.B.Value }} of the statements of readers are ended before they answer.',
+  summary:
+    '{{ humanizePercentage .Values.B.Value }} of the statements of readers are ended before they answer.',
   description:
     'In the last 15 minutes more than a tenth of the statements of readers were cancelled or ended by a limit, or a reader had the ledger process ended (counted as 100 %). Dashboards have gaps, and so may alerts.',
   panel: { dashboard: 'quality', title: 'Readers' },

@@ -27,61 +27,61 @@ export function ruleOf(
   runbooks: string,
 ): Rule {
   const { dashboardUid, panelId } = panelAddress(dashboards, rule);
-  return new RuleBuilder(rule.title)
-    .uid(`spanledger-${rule.name}`)
-    .ruleGroup(group)
-    .folderUID(FOLDER)
-    .condition('C')
-    .withQuery(
-      new QueryBuilder('A')
-        .datasourceUid(DATA_SOURCE_UID)
-        .relativeTimeRange(LAST_TEN_MINUTES)
-        .model(
+  return (
+    new RuleBuilder(rule.title)
+      .uid(`spanledger-${rule.name}`)
+      .ruleGroup(group)
+      .folderUID(FOLDER)
+      .condition('C')
+      .withQuery(
+        new QueryBuilder('A')
+          .datasourceUid(DATA_SOURCE_UID)
+          .relativeTimeRange(LAST_TEN_MINUTES)
+          .model(
+            model({
+              refId: 'A',
+              datasource: { type: 'grafana-postgresql-datasource', uid: DATA_SOURCE_UID },
+              rawSql: rule.sql,
+              format: 'time_series',
+              editorMode: 'code',
+              rawQuery: true,
+            }),
+          ),
+      )
+      .withQuery(
+        new QueryBuilder('B')
+          .datasourceUid(EXPRESSION.uid)
+          .model(
+            model({ refId: 'B', datasource: EXPRESSION, type: 'reduce', expression: 'A', reducer: 'last' }),
+          ),
+      )
+      .withQuery(
+        new QueryBuilder('C').datasourceUid(EXPRESSION.uid).model(
           model({
-            refId: 'A',
-            datasource: { type: 'grafana-postgresql-datasource', uid: DATA_SOURCE_UID },
-            rawSql: rule.sql,
-            format: 'time_series',
-            editorMode: 'code',
-            rawQuery: true,
+            refId: 'C',
+            datasource: EXPRESSION,
+            type: 'threshold',
+            expression: 'B',
+            conditions: [{ evaluator: evaluatorOf(rule.fires) }],
           }),
         ),
-    )
-    .withQuery(
-      new QueryBuilder('B')
-        .datasourceUid(EXPRESSION.uid)
-        .model(
-          model({ refId: 'B', datasource: EXPRESSION, type: 'reduce', expression: 'A', reducer: 'last' }),
-        ),
-    )
-    .withQuery(
-      new QueryBuilder('C').datasourceUid(EXPRESSION.uid).model(
-        model({
-          refId: 'C',
-          datasource: EXPRESSION,
-          type: 'threshold',
-          expression: 'B',
-          conditions: [{ evaluator: evaluatorOf(rule.fires) }],
-        }),
-      ),
-    )
-    .forDuration(rule.forDuration)
-    // Every query gives a row: without one the data source is not the ledger. One rule says so, the others keep quiet.
-    .noDataState(rule.whenUnreadable ?? 'OK')
-    .execErrState(rule.whenUnreadable ?? 'KeepLast')
-    .labels({ source: 'spanledger', severity: rule.severity, team: rule.team })
-    .annotations({
-      summary: rule.summary,
-      description: rule.description,
-      runbook_url: `${runbooks}/${rule.name}.md`,
-      __dashboardUid__: dashboardUid,
-      __panelId__: String(panelId),
-    })
-    .build();
+      )
+      .forDuration(rule.forDuration)
+      // Every query gives a row: without one the data source is not the ledger. One rule says so, the others keep quiet.
+      .noDataState(rule.whenUnreadable ?? 'OK')
+      .execErrState(rule.whenUnreadable ?? 'KeepLast')
+      .labels({ source: 'spanledger', severity: rule.severity, team: rule.team })
+      .annotations({
+        summary: rule.summary,
+        description: rule.description,
+        runbook_url: `${runbooks}/${rule.name}.md`,
+        __dashboardUid__: dashboardUid,
+        __panelId__: String(panelId),
+      })
+      .build()
+  );
 }
 
 function evaluatorOf(bound: Bound) {
-  return 'above' in bound
-    ? { type: 'gt', params: [bound.above] }
-    : { type: 'lt', params: [bound.below] };
+  return 'above' in bound ? { type: 'gt', params: [bound.above] } : { type: 'lt', params: [bound.below] };
 }
