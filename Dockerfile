@@ -11,7 +11,11 @@ COPY packages/semconv/package.json packages/semconv/
 COPY packages/metering/package.json packages/metering/
 COPY packages/pgwire/package.json packages/pgwire/
 COPY packages/instrumentation/package.json packages/instrumentation/
-RUN npm ci --omit=dev --no-audit --no-fund --workspace @spanledger/collector && npm cache clean --force
+# `install` and not `ci`: the lock file leaves out what only other platforms need, which `ci` takes for a mistake.
+# Without scripts: those of our packages build what is published, and nothing else that is installed needs one.
+RUN npm install --omit=dev --ignore-scripts --no-audit --no-fund \
+      --workspace @spanledger/collector --workspace @spanledger/metering --workspace @spanledger/pgwire \
+      --workspace @spanledger/semconv && npm cache clean --force
 
 COPY packages packages
 COPY collector collector
