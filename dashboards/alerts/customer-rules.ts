@@ -36,7 +36,7 @@ LIMIT ${MAX_SERIES}`,
   summary:
     '{{ .Labels.customer }} has credits for {{ printf "%.1f" .Values.B.Value }} days at the pace of the last week.',
   description: `What the customer may still use lasts for less than ${DAYS_LEFT} days at the mean of the last seven. What happens then is the overage policy of the plan.`,
-  panel: { dashboard: 'customers', title: 'Credits left' },
+  panel: { dashboard: 'customers', title: 'Who runs out first' },
 };
 
 /** USD that a customer must cost in a week before a loss is worth a message. */
@@ -46,12 +46,12 @@ const margin: AlertRule = {
   name: 'margin-negative',
   title: 'Customer costs more than the credits are worth',
   sql: always({
-    // Hours outside of any period have no value to compare with, so their cost is left out too.
-    found: `SELECT customer, (sum(value_usd) - sum(coalesce(cost_usd, 0)))::DOUBLE AS value
+    // Whoever has no plan has nothing to compare with.
+    found: `SELECT customer, (coalesce(sum(value_usd), 0) - sum(cost_usd))::DOUBLE AS value
 FROM margin_hourly
-WHERE hour >= ${THIS_HOUR} - INTERVAL '7 days' AND value_usd IS NOT NULL
+WHERE hour >= ${THIS_HOUR} - INTERVAL '7 days' AND credit_value_usd IS NOT NULL
 GROUP BY customer
-HAVING sum(value_usd) < sum(coalesce(cost_usd, 0)) AND sum(cost_usd) >= ${MARGIN_FLOOR_USD}
+HAVING sum(cost_usd) > coalesce(sum(value_usd), 0) AND sum(cost_usd) >= ${MARGIN_FLOOR_USD}
 ORDER BY value, customer
 LIMIT ${MAX_SERIES}`,
     labels: ['customer'],
@@ -64,7 +64,7 @@ LIMIT ${MAX_SERIES}`,
   summary:
     '{{ .Labels.customer }}: over the last week the burned credits were worth {{ printf "%.2f" .Values.B.Value }} USD less their cost.',
   description: `The credits that the customer burned in the last seven days are worth less, by the plan, than the calls cost (customers from ${MARGIN_FLOOR_USD} USD on).`,
-  panel: { dashboard: 'customers', title: 'Margin by customer' },
+  panel: { dashboard: 'customers', title: 'Customers that cost more than they earn' },
 };
 
 export const customerRules: AlertGroup = {

@@ -1,4 +1,5 @@
-import type { Client } from 'pg';
+import type pg from 'pg';
+import { runQuery } from '../grafana/sql.ts';
 import type { AlertRule } from './rule.ts';
 
 /** A series as Grafana makes it of a row: its labels, and the value that B and C are about. */
@@ -9,31 +10,29 @@ export interface Series {
 }
 
 /**
- * What Grafana does with a rule, for tests: runs query A, takes what it says as time series by the rules of the data
- * source, and compares each value with the bound.
+ * What Grafana does with a rule, for tests and benchmarks: runs query A as the data source does, takes the last value of
+ * each series, and compares it with the bound.
  *
- * @throws where Grafana would say "no data" or "error", or would not understand the columns
+ * @throws where Grafana would say "no data" or "error"
  */
-export async function evaluate(client: Client, rule: AlertRule): Promise<readonly Series[]> {
-  const { rows, fields } = await client.query<Record<string, unknown>>(rule.sql);
-  if (fields[0]?.name !== 'time' || fields.filter(({ name }) => name === 'value').length !== 1)
-    throw new Error(`${rule.name}: the columns are ${fields.map(({ name }) => name).join(', ')}`);
-  if (rows.length === 0) throw new Error(`${rule.name} gives no row`);
-  const series = rows.map((row) => seriesOf(rule, row));
-  const names = new Set(series.map(({ labels }) => JSON.stringify(labels)));
-  if (names.size < series.length) throw new Error(`${rule.name} gives the same labels twice`);
-  return series;
-}
-
-function seriesOf(rule: AlertRule, { time, value, ...labels }: Record<string, unknown>): Series {
-  if (!(time instanceof Date)) throw new Error(`${rule.name}: ${String(time)} is no time`);
-  if (typeof value !== 'number' || !Number.isFinite(value))
-    throw new Error(`${rule.name}: ${String(value)} is no finite number`);
-  const texts: Record<string, string> = {};
-  for (const [name, label] of Object.entries(labels)) {
-    if (typeof label !== 'string') throw new Error(`${rule.name}: the label ${name} is no text`);
-    texts[name] = label;
-  }
-  const isFiring = 'above' in rule.fires ? value > rule.fires.above : value < rule.fires.below;
-  return { labels: texts, value, isFiring };
+export async function evaluate(pool: pg.Pool, rule: AlertRule, now = new Date()): Promise<readonly Series[]> {
+  const range = { from: new Date(now.getTime() - 600_000), to: now };
+  const query = { refId: 'A', rawSql: rule.sql, format: 'time_series' } as const;
+  // No dashboard, and so no variables.
+  const { frame, problems, rows } = await runQuery(pool, query, {
+    dashboard: { uid: 'none', title: 'none' },
+    variables: new Map(),
+    range,
+    intervalMs: 1000,
+  });
+  if (problems.length > 0) throw new Error(`${rule.name}: ${problems.join('; ')}`);
+  const series = frame.fields.filter(({ type }) => type === 'number');
+  if (series.length === 0) throw new Error(`${rule.name} gives no data`);
+  if (series.length < rows) throw new Error(`${rule.name} gives the same labels twice`);
+  return series.map(({ labels = {}, values }) => {
+    const value = values.at(-1);
+    if (typeof value !== 'number') throw new Error(`${rule.name}: ${value} is no number`);
+    const isFiring = 'above' in rule.fires ? value > rule.fires.above : value < rule.fires.below;
+    return { labels, value, isFiring };
+  });
 }

@@ -54,5 +54,5 @@ function rulesYaml(dashboards: readonly Dashboard[]): string {
     }),
   }));
   // Long lines stay whole: SQL and sentences are easier to compare that way.
-  return stringify({ apiVersion: 1, groups }, { lineWidth: 0 });
+  return stringify({ apiVersion: 1, groups }, { lineWidth: 0, aliasDuplicateObjects: false });
 }

@@ -21,7 +21,7 @@ const silence: AlertRule = {
   summary:
     'No usage has come in for {{ printf "%.0f" .Values.B.Value }} minutes, or the ledger cannot be read.',
   description: `No gen-ai span was received for more than ${NO_DATA_MINUTES} minutes, though there was usage in the last seven days; or the query failed. This is the one rule that fires when the ledger cannot be read.`,
-  panel: { dashboard: 'quality', title: 'Spans received' },
+  panel: { dashboard: 'quality', title: 'Spans read' },
   whenUnreadable: 'Alerting',
 };
 
@@ -39,7 +39,7 @@ const lag: AlertRule = {
   summary: 'Spans wait {{ printf "%.0f" .Values.B.Value }} seconds for the ledger.',
   description:
     'Spans that are on disk wait for more than a minute until they are in the ledger. Nothing is lost; everything read from it is as old as that, checks of credits too.',
-  panel: { dashboard: 'quality', title: 'Journal lag' },
+  panel: { dashboard: 'quality', title: 'Lag' },
 };
 
 const deferred: AlertRule = {
@@ -67,7 +67,7 @@ const restarts: AlertRule = {
   summary: 'The ledger process was started again {{ printf "%.0f" .Values.B.Value }} times in half an hour.',
   description:
     'The process that posts and answers ended three times or more within 30 minutes. Spans are still accepted; connections of readers break each time.',
-  panel: { dashboard: 'quality', title: 'Restarts and readers ended' },
+  panel: { dashboard: 'quality', title: 'Restarts' },
 };
 
 const saturated: AlertRule = {
@@ -91,7 +91,7 @@ WHERE ${MINUTES(15)}`,
     '{{ humanizePercentage .Values.B.Value }} of the statements of readers are ended before they answer.',
   description:
     'In the last 15 minutes more than a tenth of the statements of readers were cancelled or ended by a limit, or a reader had the ledger process ended (counted as 100 %). Dashboards have gaps, and so may alerts.',
-  panel: { dashboard: 'quality', title: 'Readers' },
+  panel: { dashboard: 'quality', title: 'Queries' },
 };
 
 export const pipelineRules: AlertGroup = {

@@ -19,7 +19,7 @@ WHERE ${DAY}`,
   summary: '{{ humanizePercentage .Values.B.Value }} of the calls of the last 24 hours have no price.',
   description:
     'For more than 1 % of the billed calls of the last 24 hours no price is known. Spend, budgets and margins lack their cost.',
-  panel: { dashboard: 'quality', title: 'Unpriced calls' },
+  panel: { dashboard: 'quality', title: 'Calls without a price' },
 };
 
 const unattributed: AlertRule = {
@@ -40,7 +40,7 @@ WHERE ${DAY} AND usage_class IN ('customer', 'trial')`,
     '{{ humanizePercentage .Values.B.Value }} of the calls of the last 24 hours have no customer or no feature.',
   description:
     'More than 5 % of the billed calls of the classes customer and trial, over the last 24 hours, name no customer or no feature: nobody is charged for them, or by no rule.',
-  panel: { dashboard: 'quality', title: 'Unattributed' },
+  panel: { dashboard: 'quality', title: 'Unpriced and unattributed' },
 };
 
 /** USD that providers must have reported in a week before a gap says something. */
@@ -70,7 +70,7 @@ LIMIT ${MAX_SERIES}`,
   summary:
     '{{ .Labels.provider }}: reported cost and the price book differ by {{ humanizePercentage .Values.B.Value }}.',
   description: `Over the last seven days, what emitters reported as cost and what the price book says for the same calls differ by more than 2 % of the greater (from ${REPORTED_FLOOR_USD} USD on).`,
-  panel: { dashboard: 'quality', title: 'Reported against computed cost' },
+  panel: { dashboard: 'quality', title: 'Cost against what emitters reported' },
 };
 
 export const qualityRules: AlertGroup = {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   aRequest,
@@ -14,6 +14,7 @@ import { removeDataDirectory } from '../../test/data-directory.ts';
 import { post } from '../../test/otlp-client.ts';
 import { type RunningService, startServiceProcess } from '../../test/service.ts';
 import { until } from '../../test/until.ts';
+import { openPool } from '../grafana/run.ts';
 import { evaluate, type Series } from './evaluate.ts';
 import { alertRules } from './rules.ts';
 
@@ -39,7 +40,7 @@ budgets:
 
 interface Ledger {
   readonly service: RunningService;
-  readonly client: pg.Client;
+  readonly pool: pg.Pool;
   readonly dataDir: string;
 }
 
@@ -58,13 +59,11 @@ async function aLedger(configuration = CONFIGURATION): Promise<Ledger> {
   const configFile = join(dataDir, 'spanledger.yaml');
   await writeFile(configFile, configuration);
   const service = await startServiceProcess({ dataDir, configFile });
-  const client = new pg.Client(service.sqlUrl);
-  await client.connect();
-  return { service, client, dataDir };
+  return { service, pool: openPool(service.sqlUrl), dataDir };
 }
 
 async function end(ledger: Ledger | undefined): Promise<void> {
-  await ledger?.client.end();
+  await ledger?.pool.end();
   await ledger?.service.stop();
   if (ledger !== undefined) await removeDataDirectory(ledger.dataDir);
 }
@@ -83,9 +82,9 @@ async function subscribe({ service }: Ledger, customer: string, plan: string): P
   }
 }
 
-async function send({ service, client }: Ledger, calls: readonly Call[]): Promise<void> {
+async function send({ service, pool }: Ledger, calls: readonly Call[]): Promise<void> {
   const nowMs = Date.now();
-  const { rows } = await client.query('SELECT count(*)::INTEGER AS spans FROM usage');
+  const { rows } = await pool.query('SELECT count(*)::INTEGER AS spans FROM usage');
   const spans = calls.map(({ agoMs, usd = 0.01, customer = 'cus_fine', feature = 'chat', also, ...call }) => {
     const endMs = nowMs - agoMs;
     return aRequestSpan({
@@ -108,15 +107,15 @@ async function send({ service, client }: Ledger, calls: readonly Call[]): Promis
   });
   expect((await post(service.otlpUrl, aRequest(spans))).status).toBe(200);
   await until('all calls are in the ledger', 30_000, async () => {
-    const found = await client.query('SELECT count(*)::INTEGER AS spans FROM usage');
+    const found = await pool.query('SELECT count(*)::INTEGER AS spans FROM usage');
     return found.rows[0].spans === rows[0].spans + calls.length;
   });
 }
 
-async function seriesOf({ client }: Ledger, name: string): Promise<readonly Series[]> {
+async function seriesOf({ pool }: Ledger, name: string): Promise<readonly Series[]> {
   const rule = alertRules.find((each) => each.name === name);
   if (rule === undefined) throw new Error(`there is no rule ${name}`);
-  return evaluate(client, rule);
+  return evaluate(pool, rule);
 }
 
 /** The labels of what fires. */
@@ -152,7 +151,7 @@ describe('an empty ledger', () => {
       for (const [, sql = ''] of text.matchAll(/```sql\n(.*?)```/gs)) {
         statements++;
         await expect(
-          ledger.client.query(sql).then(({ rows }) => Array.isArray(rows)),
+          ledger.pool.query(sql).then(({ rows }) => Array.isArray(rows)),
           `${page}: ${sql}`,
         ).resolves.toBe(true);
       }
@@ -226,6 +225,7 @@ describe('a ledger in trouble', () => {
     ['unpriced-share', {}],
     ['unattributed-share', {}],
     ['error-cost-share', { feature: 'fragile' }],
+    ['reconciliation-gap', { provider: 'openai' }],
   ])('%s fires', async (name, labels) => {
     expect(await firing(ledger, name)).toEqual([labels]);
   });

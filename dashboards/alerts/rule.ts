@@ -45,13 +45,16 @@ export interface PanelAddress {
   readonly panelId: number;
 }
 
-/** @throws when there is no such panel, or more than one: a link that leads nowhere is found when it is made. */
+/**
+ * The last panel of that title: charts are below the single numbers that have the same.
+ *
+ * @throws when there is none: a link that leads nowhere is found when it is made.
+ */
 export function panelAddress(dashboards: readonly Dashboard[], { panel }: AlertRule): PanelAddress {
   const dashboardUid = uidOf(panel.dashboard);
   const panels = dashboards.find(({ uid }) => uid === dashboardUid)?.panels ?? [];
   const ids = panels.flatMap((each) => ('title' in each && each.title === panel.title ? [each.id] : []));
-  const [panelId] = ids;
-  if (panelId === undefined || ids.length > 1)
-    throw new Error(`${dashboardUid} has ${ids.length} panels "${panel.title}".`);
+  const panelId = ids.at(-1);
+  if (panelId === undefined) throw new Error(`${dashboardUid} has no panel "${panel.title}".`);
   return { dashboardUid, panelId };
 }

@@ -108,7 +108,7 @@ LIMIT ${MAX_SERIES}`,
     '{{ .Labels.feature }} on {{ .Labels.model }}: the share of input read from the cache is {{ humanizePercentage .Values.B.Value }} of what it was.',
   description:
     'Over the last six hours less than half as much of the input was read from the cache of the provider as over the week before, where it was a tenth or more.',
-  panel: { dashboard: 'features', title: 'Cache' },
+  panel: { dashboard: 'features', title: 'Input read from the cache' },
 };
 
 const failing: AlertRule = {
@@ -134,7 +134,7 @@ LIMIT ${MAX_SERIES}`,
     '{{ .Labels.feature }}: {{ humanizePercentage .Values.B.Value }} of what it cost lately went into calls that failed.',
   description:
     'Over the last six hours more than a tenth of the cost of the feature was for calls that ended in an error, whether another attempt made them good or not.',
-  panel: { dashboard: 'features', title: 'Errors and retries' },
+  panel: { dashboard: 'features', title: 'Spend on failed calls' },
 };
 
 const output: AlertRule = {

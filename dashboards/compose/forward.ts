@@ -1,4 +1,4 @@
-import { createServer, connect, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 
 /**
  * Hands connections on to a port of this machine. In a container the service listens on loopback, which nothing outside

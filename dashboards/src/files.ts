@@ -1,4 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { alertFiles } from '../alerts/files.ts';
 import { budgets } from './budgets.ts';
 import { calls } from './calls.ts';
 import { customers } from './customers.ts';
@@ -21,8 +22,10 @@ export function dashboards(): readonly Dashboard[] {
 }
 
 export function generatedFiles(): readonly GeneratedFile[] {
-  return dashboards().map((dashboard) => ({
+  const built = dashboards();
+  const written = built.map((dashboard) => ({
     path: `generated/${dashboard.uid?.replace(/^spanledger-/, '')}.json`,
     text: `${JSON.stringify(dashboard, null, 2)}\n`,
   }));
+  return [...written, ...alertFiles(built)];
 }
