@@ -190,7 +190,6 @@ describe('a ledger in trouble', () => {
   beforeAll(async () => {
     ledger = await aLedger();
     await subscribe(ledger, 'cus_low', 'small');
-    await subscribe(ledger, 'cus_fine', 'large');
     await send(ledger, [
       // A budget of 10 USD, an action above its limit.
       { agoMs: 1000, usd: 8, feature: 'agent', traceId: longRun, customer: 'cus_dear' },
