@@ -19,10 +19,12 @@ FROM credit_hourly
 WHERE account = 'used' AND hour >= ${THIS_HOUR} - INTERVAL '7 days'
 GROUP BY customer
 HAVING sum(credits) > 0`,
+      // Whoever was never given any has none to run out of.
+      granted: `SELECT DISTINCT customer FROM credit_hourly WHERE kind = 'grant'`,
     },
     // Only those it is about: there may be many thousand customers, and each would be a series.
     found: `SELECT customer, greatest(0, available_credits)::DOUBLE / credits_a_day AS value
-FROM credit_balances JOIN burned USING (customer)
+FROM credit_balances JOIN burned USING (customer) SEMI JOIN granted USING (customer)
 WHERE greatest(0, available_credits)::DOUBLE / credits_a_day < ${DAYS_LEFT}
 ORDER BY value, customer
 LIMIT ${MAX_SERIES}`,

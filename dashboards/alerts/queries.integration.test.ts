@@ -168,7 +168,8 @@ describe('a ledger where all is well', () => {
     const hours = Array.from({ length: 36 * 8 }, (_, index) => index * 3);
     await send(ledger, [
       ...hours.map((hour) => ({ agoMs: hour * HOUR_MS + 1000, usd: 0.1 })),
-      { agoMs: 1000, usd: 1, feature: 'spikes' },
+      // Without a plan, so that its cost is nobody's loss.
+      { agoMs: 1000, usd: 1, feature: 'spikes', customer: 'cus_other' },
     ]);
   });
   afterAll(() => end(ledger));
