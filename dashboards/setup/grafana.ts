@@ -72,11 +72,13 @@ function read(args: readonly string[]) {
 
 async function pushTo(address: string, options: ReturnType<typeof read>): Promise<void> {
   const url = URL.parse(address);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new WrongUse(`--url takes an http(s) address, not ${address}`);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new WrongUse(`--url takes an http(s) address, not ${address}`);
   const token = process.env.GRAFANA_TOKEN ?? '';
   if (token === '') throw new WrongUse('GRAFANA_TOKEN is not set: the token of a service account of Grafana');
   const sslMode = SSL_MODES.find((mode) => mode === options.sslmode);
-  if (sslMode === undefined) throw new WrongUse(`--sslmode is one of ${SSL_MODES.join(', ')}, not ${options.sslmode}`);
+  if (sslMode === undefined)
+    throw new WrongUse(`--sslmode is one of ${SSL_MODES.join(', ')}, not ${options.sslmode}`);
   if (options.sql !== undefined && !/^.+:\d{1,5}$/.test(options.sql))
     throw new WrongUse(`--sql takes HOST:PORT, not ${options.sql}`);
   await push({
@@ -111,7 +113,9 @@ async function thisPlace(): Promise<Place> {
     sqlHost: listen.sql_host ?? listen.host,
     sqlPort: listen.sql_port,
     otlpPort: listen.otlp_http_port,
-    readers: [...reader.users.values()].filter(({ reader }) => reader.role !== 'customer').map(({ name }) => name),
+    readers: [...reader.users.values()]
+      .filter(({ reader }) => reader.role !== 'customer')
+      .map(({ name }) => name),
     hasTls: reader.tls !== null,
   };
 }

@@ -37,7 +37,10 @@ async function aGrafana(): Promise<StandIn> {
       default: {
         if (path === '/api/dashboards/db') {
           const { uid, title } = body.dashboard;
-          return [200, { id: 1, uid, status: 'success', version: 1, url: `/d/${uid}/${encodeURIComponent(title)}` }];
+          return [
+            200,
+            { id: 1, uid, status: 'success', version: 1, url: `/d/${uid}/${encodeURIComponent(title)}` },
+          ];
         }
         const exists = path === '/api/datasources' ? `${path}/uid/${body.uid}` : `${path}/${body.uid}`;
         if (there.has(exists)) return [409, { message: 'already exists' }];
@@ -71,7 +74,11 @@ const LEDGER: DataSource = {
   sslMode: 'disable',
 };
 
-const pushed = (url: URL, { token = TOKEN, dataSource = LEDGER as DataSource | null } = {}, said: string[] = []) =>
+const pushed = (
+  url: URL,
+  { token = TOKEN, dataSource = LEDGER as DataSource | null } = {},
+  said: string[] = [],
+) =>
   push({
     grafana: { url, token },
     dataSource,
@@ -114,7 +121,12 @@ describe('what is put into a Grafana', () => {
       expect(headers['x-disable-provenance']).toBe('true');
       expect(body.interval % 60).toBe(0);
       for (const rule of body.rules)
-        expect(rule).toMatchObject({ folderUID: 'spanledger', ruleGroup: body.title, orgID: 1, condition: 'C' });
+        expect(rule).toMatchObject({
+          folderUID: 'spanledger',
+          ruleGroup: body.title,
+          orgID: 1,
+          condition: 'C',
+        });
     }
     expect(rules[0].annotations.runbook_url).toBe('https://git.example.com/runbooks/budget-50.md');
     expect(said.join('\n')).toContain('data source Spanledger created');
@@ -128,7 +140,9 @@ describe('what is put into a Grafana', () => {
     await pushed(url, {}, said);
     expect(said.join('\n')).toMatch(/data source Spanledger updated\nfolder Spanledger is there/);
     expect(asked.filter(({ method, path }) => method === 'POST' && path === '/api/folders')).toHaveLength(1);
-    expect(asked.filter(({ method, path }) => method === 'PUT' && path === '/api/datasources/uid/spanledger')).toHaveLength(1);
+    expect(
+      asked.filter(({ method, path }) => method === 'PUT' && path === '/api/datasources/uid/spanledger'),
+    ).toHaveLength(1);
   });
 
   it('is never contact points or policies', async () => {
@@ -147,7 +161,9 @@ describe('what is put into a Grafana', () => {
 describe('a Grafana that refuses', () => {
   it('is quoted, with what to do', async () => {
     const { url } = await aGrafana();
-    await expect(pushed(url, { token: 'glsa_other' })).rejects.toThrow(/401 Invalid API key \(the token is not valid/);
+    await expect(pushed(url, { token: 'glsa_other' })).rejects.toThrow(
+      /401 Invalid API key \(the token is not valid/,
+    );
   });
 
   it('or does not answer is named', async () => {

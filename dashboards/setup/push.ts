@@ -168,7 +168,10 @@ async function ask(
   const answer = parsed(text);
   if (response.ok) return answer;
   const said = textOf(answer, 'message') || text.slice(0, 200);
-  throw new GrafanaRefused(response.status, `${method} ${target.pathname}: ${response.status} ${said}${hint(response.status)}`);
+  throw new GrafanaRefused(
+    response.status,
+    `${method} ${target.pathname}: ${response.status} ${said}${hint(response.status)}`,
+  );
 }
 
 function hint(status: number): string {

@@ -25,7 +25,8 @@ export interface Step {
 }
 
 /** A path as a shell takes it. */
-export const quoted = (path: string) => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
+export const quoted = (path: string) =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 
 export function sections(place: Place): readonly Section[] {
   return [yourGrafana(place), byFiles(place), withCompose(place), grafanaCloud(place)];
@@ -38,14 +39,18 @@ const isLoopback = (host: string) => host === 'localhost' || host === '::1' || h
 function aUser(place: Place): Step {
   const [reader] = place.readers;
   if (reader !== undefined)
-    return { text: `The service has the user ${reader}. Use that one, or add another:`, copy: addUser(place) };
+    return {
+      text: `The service has the user ${reader}. Use that one, or add another:`,
+      copy: addUser(place),
+    };
   return {
     text: 'Add a user for Grafana. The password is made up and shown once if you leave it empty; then restart the service, or send it SIGHUP:',
     copy: addUser(place),
   };
 }
 
-const addUser = ({ root }: Place) => `cd ${quoted(root)}\nnpm run spanledger -- user add grafana --role analyst`;
+const addUser = ({ root }: Place) =>
+  `cd ${quoted(root)}\nnpm run spanledger -- user add grafana --role analyst`;
 
 /** Where Grafana is on another machine, the port must be reachable. */
 function reachable({ sqlHost, configFile, sqlPort }: Place): readonly Step[] {
@@ -66,7 +71,9 @@ function yourGrafana(place: Place): Section {
     steps: [
       aUser(place),
       ...reachable(place),
-      { text: 'In Grafana, make a service account with the role Admin, and a token for it (Administration, Users and access, Service accounts).' },
+      {
+        text: 'In Grafana, make a service account with the role Admin, and a token for it (Administration, Users and access, Service accounts).',
+      },
       {
         text: 'Put the data source, the dashboards and the alerts there. It can be done again after each update; contact points and policies stay yours (route `source = spanledger`):',
         copy: `cd ${quoted(root)}\nexport GRAFANA_TOKEN=glsa_... SPANLEDGER_SQL_PASSWORD=...\nnpm run grafana -- --url http://127.0.0.1:3000 --sql ${address} --user ${place.readers[0] ?? 'grafana'} --sslmode ${sslMode(place)}`,
