@@ -68,11 +68,11 @@ async function sendAll({ bodies, lateBodies }: History, service: RunningService)
   }
 }
 
-/** Looks every now and then how far the ledger is. */
+/** Looks every now and then how far the ledger is. One that does not answer is being started again, or stands still. */
 async function watch(service: RunningService, progress: Progress, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const [row] = await service.query('SELECT sum(spans) AS spans FROM ingest_health');
-    progress.posted(Number(row?.spans ?? 0));
+    const [row] = await service.query('SELECT sum(spans) AS spans FROM ingest_health').catch(() => []);
+    if (row !== undefined) progress.posted(Number(row.spans ?? 0));
     await delay(LOOK_EVERY_MS);
   }
 }
