@@ -42,10 +42,11 @@ async function postedBy(
   const name = dimensions
     .map((dimension) => `coalesce(${COLUMNS[dimension]}, '(none)')`)
     .join(` || ' | ' || `);
+  // Where no call of a group told its tokens, their sum is NULL; unpriced calls say how many those are.
   const rows = await service.query(
     `SELECT ${name} AS name, sum(calls) AS calls, sum(failed_calls) AS failed, sum(unpriced_calls) AS unpriced,
-       sum(input_tokens) AS input, sum(cache_read_tokens) AS cache_read, sum(cache_write_tokens) AS cache_write,
-       sum(output_tokens) AS output, sum(reasoning_tokens) AS reasoning,
+       coalesce(sum(input_tokens), 0) AS input, coalesce(sum(cache_read_tokens), 0) AS cache_read, coalesce(sum(cache_write_tokens), 0) AS cache_write,
+       coalesce(sum(output_tokens), 0) AS output, coalesce(sum(reasoning_tokens), 0) AS reasoning,
        coalesce(sum(cost_usd), 0)::DECIMAL(38, 15) AS usd
      FROM usage_hourly GROUP BY 1 HAVING sum(calls) > 0`,
   );
