@@ -59,10 +59,10 @@ export async function paint(chromium: string, page: Page, pngPath: string): Prom
   }
 }
 
-/** Runs in the page: what is wider than its box ends in an ellipsis there, and what is higher is cut. */
+/** Runs in the page: what is wider than its box ends in an ellipsis there, and what is higher is cut. Cells of tables are told of elsewhere. */
 const OVERFLOW_REPORT = `<script>{
 const out=[];
-for(const e of document.querySelectorAll('.fit,td,th,.entry'))if(e.scrollWidth>e.clientWidth+1&&e.clientWidth>0)out.push('cut: '+(e.closest('[data-panel]')?.dataset.panel??'-')+': '+e.textContent.slice(0,80));
+for(const e of document.querySelectorAll('.fit:not(td *),.entry'))if(e.scrollWidth>e.clientWidth+1&&e.clientWidth>0)out.push('cut: '+(e.closest('[data-panel]')?.dataset.panel??'-')+': '+e.textContent.slice(0,80));
 for(const e of document.querySelectorAll('.markdown'))if(e.scrollHeight>e.parentElement.clientHeight+1)out.push('text is higher than its panel: '+e.parentElement.dataset.panel);
 const s=document.createElement('script');s.id='overflow';s.type='application/json';s.textContent=JSON.stringify([...new Set(out)]).replaceAll('<','\\\\u003c');document.body.append(s);
 }</script>`;

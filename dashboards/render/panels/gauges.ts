@@ -41,7 +41,7 @@ function horizontalBars(values: readonly Reduced[], { options, canvas }: PanelIn
     const bar = barHtml(value, share, length, barPx, options, canvas);
     const text = isHidden
       ? ''
-      : `<span class="fit" style="font-size:${px(valueFont)}px;width:${px(textPx - 8)}px;padding-left:8px;font-weight:500;color:${value.shown.color}">${escaped(value.shown.text)}</span>`;
+      : `<span class="fit" style="font-size:${px(valueFont)}px;width:${px(textPx)}px;padding-left:8px;font-weight:500;color:${value.shown.color}">${escaped(value.shown.text)}</span>`;
     const name = `<div class="fit" style="font-size:${px(fontPx)}px;${isAbove ? `height:${px(fontPx * 1.6)}px` : `width:${px(namesPx)}px;padding-right:8px;box-sizing:border-box`}">${escaped(value.title)}</div>`;
     return isAbove
       ? `<div style="height:${px(height)}px">${name}<div class="bar">${bar}${text}</div></div>`
