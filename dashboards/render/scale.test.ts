@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ticks, timeTicks, valueRange, valueStep } from './scale.ts';
+import { binaryStep, ticks, timeTicks, valueRange, valueStep } from './scale.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,6 +29,10 @@ describe('ticks', () => {
   it('are round, and as far apart as texts need', () => {
     const scale = { min: 0, max: 105 };
     expect(ticks(scale, valueStep(scale, 200, 32))).toEqual([0, 20, 40, 60, 80, 100]);
+  });
+
+  it('of bytes are powers of two', () => {
+    expect(binaryStep({ min: 0, max: 300 * 2 ** 20 }, 200, 32)).toBe(64 * 2 ** 20);
   });
 
   it('of time fall on whole days in a month, and on whole hours in a day', () => {

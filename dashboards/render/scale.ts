@@ -55,6 +55,11 @@ export function valueStep(scale: Scale, lengthPx: number, spacePx: number): numb
   return round(10 ** (power + 2));
 }
 
+/** As `valueStep`, for axes of bytes that count by 1,024: a power of two. */
+export function binaryStep(scale: Scale, lengthPx: number, spacePx: number): number {
+  return 2 ** Math.ceil(Math.log2(((scale.max - scale.min) * spacePx) / Math.max(1, lengthPx)));
+}
+
 export function ticks(scale: Scale, step: number): readonly number[] {
   const first = Math.ceil(round(scale.min / step));
   const last = Math.floor(round(scale.max / step));

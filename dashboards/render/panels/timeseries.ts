@@ -16,7 +16,7 @@ import {
   xOf,
   yOf,
 } from '../plot.ts';
-import { type Scale, ticks, valueRange, valueStep } from '../scale.ts';
+import { binaryStep, type Scale, ticks, valueRange, valueStep } from '../scale.ts';
 import { px } from '../text.ts';
 
 interface Series {
@@ -35,6 +35,7 @@ interface Point {
 }
 
 const TICK_SPACE_PX = 32;
+const BINARY_UNITS: ReadonlySet<string> = new Set(['bytes', 'kbytes', 'mbytes', 'gbytes', 'binBps']);
 
 export function drawTimeseries(input: PanelInput): Drawing {
   const { canvas, options, fields } = input;
@@ -167,7 +168,8 @@ function axesOf(
     const isRight = placement === 'right' || (placement === 'auto' && shown > 0);
     if (!isHiddenAxis) shown += 1;
     const scale = scaleOf(members);
-    const step = valueStep(scale, heightPx, TICK_SPACE_PX);
+    const stepOf = BINARY_UNITS.has(first?.unit ?? '') ? binaryStep : valueStep;
+    const step = stepOf(scale, heightPx, TICK_SPACE_PX);
     const isPercentStack = textAt(first?.custom, 'stacking', 'mode') === 'percent';
     const axis: ValueAxis = {
       scale,
