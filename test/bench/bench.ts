@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAppender } from './appender.ts';
 import { benchCredits, benchHolds } from './credits.ts';
+import { benchDashboards } from './dashboards.ts';
 import { benchDecide } from './decide.ts';
 import { benchFollow } from './follow.ts';
 import { benchIngest } from './ingest.ts';
@@ -17,7 +18,8 @@ import { benchLateParents, benchOpenTraces } from './traces.ts';
  * `npm run bench -- [NAME…]`: figures of this machine, all from one run. Compare within a run; machines are noisy.
  * A benchmark is not a test: it fails only when something is wrong, never because something is slow.
  */
-const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits|pgwire|reader]… [--seconds N]
+const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|traces|price|rerate|credits|pgwire|reader|dashboards]…
+  [--seconds N] [--rows N] [--keep FOLDER]
 
   ingest     the whole way: HTTP, fsynced answer, rows in DuckDB; with scan and appender alone beside it
   scan       reading OTLP bodies
@@ -31,8 +33,11 @@ const HELP = `npm run bench -- [ingest|scan|decide|journal|appender|follow|trace
   pgwire     rows over the PostgreSQL protocol to node-postgres and postgres.js, and what these take alone
   reader     the ledger read by clients of PostgreSQL: what they add, rows, and four heavy ones under load
   credits    checks, holds and how soon a balance is known, with 10,000 spans/s coming in
+  dashboards every panel of every dashboard, on a ledger of 20 million rows of usage, which takes minutes to make
 
   --seconds  how long each load of ingest lasts (default 15)
+  --rows     of usage in the ledger of dashboards (default 20000000)
+  --keep     the folder of that ledger: made if it is not there, and left for the next time
 `;
 
 const { values, positionals } = parseArgs({
@@ -40,6 +45,8 @@ const { values, positionals } = parseArgs({
   strict: false,
   options: {
     seconds: { type: 'string', default: '15' },
+    rows: { type: 'string', default: '20000000' },
+    keep: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -71,6 +78,15 @@ const benches: Record<string, () => Promise<void>> = {
     show('Small statements, directly and over the port', statements);
     show('Many rows of six columns', rows);
   },
+  async dashboards() {
+    const keep = typeof values.keep === 'string' ? { keep: values.keep } : {};
+    const found = await benchDashboards({ rows: Number(values.rows), ...keep });
+    show('The ledger', [found.ledger]);
+    show('Dashboards as a whole', found.dashboards);
+    show('The slowest panels', found.panels);
+    show('Views', found.views);
+    for (const problem of found.problems) process.stdout.write(`${problem}\n`);
+  },
   rerate: async () => show('Rating a million stored records again', [await benchRerate()]),
 };
 
@@ -79,10 +95,11 @@ function show(title: string, rows: readonly object[]): void {
   console.table(rows);
 }
 
+const OPTIONS = ['seconds', 'rows', 'keep', 'help'];
 const unknown = [
   ...positionals.filter((name) => benches[name] === undefined),
   ...Object.keys(values)
-    .filter((name) => name !== 'seconds' && name !== 'help')
+    .filter((name) => !OPTIONS.includes(name))
     .map((name) => `--${name}`),
 ];
 if (values.help || unknown.length > 0) {
