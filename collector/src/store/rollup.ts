@@ -193,16 +193,24 @@ export async function writeRollupViews(
 
 /** Everything that what is in the tables depends on. */
 function definitionOf(rollup: Rollup): string {
-  return selectSums(rollup, (number) => `${number} IN PORTION`);
+  return `${declarationOf(storedOf(rollup))}: ${selectSums(rollup, (number) => `${number} IN PORTION`)}`;
+}
+
+/**
+ * Integers of 128 bits are kept by runs: packed into as few bits as they have, as the engine would by itself, reading one
+ * takes 0.3 µs instead of 0.01 (DuckDB 1.5), which was most of what a dashboard waited for.
+ */
+function declarationOf(columns: readonly { readonly name: string; readonly type: string }[]): string {
+  return columns
+    .map(({ name, type }) => `${name} ${type}${/^(HUGEINT|DECIMAL\(38)/.test(type) ? ' USING COMPRESSION rle' : ''}`)
+    .join(', ');
 }
 
 async function createTables(connection: DuckDBConnection, rollup: Rollup): Promise<void> {
   const { name, time, keys } = rollup;
-  const declared = (columns: readonly { name: string; type: string }[]) =>
-    columns.map((column) => `${column.name} ${column.type}`).join(', ');
-  await connection.run(`CREATE TABLE ${keyTable(rollup)} (code INTEGER NOT NULL, ${declared(keys)})`);
+  await connection.run(`CREATE TABLE ${keyTable(rollup)} (code INTEGER NOT NULL, ${declarationOf(keys)})`);
   await connection.run(
-    `CREATE TABLE ${sumTable(rollup)} (${time.name} ${time.type}, code INTEGER NOT NULL, ${declared(storedOf(rollup))})`,
+    `CREATE TABLE ${sumTable(rollup)} (${time.name} ${time.type}, code INTEGER NOT NULL, ${declarationOf(storedOf(rollup))})`,
   );
   await connection.run('INSERT INTO ledger.rollup VALUES ($1, $2, -1)', [name, definitionOf(rollup)]);
 }
