@@ -82,7 +82,8 @@ export async function benchDashboards({ rows, keep }: DashboardsOptions): Promis
 /** Made beside its place, so that one that was not finished is never taken for a ledger. */
 async function makeLedger(path: string, rows: number): Promise<LargeLedgerFigure> {
   const { bavail, bsize } = await statfs(join(path, '..'));
-  if (bavail * bsize < rows * BYTES_OF_ROW) throw new Error(`${rows} rows need ${rows * BYTES_OF_ROW} bytes of disk`);
+  if (bavail * bsize < rows * BYTES_OF_ROW)
+    throw new Error(`${rows} rows need ${rows * BYTES_OF_ROW} bytes of disk`);
   const unfinished = `${path}.unfinished`;
   await rm(unfinished, { force: true });
   const figure = await makeLargeLedger(unfinished, rows, Date.now());
@@ -143,7 +144,10 @@ async function measureDashboard(pool: pg.Pool, dashboard: Dashboard, from: strin
       ...outcome.panels.flatMap(({ panel, queries: ofPanel }) =>
         ofPanel.map((query) => ({ panel: `${panel.title} ${query.refId}`, query })),
       ),
-      ...outcome.annotations.map(({ annotation, query }) => ({ panel: `annotation ${annotation.name}`, query })),
+      ...outcome.annotations.map(({ annotation, query }) => ({
+        panel: `annotation ${annotation.name}`,
+        query,
+      })),
     ];
     queries = asked.length;
     for (const { panel, query } of asked) {
@@ -191,7 +195,10 @@ const VIEWS = [
 const NAMED_CUSTOMERS = 10_000;
 
 async function measureViews(pool: pg.Pool): Promise<ViewFigure[]> {
-  const names = Array.from({ length: NAMED_CUSTOMERS }, (_, index) => `'cus_${String(index).padStart(4, '0')}'`);
+  const names = Array.from(
+    { length: NAMED_CUSTOMERS },
+    (_, index) => `'cus_${String(index).padStart(4, '0')}'`,
+  );
   const written = `SELECT hour, sum(cost_usd) FROM usage_hourly WHERE hour > now() - INTERVAL '30 days'
     AND coalesce(customer, '(none)') IN (${names.join(',')}) GROUP BY 1`;
   const figures: ViewFigure[] = [];

@@ -202,7 +202,10 @@ function definitionOf(rollup: Rollup): string {
  */
 function declarationOf(columns: readonly { readonly name: string; readonly type: string }[]): string {
   return columns
-    .map(({ name, type }) => `${name} ${type}${/^(HUGEINT|DECIMAL\(38)/.test(type) ? ' USING COMPRESSION rle' : ''}`)
+    .map(
+      ({ name, type }) =>
+        `${name} ${type}${/^(HUGEINT|DECIMAL\(38)/.test(type) ? ' USING COMPRESSION rle' : ''}`,
+    )
     .join(', ');
 }
 

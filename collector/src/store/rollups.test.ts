@@ -102,7 +102,14 @@ const A_KIND: readonly Movement['kind'][] = [
   'rollover',
   'repayment',
 ];
-const AN_ACCOUNT: readonly Movement['from'][] = ['available', 'held', 'used', 'overage', 'overdraft', 'expired'];
+const AN_ACCOUNT: readonly Movement['from'][] = [
+  'available',
+  'held',
+  'used',
+  'overage',
+  'overdraft',
+  'expired',
+];
 
 const aMovement: fc.Arbitrary<Movement> = fc.record({
   from: fc.constantFrom(...AN_ACCOUNT),
