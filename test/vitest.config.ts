@@ -16,8 +16,12 @@ const SOURCES = [
   'dashboards/**/*.test.ts',
   'test/**/*.test.ts',
 ];
-/** Plain functions that keep nothing between two calls: their tests share what they load, a quarter of their time. */
-const PURE = ['packages/metering/**/*.test.ts'];
+/** Plain functions that keep nothing between two calls: loading them anew for each file took longer than their tests. */
+const PURE = [
+  'packages/metering/**/*.test.ts',
+  'collector/src/{catalogue,doctor,import,otlp,pricing,simulate}/**/*.test.ts',
+  'collector/src/config*.test.ts',
+];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 // For the workers, and for the programs that tests start: reading sources is most of what short ones do.
@@ -60,9 +64,10 @@ export default defineConfig({
         ssr,
         test: {
           name: 'pure',
+          env: scratch,
           maxWorkers: MAX_WORKERS,
           include: PURE,
-          exclude: NEVER,
+          exclude: [...NEVER, INTEGRATION],
           testTimeout: 60_000,
           isolate: false,
         },

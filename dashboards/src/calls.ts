@@ -247,7 +247,7 @@ function oneAction() {
     sql: `SELECT event_time AS "When", ${shown('operation')} AS "Operation", ${shown('model')} AS "Model", billing_role AS "Billing role",
   coalesce(role_reason, '') AS "Why", status AS "Status", input_tokens AS "Input", output_tokens AS "Output", cost_usd AS "Cost",
   price_status AS "Price", credits AS "Credits", duration_ms AS "Duration", ${shown('feature')} AS "Feature",
-  ${shown('customer')} AS "Customer", trace_id AS "Trace", span_id AS "Span", coalesce(parent_span_id, '') AS "Parent"
+  ${shown('customer')} AS "Customer", trace_id AS "Trace", span_id AS "Span"
 FROM usage
 WHERE ${LAST_DAY}
   AND (\${action:sqlstring} = '' OR action_id = \${action:sqlstring} OR trace_id = \${action:sqlstring})
@@ -261,7 +261,6 @@ LIMIT 200`,
       Why: { unit: UNIT.text },
       Price: { unit: UNIT.text },
       Span: { unit: UNIT.text, width: 150 },
-      Parent: { unit: UNIT.text, width: 150 },
     },
   });
   return section('One action', line(11, [spans, 24]));

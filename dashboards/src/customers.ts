@@ -286,7 +286,7 @@ function whatHappened() {
   const alerts = tablePanel({
     title: 'Alerts of accounts',
     description: `Thresholds that were passed, credits that ran out, margins below target. ${BY_CUSTOMER}`,
-    sql: `SELECT fired_at AS "Fired", ${shown('customer')} AS "Customer", alert AS "Alert", detail::TEXT AS "Detail"
+    sql: `SELECT fired_at AS "Fired", ${shown('customer')} AS "Customer", alert AS "Alert", regexp_replace(detail::TEXT, '[{}"]', '', 'g') AS "Detail"
 FROM alerts
 WHERE $__timeFilter(fired_at)
   AND ${CHOSEN}

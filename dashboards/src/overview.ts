@@ -83,7 +83,7 @@ HAVING (SELECT min(hour) FROM usage_hourly) <= ${PREVIOUS_FIRST_HOUR}`,
   });
   return section(
     'Money',
-    line(5, [spend, 4], [change, 4], [month, 4], [forecast, 6], [budgets, 6]),
+    line(5, [spend, 3], [change, 4], [month, 3], [forecast, 8], [budgets, 6]),
     line(
       9,
       [

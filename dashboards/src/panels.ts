@@ -37,7 +37,7 @@ import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import type { PlaceablePanel } from './layout.ts';
 import { DATA_SOURCE, SqlTarget } from './target.ts';
-import type { Unit } from './units.ts';
+import { UNIT, type Unit } from './units.ts';
 
 /** Colours of Grafana's palette by what they say, never by themselves: each value is also written. */
 export type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'purple' | 'text';
@@ -183,6 +183,9 @@ export function chartPanel({
   return panel;
 }
 
+/** Names of customers, features and models are mostly shorter, pixels. */
+const NAME_WIDTH = 150;
+
 /** A column of a table, under the name that the query gives it. */
 export interface Column {
   readonly unit?: Unit;
@@ -231,12 +234,15 @@ function columnProperties(column: Column): DynamicConfigValue[] {
   if (column.unit !== undefined) properties.push({ id: 'unit', value: column.unit });
   if (column.decimals !== undefined) properties.push({ id: 'decimals', value: column.decimals });
   if (column.width !== undefined) properties.push({ id: 'custom.width', value: column.width });
+  else if (column.unit === UNIT.text) properties.push({ id: 'custom.minWidth', value: NAME_WIDTH });
   if (column.hidden === true) properties.push({ id: 'custom.hidden', value: true });
   if (column.gauge === true) {
     properties.push(
       { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' } },
       { id: 'color', value: { mode: 'fixed', fixedColor: 'blue' } },
       { id: 'min', value: 0 },
+      // Against the greatest of its own column, not of the whole table.
+      { id: 'fieldMinMax', value: true },
     );
   }
   if (column.steps !== undefined) {

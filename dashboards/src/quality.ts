@@ -75,7 +75,7 @@ WHERE ${CHOSEN_SPANS}`,
       [
         statPanel({
           title: 'Late spans',
-          description: `The share of spans that came more than an hour after they ended. ${NOT_BY}`,
+          description: `The share of spans that came more than an hour after they ended: of history that was imported, all. ${NOT_BY}`,
           sql: `SELECT ${share('sum(late_spans)', 'sum(spans)')} AS "Late" FROM usage_quality_hourly
 WHERE ${CHOSEN_SPANS}`,
           unit: UNIT.share,

@@ -7,7 +7,7 @@ import {
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { FILTERS, type Filter, shown } from './sql.ts';
+import { FILTERS, type Filter, NONE, shown } from './sql.ts';
 import { DATA_SOURCE } from './target.ts';
 
 const LABELS: Readonly<Record<Filter, readonly [label: string, description: string]>> = {
@@ -50,7 +50,7 @@ export function sharedVariables(): cog.Builder<VariableModel>[] {
 
 function filterVariable(filter: Filter): cog.Builder<VariableModel> {
   const values = SOURCES[filter].map((view) => `SELECT ${FILTERS[filter]} AS value FROM ${view}`);
-  const sql = `SELECT DISTINCT ${shown('value')} AS value FROM (${values.join(' UNION ALL ')}) ORDER BY 1`;
+  const sql = `SELECT '${NONE}' AS value UNION SELECT ${shown('value')} FROM (${values.join(' UNION ALL ')}) ORDER BY 1`;
   const [label, description] = LABELS[filter];
   return new QueryVariableBuilder(filter)
     .label(label)

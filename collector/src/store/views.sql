@@ -219,7 +219,7 @@ SELECT
   late_spans,
   input_tokens,
   output_tokens,
-  cost_usd,
+  CASE WHEN price_status NOT IN ('partial', 'not_billed') AND NOT starts_with(price_status, 'unpriced') THEN cost_usd END AS cost_usd,
   reported_spans,
   reported_cost_usd,
   cost_of_reported_usd,
