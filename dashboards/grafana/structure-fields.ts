@@ -37,7 +37,7 @@ const UNITS: ReadonlySet<string> = new Set([
 const MATCHERS: ReadonlySet<string> = new Set(['byName', 'byNames', 'byRegexp', 'byType', 'byFrameRefID']);
 
 const PROPERTIES =
-  /^(unit|decimals|min|max|displayName|description|thresholds|mappings|links|color|noValue|filterable|custom\.[\w.]+)$/;
+  /^(unit|decimals|min|max|fieldMinMax|displayName|description|thresholds|mappings|links|color|noValue|filterable|custom\.[\w.]+)$/;
 
 const COLOURS =
   /^(text|transparent|#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?|((super-light|light|semi-dark|dark)-)?(green|yellow|orange|red|blue|purple))$/;
