@@ -13,7 +13,7 @@ interface Prepared {
 export class ReadingConnection {
   readonly duckdb: DuckDBConnection;
   readonly #prepared: Prepared;
-  /** The end of the last transaction, for which nobody has to wait but who uses the connection next. */
+  /** The end of the last transaction and what follows it, for which nobody waits but who uses the connection next. */
   #ending: Promise<void> = Promise.resolve();
 
   private constructor(duckdb: DuckDBConnection, prepared: Prepared) {
@@ -56,6 +56,15 @@ export class ReadingConnection {
       () => {},
       () => {},
     );
+  }
+
+  /**
+   * Lets go of a statement that was prepared on it, once nothing runs on it any more. What a statement has last run is
+   * destroyed with it, and that reads of the connection (DuckDB 1.5: the log of a hash join) what the next statement
+   * replaces: beside a ROLLBACK on another thread it has ended the process.
+   */
+  release(prepared: DuckDBPreparedStatement): void {
+    this.#ending = this.#ending.then(() => prepared.destroySync());
   }
 
   /** Resolves when nothing runs on it any more. */

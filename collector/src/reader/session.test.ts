@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DuckDBPreparedStatement } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { answerOf } from './answer.ts';
 import { READER_LIMITS } from './limits.ts';
 import { Readers } from './readers.ts';
+import type { ReaderSession } from './session.ts';
 import { aLedgerOfCustomers, type Ledger } from './testing/ledgers.ts';
 
 const NEVER = new AbortController().signal;
@@ -143,6 +145,90 @@ describe('a session', () => {
       sqlState: '53400',
     });
     await session.close();
+  });
+});
+
+describe('a statement that is closed', () => {
+  const JOINED = 'SELECT a.range FROM range(5000) a JOIN range(5000) b ON a.range = b.range';
+
+  /** How many statements the engine was running whenever it was told to let go of one. */
+  function runningWhenReleased(): { readonly counts: readonly number[]; readonly restore: () => void } {
+    const counts: number[] = [];
+    let running = 0;
+    const { run, stream, destroySync } = DuckDBPreparedStatement.prototype;
+    const counted = async <Result>(work: Promise<Result>): Promise<Result> => {
+      running++;
+      try {
+        return await work;
+      } finally {
+        running--;
+      }
+    };
+    const spies = [
+      vi.spyOn(DuckDBPreparedStatement.prototype, 'run').mockImplementation(function (
+        this: DuckDBPreparedStatement,
+      ) {
+        return counted(run.call(this));
+      }),
+      vi.spyOn(DuckDBPreparedStatement.prototype, 'stream').mockImplementation(function (
+        this: DuckDBPreparedStatement,
+      ) {
+        return counted(stream.call(this));
+      }),
+      vi.spyOn(DuckDBPreparedStatement.prototype, 'destroySync').mockImplementation(function (
+        this: DuckDBPreparedStatement,
+      ) {
+        counts.push(running);
+        destroySync.call(this);
+      }),
+    ];
+    return {
+      counts,
+      restore: () => {
+        for (const spy of spies) spy.mockRestore();
+      },
+    };
+  }
+
+  it.each<[when: string, close: (session: ReaderSession) => Promise<unknown>]>([
+    ['all of its rows were taken', (session) => answerOf(session, JOINED, [])],
+    [
+      'rows of it are left',
+      async (session) => {
+        const statement = await session.prepare(JOINED, NEVER);
+        for await (const _ of statement.run([], NEVER)) break;
+        await statement.close();
+      },
+    ],
+    [
+      'it runs',
+      async (session) => {
+        const statement = await session.prepare(ENDLESS, NEVER);
+        const running = expect(statement.run([], NEVER).next()).rejects.toMatchObject({ sqlState: '57014' });
+        await statement.close();
+        await running;
+      },
+    ],
+    [
+      'it never ran, and another one runs after it',
+      async (session) => {
+        const statement = await session.prepare(JOINED, NEVER);
+        await statement.close();
+        await answerOf(session, JOINED, []);
+      },
+    ],
+  ])('when %s, is let go of only once nothing runs on its connection', async (_, close) => {
+    const session = (await readersWith({})).openSession(ANALYST);
+    const released = runningWhenReleased();
+    try {
+      await close(session);
+      await session.close();
+    } finally {
+      released.restore();
+    }
+    // That one, and what the connection keeps ready for all.
+    expect(released.counts.length).toBeGreaterThan(3);
+    expect(Math.max(...released.counts)).toBe(0);
   });
 });
 

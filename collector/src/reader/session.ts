@@ -75,9 +75,10 @@ export class ReaderSession {
     try {
       const connection = await this.connection();
       const watch = watchOf(this.#parts, connection, sql, signal);
+      let prepared: DuckDBPreparedStatement | null = null;
       try {
         const examined = await watch.step(connection.examine(sql, this.#parts.reach));
-        const prepared = await watch.step(connection.duckdb.prepare(examined.sql));
+        prepared = await watch.step(connection.duckdb.prepare(examined.sql));
         watch.expectGoingOn();
         expectRead(prepared, examined);
         const statement = new ReaderStatement(this, this.#parts, connection, examined, prepared);
@@ -85,6 +86,7 @@ export class ReaderSession {
         return statement;
       } catch (error) {
         watch.stop();
+        if (prepared !== null) connection.release(prepared);
         this.takeBack(connection);
         if (error instanceof ReaderError) throw error;
         watch.expectGoingOn(error);
@@ -281,7 +283,7 @@ export class ReaderStatement {
       this.#parts.ready.add(this);
       return;
     }
-    place.prepared.destroySync();
+    place.connection.release(place.prepared);
     this.#session.takeBack(place.connection);
   }
 
@@ -303,7 +305,7 @@ export class ReaderStatement {
   rest(): void {
     const ready = this.#takeReady();
     if (ready === null) return;
-    ready.prepared.destroySync();
+    ready.connection.release(ready.prepared);
     this.#session.takeBack(ready.connection);
   }
 
@@ -354,7 +356,6 @@ function columnsOf(result: DuckDBResult): ResultColumn[] {
 function expectRead(prepared: DuckDBPreparedStatement, { kind }: ExaminedStatement): void {
   const expected = kind === 'SELECT' ? StatementType.SELECT : StatementType.EXPLAIN;
   if (prepared.statementType === expected) return;
-  prepared.destroySync();
   throw refusal('insufficientPrivilege', 'Only SELECT is allowed here, this is another statement.');
 }
 
