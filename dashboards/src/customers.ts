@@ -222,18 +222,17 @@ ORDER BY 1, 2`,
     title: 'Who runs out first',
     description: `What is left now, at the pace of the seven days before the end of the time range; the soonest first. At zero: what the plan does then. ${BY_CUSTOMER}`,
     sql: `WITH ${PACE}, ${PLANS}
-SELECT b.customer AS "Customer", p.plan AS "Plan", b.available_credits AS "Left", pace.per_day AS "A day",
+SELECT b.customer AS "Customer", b.available_credits AS "Left", pace.per_day AS "A day",
   b.available_credits / pace.per_day AS "Days left", p.period_end AS "Period ends", p.overage_policy AS "At zero"
 FROM credit_balances b
 JOIN pace ON pace.customer = b.customer AND pace.per_day > 0
 LEFT JOIN plans p ON p.customer = b.customer
 WHERE ${chosen(['customer'], 'b.')}
-ORDER BY 5, 1
+ORDER BY 4, 1
 LIMIT 50`,
     unit: UNIT.credits,
     columns: {
       Customer: LINK,
-      Plan: { unit: UNIT.text },
       'Days left': { unit: UNIT.days, decimals: 1, steps: [['red'], ['yellow', 3], ['text', 7]] },
       'Period ends': { unit: UNIT.time, width: 170 },
       'At zero': { unit: UNIT.text },

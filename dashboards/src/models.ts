@@ -191,19 +191,18 @@ LIMIT 100`,
     sql: `WITH used AS (
   SELECT DISTINCT provider, ${withoutDate('model')} AS model ${FROM_CHOSEN}
 )
-SELECT changed_at AS "When", provider AS "Provider", model AS "Model", token_class AS "Class",
+SELECT changed_at AS "When", model AS "Model", token_class AS "Class",
   previous_usd_per_million AS "Before", usd_per_million AS "After",
   usd_per_million / nullif(previous_usd_per_million, 0) - 1 AS "Change"
 FROM price_changes
 WHERE changed_at <= $__timeTo()::timestamptz AND changed_at > $__timeTo()::timestamptz - INTERVAL '1 year'
   AND service_tier = 'standard' AND input_tokens_above = 0 AND usd_per_million IS NOT NULL
   AND (provider, model) IN (SELECT (provider, model) FROM used)
-ORDER BY 1 DESC, 2, 3, 4
+ORDER BY 1 DESC, 2, 3
 LIMIT 100`,
     unit: UNIT.usd,
     columns: {
       When: { unit: UNIT.time, width: 170 },
-      Provider: { unit: UNIT.text },
       Model: { unit: UNIT.text },
       Class: { unit: UNIT.text },
       Change: { unit: UNIT.share, decimals: 0, steps: [['green'], ['red', 0]] },

@@ -78,20 +78,17 @@ const alertQueries = alertQueriesIn(
   await readFile(new URL('provisioning/alerting/rules.yaml', FOLDER), 'utf8'),
 );
 
-/** One that is used up in part, and one that nothing falls under. */
-const BUDGETS = `
-budgets:
-  - { name: all, usd_per_month: 100 }
-  - { name: nothing of it, usd_per_month: 10, feature: never-used }
-`;
-
+/** With a budget that is used up in part, and one that nothing falls under. */
 const CONFIGURATION = `
 plans:
   small: { fee_usd: 5, allowance: 100, overage: { policy: charge, price_usd: 0.01 } }
 credits:
   features:
     chat: { fixed: { credits: 10 } }
-${BUDGETS}`;
+budgets:
+  - { name: all, usd_per_month: 100 }
+  - { name: nothing of it, usd_per_month: 10, feature: never-used }
+`;
 
 const QUOTED = "O'Neil & Sons";
 
@@ -240,7 +237,7 @@ describe('of a ledger with some days of the demo', () => {
 
   beforeAll(async () => {
     history = generateHistory({ days: DAYS, nowMicros: Date.now() * 1000, seed: 7, size: SIZE });
-    ledger = await aLedger(history.configuration + BUDGETS);
+    ledger = await aLedger(history.configuration);
     const { service, pool } = ledger;
     for (const { path, body } of history.accounts) await postAccount(new URL(path, service.apiUrl), body);
     await sendHistory(service, history);
