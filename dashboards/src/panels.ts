@@ -184,7 +184,7 @@ export function chartPanel({
 }
 
 /** Names of customers, features and models are mostly shorter, pixels. */
-const NAME_WIDTH = 135;
+const NAME_WIDTH = 150;
 
 /** A column of a table, under the name that the query gives it. */
 export interface Column {
@@ -215,7 +215,7 @@ export function tablePanel({ columns, sortedBy, ...told }: Table): PlaceablePane
     .unit(told.unit)
     // It stands in every empty cell.
     .noValue('–')
-    .minWidth(78)
+    .minWidth(72)
     .thresholds(thresholds())
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .filterable(true);
