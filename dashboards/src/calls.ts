@@ -203,13 +203,13 @@ function single() {
     sql: `SELECT event_time AS "When", ${shown('feature')} AS "Feature", ${shown('customer')} AS "Customer",
   ${shown('model')} AS "Model", status AS "Status", input_tokens AS "Input", cache_read_tokens AS "Cached",
   output_tokens AS "Output", cost_usd AS "Cost", credits AS "Credits", duration_ms AS "Duration",
-  action_id AS "Action", trace_id AS "Trace"
+  trace_id AS "Trace"
 FROM usage
 WHERE ${BILLED}
 ORDER BY cost_usd DESC NULLS LAST
 LIMIT 50`,
     unit: UNIT.count,
-    columns: COLUMNS,
+    columns: columns('When', 'Feature', 'Customer', 'Model', 'Status', 'Cost', 'Duration', 'Trace'),
   });
   const unusual = tablePanel({
     title: 'Out of the ordinary',
@@ -246,8 +246,8 @@ function oneAction() {
     description: `Every span of the action or trace that is named above, and why it is billed or not; without a name the last spans that came. ${LAST}`,
     sql: `SELECT event_time AS "When", ${shown('operation')} AS "Operation", ${shown('model')} AS "Model", billing_role AS "Billing role",
   coalesce(role_reason, '') AS "Why", status AS "Status", input_tokens AS "Input", output_tokens AS "Output", cost_usd AS "Cost",
-  price_status AS "Price", credits AS "Credits", duration_ms AS "Duration", ${shown('feature')} AS "Feature",
-  ${shown('customer')} AS "Customer", trace_id AS "Trace", span_id AS "Span"
+  price_status AS "Price", credits AS "Credits", duration_ms AS "Duration",
+  trace_id AS "Trace", span_id AS "Span"
 FROM usage
 WHERE ${LAST_DAY}
   AND (\${action:sqlstring} = '' OR action_id = \${action:sqlstring} OR trace_id = \${action:sqlstring})
@@ -255,10 +255,10 @@ ORDER BY event_time DESC
 LIMIT 200`,
     unit: UNIT.count,
     columns: {
-      ...columns('When', 'Model', 'Status', 'Cost', 'Duration', 'Feature', 'Customer', 'Trace'),
+      ...columns('When', 'Model', 'Status', 'Cost', 'Duration', 'Trace'),
       Operation: { unit: UNIT.text },
       'Billing role': { unit: UNIT.text },
-      Why: { unit: UNIT.text },
+      Why: { unit: UNIT.text, width: 230 },
       Price: { unit: UNIT.text },
       Span: { unit: UNIT.text, width: 150 },
     },

@@ -184,7 +184,7 @@ export function chartPanel({
 }
 
 /** Names of customers, features and models are mostly shorter, pixels. */
-const NAME_WIDTH = 150;
+const NAME_WIDTH = 145;
 
 /** A column of a table, under the name that the query gives it. */
 export interface Column {

@@ -118,19 +118,18 @@ function pricesAndNames() {
   const unpriced = tablePanel({
     title: 'Calls without a price',
     description: `By model and reason, the most tokens first. Name a price or an alias in the configuration, then: spanledger rerate. ${NOT_BY}`,
-    sql: `SELECT ${shown('provider')} AS "Provider", ${shown('model')} AS "Model", price_status AS "Reason", sum(spans) AS "Calls",
+    sql: `SELECT ${shown('model')} AS "Model", price_status AS "Reason", sum(spans) AS "Calls",
   sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS "Tokens", max(hour) AS "Last"
 FROM usage_quality_hourly
 WHERE ${CHOSEN_SPANS} AND billing_role = 'billed'
   AND (starts_with(price_status, 'unpriced') OR price_status = 'partial')
-GROUP BY 1, 2, 3
-ORDER BY 5 DESC, 1, 2, 3
+GROUP BY 1, 2
+ORDER BY 4 DESC, 1, 2
 LIMIT 100`,
     unit: UNIT.count,
     columns: {
-      Provider: { unit: UNIT.text },
       Model: { unit: UNIT.text, link: { title: 'The model', url: linkTo('models', { model: 'Model' }) } },
-      Reason: { unit: UNIT.text },
+      Reason: { unit: UNIT.text, width: 180 },
       Last: { unit: UNIT.time, width: 170 },
     },
   });
@@ -173,17 +172,16 @@ LIMIT 100`,
   const gap = tablePanel({
     title: 'Cost against what emitters reported',
     description: `Where an emitter reports a cost itself: its sum, that of the price book for the same calls, and the gap. The reported one is never charged. ${NOT_BY}`,
-    sql: `SELECT ${shown('provider')} AS "Provider", ${shown('model')} AS "Model", sum(reported_spans) AS "Calls",
+    sql: `SELECT ${shown('model')} AS "Model", sum(reported_spans) AS "Calls",
   sum(reported_cost_usd) AS "Reported", sum(cost_of_reported_usd) AS "Price book",
   sum(reported_cost_usd) / nullif(sum(cost_of_reported_usd), 0) - 1 AS "Gap"
 FROM usage_quality_hourly
 WHERE ${CHOSEN_SPANS} AND reported_spans > 0
-GROUP BY 1, 2
-ORDER BY abs(sum(reported_cost_usd) - sum(cost_of_reported_usd)) DESC, 1, 2
+GROUP BY 1
+ORDER BY abs(sum(reported_cost_usd) - sum(cost_of_reported_usd)) DESC, 1
 LIMIT 100`,
     unit: UNIT.usd,
     columns: {
-      Provider: { unit: UNIT.text },
       Model: { unit: UNIT.text },
       Calls: { unit: UNIT.count },
       Gap: { unit: UNIT.share, decimals: 1, steps: [['yellow'], ['green', -0.02], ['yellow', 0.02]] },
