@@ -32,6 +32,11 @@ export interface RollupSource {
    * @param isWithin the condition on the expression that holds the number: in each branch, where zone maps help
    */
   readonly select: (isWithin: (number: string) => string) => string;
+  /**
+   * The log that this one is made of, where it has fewer rows than that: its tail is as long as what is read for it, or
+   * what is rare would have the whole log for a tail.
+   */
+  readonly of?: RollupSource;
 }
 
 interface Expression {
@@ -261,9 +266,13 @@ function listOf(columns: readonly { readonly name: string }[], table: string): s
   return columns.map(({ name }) => `${table}.${name}`).join(', ');
 }
 
+function countedLog({ source }: Rollup): RollupSource {
+  return source.of ?? source;
+}
+
 /** How many rows of the log are not in the sums yet. */
 export async function tailRows(connection: DuckDBConnection, rollup: Rollup): Promise<number> {
-  const log = rollup.source.select((number) => `${number} > ${foldedTo(rollup)}`);
+  const log = countedLog(rollup).select((number) => `${number} > ${foldedTo(rollup)}`);
   return Number((await connection.runAndReadAll(`SELECT count(*) FROM (${log})`)).getRows()[0]?.[0] ?? 0);
 }
 
@@ -297,7 +306,7 @@ async function nextPortion(
   rollup: Rollup,
   maxRows: number,
 ): Promise<Portion | null> {
-  const { source } = rollup;
+  const source = countedLog(rollup);
   const log = (condition: string) => source.select((number) => `${number} ${condition}`);
   const position = await connection.runAndReadAll(`SELECT ${foldedTo(rollup)}`);
   const from = BigInt(String(position.getRows()[0]?.[0]));

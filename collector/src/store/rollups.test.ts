@@ -17,7 +17,7 @@ import {
   aPosting,
   spanId,
 } from './testing/postings.ts';
-import { foldAll, foldOne, rollupErrors } from './testing/rollups.ts';
+import { foldAll, foldOne, rollupErrors, statementErrors } from './testing/rollups.ts';
 import { afterCrash, aLedgerPath, aStore, commitAt, NOON, read, readOne } from './testing/stores.ts';
 
 const NOON_MICROS = NOON * 1000;
@@ -233,8 +233,10 @@ describe('rollups', () => {
           }
           expect(await rollupErrors(open.store.instance), `after step ${index}, ${step.kind}`).toEqual([]);
         }
+        expect(await statementErrors(open.store.instance)).toEqual([]);
         await foldAll(open.store.instance);
         expect(await rollupErrors(open.store.instance), 'folded').toEqual([]);
+        expect(await statementErrors(open.store.instance), 'folded').toEqual([]);
         await open.close();
       }),
       { numRuns: 5 },
@@ -258,7 +260,7 @@ describe('rollups', () => {
               store.book({ tenant: 'default', customer, facts: [], movements, recordedAtMillis: NOON });
             await commitAt(store, index);
             for (const rollup of ROLLUPS.keys()) await foldOne(store.instance, rollup, maxRows);
-            expect(await rollupErrors(store.instance)).toEqual([]);
+            expect(await statementErrors(store.instance)).toEqual([]);
           }
           await close();
         },
@@ -375,7 +377,11 @@ describe('a long tail', () => {
     await store.folds.idle();
     expect(await folded(store.instance)).toEqual([
       { name: 'credit_account', folded_to: FOLD_AT_ROWS + 1 },
+      { name: 'credit_booking', folded_to: FOLD_AT_ROWS + 1 },
       { name: 'credit_hourly', folded_to: FOLD_AT_ROWS + 1 },
+      { name: 'customer_hourly', folded_to: 2 },
+      // None of them is without a price: what was looked at is not looked at again.
+      { name: 'unpriced_hourly', folded_to: 2 },
       { name: 'usage_hourly', folded_to: 2 },
       { name: 'usage_quality_hourly', folded_to: 2 },
     ]);
@@ -490,7 +496,10 @@ describe('a ledger from before there were rollups', () => {
     // What is left of a tail is short.
     expect(await folded(store.instance)).toEqual([
       { name: 'credit_account', folded_to: 122_880 },
+      { name: 'credit_booking', folded_to: 122_880 },
       { name: 'credit_hourly', folded_to: 122_880 },
+      { name: 'customer_hourly', folded_to: 0 },
+      { name: 'unpriced_hourly', folded_to: 0 },
       { name: 'usage_hourly', folded_to: 0 },
       { name: 'usage_quality_hourly', folded_to: 0 },
     ]);

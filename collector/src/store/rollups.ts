@@ -80,6 +80,7 @@ function momentsOf(
   where = 'true',
 ): RollupSource {
   return {
+    of: USAGE,
     select: (isWithin) => `SELECT number, ${keys.join(', ')}, event_time, sum(sign) AS sign,
   ${Object.entries(sums)
     .map(([name, of]) => `${of} AS ${name}`)

@@ -85,6 +85,10 @@ const RECOMPUTED: Readonly<Record<string, string>> = {
     FROM public.usage
     WHERE billing_role = 'billed' AND cost_usd IS NULL
     GROUP BY ALL`,
+};
+
+/** What views that are made of several rollups must say. */
+const RECOMPUTED_STATEMENTS: Readonly<Record<string, string>> = {
   statements: `
     WITH
       calls AS (
@@ -192,9 +196,21 @@ const RECOMPUTED: Readonly<Record<string, string>> = {
 };
 
 /** Rows that a rollup has and should not have, or has not and should: none. */
-export async function rollupErrors(instance: DuckDBInstance): Promise<Record<string, Json>[]> {
+export function rollupErrors(instance: DuckDBInstance): Promise<Record<string, Json>[]> {
+  return errorsOf(instance, RECOMPUTED);
+}
+
+/** The same of statements, periods and lots. */
+export function statementErrors(instance: DuckDBInstance): Promise<Record<string, Json>[]> {
+  return errorsOf(instance, RECOMPUTED_STATEMENTS);
+}
+
+async function errorsOf(
+  instance: DuckDBInstance,
+  recomputed: Readonly<Record<string, string>>,
+): Promise<Record<string, Json>[]> {
   const found = await Promise.all(
-    Object.entries(RECOMPUTED).map(([view, sql]) =>
+    Object.entries(recomputed).map(([view, sql]) =>
       read(
         instance,
         `WITH due AS MATERIALIZED (${sql}), kept AS MATERIALIZED (FROM ${view})
