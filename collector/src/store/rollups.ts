@@ -259,6 +259,8 @@ const CUSTOMER_HOURLY: Rollup = {
     unpriced_calls: `sum(sign) FILTER (${IS_BILLED} AND ${IS_UNPRICED})`,
     unpriced_tokens: `sum(${ANY_TOKENS}) FILTER (${IS_BILLED} AND ${IS_UNPRICED})`,
     cost_usd: `sum(cost_usd) FILTER (${IS_BILLED})`,
+    priced_spans: 'sum(sign) FILTER (cost_usd IS NOT NULL)',
+    span_cost_usd: 'sum(cost_usd)',
     rated_spans: 'sum(sign) FILTER (credits IS NOT NULL)',
     credits: 'sum(credits)',
   }),
@@ -270,6 +272,9 @@ const CUSTOMER_HOURLY: Rollup = {
     total('unpriced_calls', 'unpriced_calls', 'BIGINT'),
     total('unpriced_tokens', 'unpriced_tokens'),
     sum('cost_usd', 'calls > unpriced_calls', USD),
+    // Of all roles: no other than the billed has a cost, but that is for the ledger to say.
+    total('priced_spans', 'priced_spans', 'BIGINT'),
+    sum('span_cost_usd', 'priced_spans > 0', USD),
     total('rated_spans', 'rated_spans', 'BIGINT'),
     sum('credits', 'rated_spans > 0', CREDITS),
     ...MOMENTS,

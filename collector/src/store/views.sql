@@ -663,7 +663,7 @@ WITH
       max(2 * ledger.hour_number(hour) + (gone > 0)::BIGINT) AS last_mark,
       sum(calls)::BIGINT AS calls,
       sum(unpriced_calls)::BIGINT AS unpriced_calls,
-      sum(cost_usd) AS cost_usd,
+      sum(span_cost_usd) AS cost_usd,
       sum(credits) AS credits
     FROM ledger.customer_hourly
     GROUP BY customer
