@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { LEDGER_FILE } from '../../collector/src/data-folder.ts';
-import { exists } from '../../collector/src/store/open.ts';
+import { exists, openDatabase, STORE_DEFAULTS } from '../../collector/src/store/open.ts';
 import { type Dashboard, parseDashboard } from '../../dashboards/grafana/dashboard.ts';
 import type { TimeRange } from '../../dashboards/grafana/interval.ts';
 import { resolveTime } from '../../dashboards/grafana/relative-time.ts';
 import { openPool, runDashboardOn } from '../../dashboards/grafana/run.ts';
 import { type RunningService, startServiceProcess } from '../service.ts';
-import { type LargeLedgerFigure, makeLargeLedger } from './large-ledger.ts';
+import { foldEverything, type LargeLedgerFigure, makeLargeLedger } from './large-ledger.ts';
 
 export interface DashboardFigure {
   readonly dashboard: string;
@@ -67,7 +67,7 @@ export async function benchDashboards({ rows, keep }: DashboardsOptions): Promis
   await mkdir(dataDir, { recursive: true });
   try {
     const path = join(dataDir, LEDGER_FILE);
-    const ledger = (await exists(path)) ? { kept: path } : await makeLedger(path, rows);
+    const ledger = (await exists(path)) ? await useLedger(path) : await makeLedger(path, rows);
     const service = await startServiceProcess({ dataDir });
     try {
       return { ledger, ...(await measure(service)) };
@@ -77,6 +77,17 @@ export async function benchDashboards({ rows, keep }: DashboardsOptions): Promis
   } finally {
     if (keep === undefined) await rm(dataDir, { recursive: true, force: true });
   }
+}
+
+/** As of a service that has run for long: with no tail, even if the rollups are others than when it was made. */
+async function useLedger(path: string): Promise<{ readonly kept: string }> {
+  const instance = await openDatabase({ ...STORE_DEFAULTS, path, create: false });
+  try {
+    await foldEverything(instance);
+  } finally {
+    instance.closeSync();
+  }
+  return { kept: path };
 }
 
 /** Made beside its place, so that one that was not finished is never taken for a ledger. */
