@@ -1,10 +1,11 @@
 import type { MicroCredits } from '../amount.ts';
 import type { Movement } from './account.ts';
 import { cross } from './boundary.ts';
-import { aCourse, type Course, drawsAmid, levelFor, reach } from './course.ts';
+import { type Course, drawsAmid, reach, standAt, takesBackAmid } from './course.ts';
 import { cover, type Purse } from './cover.ts';
 import { type Flow, flowsBetween, merge } from './flow.ts';
-import { heldBy, heldOf, moveBack, type Standing } from './standing.ts';
+import { courseOf, levelsOf, nowIn, openingOf, roomIn } from './levels.ts';
+import { heldBy, moveBack, type Standing } from './standing.ts';
 import type { Step, UsageOfStep } from './step.ts';
 import { lastTermsOf, openingAt, periodOf, type Timeline, termsOf } from './timeline.ts';
 
@@ -142,11 +143,11 @@ function instantOf(standing: Standing, step: Step, flow: Flow, wantedMicros: num
   // The flow has happened already: the level is what there was before it, without the course.
   const level = nowIn(standing, course) + flow.amount - course.end;
   let atMicros = wantedMicros;
-  if (wantedMicros < course.endMicros && !drawsAmid(course, flow.amount, level, limitOf(standing, course))) {
+  if (wantedMicros < course.endMicros && !drawsAmid(course, flow.amount, level)) {
     atMicros = step.lastUsageMicros;
   }
   reach(course, atMicros);
-  course.end -= flow.amount;
+  standAt(course, course.end - flow.amount);
   return atMicros;
 }
 
@@ -160,14 +161,10 @@ function correctUsage(
 ): void {
   const changes = flowsBetween(before, step.usageFlows).map((flow) => ({ ...flow }));
   for (const flow of changes) courseOf(step, flow);
-  const levels = new Map<Course, MicroCredits>();
-  for (const course of step.courses) {
-    reach(course, step.lastUsageMicros);
-    const drawn = drawnFrom(step.usageFlows, course);
-    const opening = nowIn(standing, course) + drawn;
-    const level = levelFor(course, opening, limitOf(standing, course));
-    levels.set(course, level);
-    const added = level - opening - course.shift;
+  for (const course of step.courses) reach(course, step.lastUsageMicros);
+  const levels = levelsOf(standing, step);
+  for (const [course, level] of levels) {
+    const added = level - openingOf(standing, step, course) - course.shift;
     course.shift += added;
     if (added === 0n) continue;
     const early = shiftFlow(step, course, -added);
@@ -178,18 +175,29 @@ function correctUsage(
     if (flow.amount === 0n) continue;
     const own = cause !== null && cause.step === step && isOf(flow, cause) ? cause.usage : null;
     const course = courseOf(step, flow);
-    const level = course === null ? 0n : (levels.get(course) ?? 0n);
     let atMicros = step.lastUsageMicros;
     if (own !== null && own.effectiveMicros < atMicros) {
-      if (course === null || drawsAmid(course, flow.amount, level, limitOf(standing, course))) {
+      if (course === null || fitsAmid(standing, course, flow.amount, levels)) {
         atMicros = own.effectiveMicros;
       }
     }
     movements.push(movementOf(step.startMicros, flow, atMicros, own === null || flow.amount < 0n));
   }
   for (const course of step.courses) {
-    course.end = nowIn(standing, course) - (levels.get(course) ?? 0n);
+    standAt(course, nowIn(standing, course) - (levels.get(course) ?? 0n));
   }
+}
+
+/** Whether a difference can be booked amid what was booked of its lot in the step; if so, the course knows of it. */
+function fitsAmid(
+  standing: Standing,
+  course: Course,
+  amount: MicroCredits,
+  levels: ReadonlyMap<Course, MicroCredits>,
+): boolean {
+  return amount > 0n
+    ? drawsAmid(course, amount, levels.get(course) ?? 0n)
+    : takesBackAmid(course, -amount, roomIn(standing, course.whole, levels));
 }
 
 /** Whether a difference is what the cause itself wants booked: its purse, its direction. */
@@ -201,37 +209,6 @@ function isOf(flow: Flow, cause: Cause): boolean {
     usage.purse.belongsToPeriod === flow.belongsToPeriod &&
     usage.amount > 0n === flow.amount > 0n
   );
-}
-
-/** The course of the lot that a flow of usage takes from; null: it takes from none. */
-function courseOf(step: Step, flow: Flow): Course | null {
-  const { from, fromLot } = flow;
-  if (fromLot === null || (from !== 'available' && from !== 'held')) return null;
-  const hold = from === 'held' ? flow.hold : null;
-  for (const course of step.courses) {
-    if (course.lot === fromLot && course.account === from && course.hold === hold) return course;
-  }
-  const added = aCourse(from, fromLot, hold, step.startMicros);
-  step.courses.push(added);
-  return added;
-}
-
-function drawnFrom(flows: readonly Flow[], course: Course): MicroCredits {
-  let drawn = 0n;
-  for (const flow of flows) {
-    if (flow.fromLot !== course.lot || flow.from !== course.account) continue;
-    if (course.account === 'available' || flow.hold === course.hold) drawn += flow.amount;
-  }
-  return drawn;
-}
-
-function nowIn(standing: Standing, course: Course): MicroCredits {
-  if (course.hold !== null) return heldOf(standing, course.hold, course.lot);
-  return standing.lots.get(course.lot)?.available ?? 0n;
-}
-
-function limitOf(standing: Standing, course: Course): MicroCredits {
-  return standing.lots.get(course.lot)?.received ?? 0n;
 }
 
 /** A correction at the beginning of a step that is taken back at its end: the sums of usage stay what they are. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   Books,
   base,
+  DAY,
   ended,
   granted,
   HOUR,
@@ -526,6 +527,72 @@ describe('an account', () => {
   });
 });
 
+describe('a lot that several share', () => {
+  const charged = plansOf(terms({ allowance: 1n, policy: 'charge' }));
+  const heldAt = START + HOUR;
+  const nowMicros = START + 20 * DAY;
+
+  it('I3: is held once, when a hold that has captured it turns out to hold something else', () => {
+    const books = new Books(charged);
+    books.apply(granted(lot('first', 1n)));
+    books.apply(held('one', 1n, heldAt, { actionId: 'a' }));
+    // There is nothing left to hold.
+    books.apply(held('other', 1n, heldAt + 1));
+    books.use(usage(1n, heldAt + 2, { actionId: 'a' }));
+    books.use(usage(1n, heldAt + 3));
+    expect(haveAt(books, 'first', heldAt + 2)).toEqual({ available: 0n, held: 0n });
+
+    // An allowance from before, which burns first: `one` holds that, and `other` holds the lot.
+    books.apply(subscribed(START + 7, nowMicros));
+    expect(books.account.balance(nowMicros).lots.map(({ lot: { id }, held: now }) => [id, now])).toEqual([
+      ['allowance:2', 0n],
+      ['first', 1n],
+    ]);
+    expect(haveAt(books, 'first', heldAt)).toEqual({ available: 1n, held: 0n });
+    // What was captured of the lot stands at its instant; till the last usage `other` does without.
+    expect(haveAt(books, 'first', heldAt + 1)).toEqual({ available: 0n, held: 1n });
+    expect(haveAt(books, 'first', heldAt + 2)).toEqual({ available: 0n, held: 0n });
+    expect(haveAt(books, 'first', heldAt + 3)).toEqual({ available: 0n, held: 1n });
+    expectLotsWithinBounds(books, nowMicros);
+  });
+
+  it('I3: is not available as well, when what a hold has captured of it turns out to be', () => {
+    const books = new Books(charged);
+    books.apply(granted(lot('first', 1n)));
+    books.apply(held('one', 1n, heldAt, { actionId: 'a' }));
+    books.use(usage(1n, heldAt + 1, { actionId: 'a' }));
+    books.use(usage(1n, heldAt + 2));
+
+    books.apply(subscribed(START + 7, nowMicros));
+    expect(haveAt(books, 'first', heldAt - 1)).toEqual({ available: 1n, held: 0n });
+    expect(haveAt(books, 'first', heldAt)).toEqual({ available: 0n, held: 1n });
+    expect(haveAt(books, 'first', heldAt + 1)).toEqual({ available: 0n, held: 0n });
+    expectLotsWithinBounds(books, nowMicros);
+  });
+
+  it('I3: gets nothing back at an instant at which it had all that is not held', () => {
+    const books = new Books(charged);
+    books.apply(granted(lot('later', 2n)));
+    books.apply(held('one', 1n, heldAt));
+    books.apply(granted(lot('sooner', 1n, { priority: -1 }), heldAt + 1));
+    books.use(usage(1n, heldAt + 3));
+    books.use(usage(1n, heldAt + 5));
+    expect(haveAt(books, 'later', heldAt + 3)).toEqual({ available: 1n, held: 1n });
+
+    books.use(usage(-1n, heldAt + 3, { recordedMicros: heldAt + 6 }));
+    expect(haveAt(books, 'later', heldAt + 3)).toEqual({ available: 1n, held: 1n });
+    expect(haveAt(books, 'later', heldAt + 5)).toEqual({ available: 1n, held: 1n });
+    expectLotsWithinBounds(books, heldAt + 6);
+  });
+
+  function haveAt(books: Books, id: string, atMicros: number) {
+    const then = courseOfLots(books).findLast(
+      ({ lot: of, effectiveMicros }) => of === id && effectiveMicros <= atMicros,
+    );
+    return then === undefined ? undefined : { available: then.available, held: then.held };
+  }
+});
+
 /** What has paid for the usage of each period, by all that was ever booked of it; what has come to nothing is left out. */
 function paymentsOf(movements: readonly Movement[]): ReadonlyMap<string, bigint> {
   const payments = new Map<string, bigint>();
@@ -602,28 +669,59 @@ function expectSumsToBeBalance(
 }
 
 function expectLotsWithinBounds(books: Books, atMicros: number): void {
-  const amountOf = new Map<string, bigint>();
-  for (const movement of books.movements) {
-    if (movement.toLot === null || (movement.kind !== 'grant' && movement.kind !== 'rollover')) continue;
-    amountOf.set(movement.toLot, (amountOf.get(movement.toLot) ?? 0n) + movement.amount);
-  }
-  const sums = new Map<string, bigint>();
-  const ordered = books.movements.toSorted((one, other) => one.effectiveMicros - other.effectiveMicros);
-  ordered.forEach((movement, index) => {
-    post(sums, movement);
-    if (ordered[index + 1]?.effectiveMicros === movement.effectiveMicros) return;
-    for (const [account, sum] of sums) {
-      const id = /^(?:available|held) (.*)$/.exec(account)?.[1];
-      if (id === undefined) continue;
-      if (sum < 0n || sum > (amountOf.get(id) ?? 0n)) {
-        expect.fail(`${account} has ${sum} of ${amountOf.get(id)} at ${movement.effectiveMicros}`);
-      }
+  const amountOf = amountsOf(books.movements);
+  for (const { effectiveMicros, lot: id, available, held: heldThen } of courseOfLots(books)) {
+    const amount = amountOf.get(id) ?? 0n;
+    if (available < 0n || heldThen < 0n || available + heldThen > amount) {
+      expect.fail(`${id} has ${available} available and ${heldThen} held of ${amount} at ${effectiveMicros}`);
     }
-  });
+  }
   const { lots } = books.account.balance(atMicros);
   for (const { lot: given, ...parts } of lots) {
     const { consumed, expired, rolledOver, available, withdrawn } = parts;
     expect(consumed + expired + rolledOver + available + parts.held + withdrawn).toBe(given.amount);
     for (const part of Object.values(parts)) expect(part >= 0n).toBe(true);
   }
+}
+
+/** What each lot was granted, less what was taken back of it; or, where the account made it, all that ever went into it. */
+function amountsOf(movements: readonly Movement[]): ReadonlyMap<string, bigint> {
+  const granted = new Map<string, bigint>();
+  const made = new Map<string, bigint>();
+  const add = (amounts: Map<string, bigint>, of: string | null, amount: bigint) => {
+    if (of !== null) amounts.set(of, (amounts.get(of) ?? 0n) + amount);
+  };
+  for (const { kind, fromLot, toLot, amount } of movements) {
+    if (kind === 'rollover') add(made, toLot, amount);
+    if (kind !== 'grant') continue;
+    add(granted, toLot, amount);
+    add(granted, fromLot, -amount);
+  }
+  return new Map([...made, ...granted]);
+}
+
+interface LotThen {
+  readonly effectiveMicros: number;
+  readonly lot: string;
+  readonly available: bigint;
+  readonly held: bigint;
+}
+
+/** What every lot has by effective time, after each instant at which anything moves. */
+function courseOfLots({ movements }: Books): readonly LotThen[] {
+  const course: LotThen[] = [];
+  const sums = new Map<string, bigint>();
+  const lots = new Set(movements.flatMap(({ fromLot, toLot }) => [fromLot, toLot]));
+  const ordered = movements.toSorted((one, other) => one.effectiveMicros - other.effectiveMicros);
+  ordered.forEach((movement, index) => {
+    post(sums, movement);
+    const { effectiveMicros } = movement;
+    if (ordered[index + 1]?.effectiveMicros === effectiveMicros) return;
+    for (const id of lots) {
+      if (id === null) continue;
+      const [available, heldThen] = [sums.get(nameOf('available', id)), sums.get(nameOf('held', id))];
+      course.push({ effectiveMicros, lot: id, available: available ?? 0n, held: heldThen ?? 0n });
+    }
+  });
+  return course;
 }
