@@ -141,7 +141,7 @@ function prices() {
   const table = tablePanel({
     title: 'Effective price against list price',
     description:
-      'USD for a million tokens. Effective: what was paid for tokens of any class. Its input and output at list prices, nothing cached: what the same tokens would cost without a cache, at the list prices at the end of the time range. Below zero in the last column the calls were cheaper than that: by caches, cheaper tiers or a price that was lower then.',
+      'USD for a million tokens. Effective: what was paid for tokens of any class. Its input and output at list prices, nothing cached: what the same tokens would cost without a cache, at the list prices at the end of the time range. Where a call has no price there is no difference. Below zero in the last column the calls were cheaper than that: by caches, cheaper tiers or a price that was lower then.',
     sql: `WITH ${LIST_PRICES}, ${USED}
 SELECT ${shown('provider')} AS "Provider", ${shown('model')} AS "Model", calls AS "Calls", cost_usd AS "Spend",
   cost_usd * 1000000 / nullif(input_tokens + output_tokens - unpriced_tokens, 0) AS "Effective",
