@@ -177,7 +177,7 @@ function runRate() {
     description:
       'USD of the chosen calls by day (UTC), and the mean of the seven days up to each. The last day is not over.',
     sql: `WITH days AS (
-  SELECT time_bucket(INTERVAL '1 day', hour) AS "time", sum(cost_usd) AS cost_usd
+  SELECT time_bucket(INTERVAL '24 hours', hour) AS "time", sum(cost_usd) AS cost_usd
   FROM usage_hourly
   WHERE ${CHOSEN_USAGE}
   GROUP BY 1

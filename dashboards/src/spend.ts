@@ -4,7 +4,7 @@ import { CHOSEN_USAGE, chosen, IN_MONTH, MONTH_END, MONTH_START } from './sql.ts
 
 /** The spend of the month by day, and what a day costs of late: the last seven whole days, or the month if it is younger. */
 const DAYS_OF_MONTH = `days AS (
-  SELECT time_bucket(INTERVAL '1 day', hour) AS day, sum(cost_usd) AS cost_usd
+  SELECT time_bucket(INTERVAL '24 hours', hour) AS day, sum(cost_usd) AS cost_usd
   FROM usage_hourly
   WHERE hour >= ${MONTH_START} - INTERVAL '7 days' AND hour <= $__timeTo()::timestamptz
     AND ${chosen()}
