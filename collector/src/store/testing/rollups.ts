@@ -40,7 +40,7 @@ const RECOMPUTED: Readonly<Record<string, string>> = {
       count(*) FILTER (received_at - event_time > INTERVAL 1 HOUR) AS late_spans,
       coalesce(sum(input_tokens), 0) AS input_tokens,
       coalesce(sum(output_tokens), 0) AS output_tokens,
-      coalesce(sum(cost_usd), 0) AS cost_usd,
+      sum(cost_usd) AS cost_usd,
       count(*) FILTER (reported_cost_usd IS NOT NULL AND cost_usd IS NOT NULL) AS reported_spans,
       coalesce(sum(reported_cost_usd) FILTER (cost_usd IS NOT NULL), 0) AS reported_cost_usd,
       coalesce(sum(cost_usd) FILTER (reported_cost_usd IS NOT NULL), 0) AS cost_of_reported_usd,
