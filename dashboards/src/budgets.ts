@@ -204,11 +204,16 @@ ORDER BY 1`,
     title: 'Months',
     description:
       'USD of the chosen calls by calendar month (UTC): the month in which the time range ends, and the eleven before it.',
-    sql: `SELECT strftime(date_trunc('month', hour), '%Y-%m') AS "Month", sum(cost_usd) AS "Spend", sum(calls) AS "Calls",
+    sql: `WITH hours AS (
+  SELECT hour, sum(cost_usd) AS cost_usd, sum(calls) AS calls, sum(unpriced_calls) AS unpriced_calls
+  FROM usage_hourly
+  WHERE hour >= ${MONTH_START} - INTERVAL '11 months' AND hour <= ${TO}
+    AND ${chosen()}
+  GROUP BY hour
+)
+SELECT strftime(hour, '%Y-%m') AS "Month", sum(cost_usd) AS "Spend", sum(calls) AS "Calls",
   sum(cost_usd) / nullif(sum(calls - unpriced_calls), 0) AS "Cost per call"
-FROM usage_hourly
-WHERE hour >= ${MONTH_START} - INTERVAL '11 months' AND hour <= ${TO}
-  AND ${chosen()}
+FROM hours
 GROUP BY 1
 ORDER BY 1 DESC`,
     unit: UNIT.usd,

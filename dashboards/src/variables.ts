@@ -22,16 +22,6 @@ const LABELS: Readonly<Record<Filter, readonly [label: string, description: stri
   model: ['Model', 'The model that answered.'],
 };
 
-/** Where a value may be found: spans that are not billed have models, too, and customers credits before they use any. */
-const SOURCES: Readonly<Record<Filter, readonly string[]>> = {
-  environment: ['usage_hourly', 'usage_quality_hourly'],
-  class: ['usage_hourly'],
-  customer: ['usage_hourly', 'credit_hourly'],
-  feature: ['usage_hourly'],
-  provider: ['usage_hourly', 'usage_quality_hourly'],
-  model: ['usage_hourly', 'usage_quality_hourly'],
-};
-
 /**
  * The variables that all dashboards share, so that a link carries them from one to the next. "All" is every value by
  * name, which needs none that Grafana would not quote. Each therefore offers whatever the ledger has, not only what the
@@ -49,8 +39,7 @@ export function sharedVariables(): cog.Builder<VariableModel>[] {
 }
 
 function filterVariable(filter: Filter): cog.Builder<VariableModel> {
-  const values = SOURCES[filter].map((view) => `SELECT ${FILTERS[filter]} AS value FROM ${view}`);
-  const sql = `SELECT '${NONE}' AS value UNION SELECT ${shown('value')} FROM (${values.join(' UNION ALL ')}) ORDER BY 1`;
+  const sql = `SELECT '${NONE}' AS value UNION SELECT ${shown('value')} FROM dimension_values WHERE dimension = '${FILTERS[filter]}' ORDER BY 1`;
   const [label, description] = LABELS[filter];
   return new QueryVariableBuilder(filter)
     .label(label)

@@ -121,6 +121,7 @@ describe('POST /api/query answers', () => {
       'usage_hourly',
       'budgets',
       'budget_hourly',
+      'dimension_values',
       'margin_hourly',
       'pipeline_health',
       'actions',

@@ -189,6 +189,12 @@ export class Snapshots {
     const { name } = making;
     const short = new AbortController();
     const stopWatching = watchRoom(folder, minFreeBytes, (why) => short.abort(why));
+    // A timer and not AbortSignal.timeout: among others in AbortSignal.any that may be collected before it fires.
+    const overdue = setTimeout(
+      () => short.abort(new Error(`it met its timeout of ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
+    overdue.unref();
     const begun = performance.now();
     try {
       const manifest = await makeSnapshot({
@@ -199,7 +205,7 @@ export class Snapshots {
         parquet,
         before: await this.#newest(),
         nowMillis,
-        signal: AbortSignal.any([this.#stopped.signal, short.signal, AbortSignal.timeout(timeoutMs)]),
+        signal: AbortSignal.any([this.#stopped.signal, short.signal]),
         onProgress: (progress) => {
           making.progress = progress;
         },
@@ -211,6 +217,7 @@ export class Snapshots {
       this.#remember(name, failureOf(error));
       onFailed(name, error);
     } finally {
+      clearTimeout(overdue);
       stopWatching();
     }
   }

@@ -255,6 +255,14 @@ export const CONTRACT_COMMENTS: ContractComments = {
       tenant: 'Only usage of this tenant; NULL: of any.',
     },
   ),
+  dimension_values: view(
+    'One row for each value that usage, or a credit, ever had in a dimension: what a dashboard offers to choose from.',
+    [],
+    {
+      dimension: 'customer, feature, usage_class, service, environment, provider or model.',
+      value: 'The value; NULL where something has none.',
+    },
+  ),
   budget_hourly: view(
     'One row for each budget and hour in which it has usage, as budgets says now. A call that several budgets count is in each of them.',
     ['unpriced_calls'],

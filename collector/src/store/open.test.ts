@@ -44,7 +44,7 @@ describe('opening a ledger file', () => {
       "SELECT string_agg(view_name, ' ' ORDER BY view_name) FROM duckdb_views() WHERE schema_name = 'public'",
     );
     expect(views).toBe(
-      'account_history actions alert_dead_letters alerts billing_periods budget_hourly budgets corrections credit_balances credit_holds credit_hourly credit_ledger credit_lots currency_rates customers ingest_health margin_hourly pipeline_health price_changes price_history prices statements unpriced usage usage_hourly usage_quality_hourly webhook_deliveries',
+      'account_history actions alert_dead_letters alerts billing_periods budget_hourly budgets corrections credit_balances credit_holds credit_hourly credit_ledger credit_lots currency_rates customers dimension_values ingest_health margin_hourly pipeline_health price_changes price_history prices statements unpriced usage usage_hourly usage_quality_hourly webhook_deliveries',
     );
   });
 

@@ -180,6 +180,7 @@ export async function declareRollups(
     present.delete(name);
     await connection.run('DELETE FROM ledger.rollup WHERE name = $1', [name]);
     await connection.run(`DROP VIEW IF EXISTS ledger.${name}`);
+    await connection.run(`DROP VIEW IF EXISTS ledger.${name}_keys`);
     await connection.run(`DROP TABLE IF EXISTS ledger.${name}_key`);
     await connection.run(`DROP TABLE IF EXISTS ledger.${name}_sum`);
   }
@@ -193,7 +194,10 @@ export async function writeRollupViews(
   connection: DuckDBConnection,
   rollups: readonly Rollup[],
 ): Promise<void> {
-  for (const rollup of rollups) await connection.run(viewOf(rollup));
+  for (const rollup of rollups) {
+    await connection.run(viewOf(rollup));
+    await connection.run(keysViewOf(rollup));
+  }
 }
 
 /** Everything that what is in the tables depends on. */
@@ -260,6 +264,16 @@ SELECT ${shown.join(', ')} FROM (
     ${stored.map((column) => `(${column.together(`t.${column.name}`, `s.${column.name}`)})::${column.type} AS ${column.name}`).join(', ')}
   FROM tail t LEFT JOIN ${sumTable(rollup)} s ON s.code = t.code AND s.${time.name} = t.${time.name}
 ) WHERE ${rows} <> 0`;
+}
+
+/** The view `ledger.<name>_keys`: every combination of keys that there is, or was; as many rows as that, and no sums. */
+function keysViewOf(rollup: Rollup): string {
+  const { name, keys, source, where } = rollup;
+  const tail = source.select((number) => `${number} > ${foldedTo(rollup)}`);
+  return `CREATE OR REPLACE VIEW ledger.${name}_keys AS
+SELECT ${listOf(keys, 'k')} FROM ${keyTable(rollup)} k
+UNION
+SELECT ${keys.map((each) => `${each.of} AS ${each.name}`).join(', ')} FROM (${tail})${where === undefined ? '' : ` WHERE ${where}`}`;
 }
 
 function listOf(columns: readonly { readonly name: string }[], table: string): string {

@@ -241,7 +241,7 @@ describe('rollups', () => {
       }),
       { numRuns: 5 },
     );
-    expect(met.corrections).toBeGreaterThan(3);
+    expect(met.corrections).toBeGreaterThan(0);
     expect(met.rerated).toBeGreaterThan(0);
     expect(met.folded).toBeGreaterThan(5);
     expect(met.kills + met.killsInFolds).toBeGreaterThan(0);
@@ -288,6 +288,28 @@ describe('rollups', () => {
     expect(await read(store.instance, 'FROM usage_hourly')).toEqual([]);
     expect(await read(store.instance, 'FROM ledger.usage_hourly_sum')).toEqual([]);
     expect(await rollupErrors(store.instance)).toEqual([]);
+  });
+
+  it('tell every value of a dimension, folded or not, and those of what has gone elsewhere', async () => {
+    const { store } = await aStore();
+    const values = (dimension: string) =>
+      read(store.instance, `SELECT value FROM dimension_values WHERE dimension = '${dimension}' ORDER BY 1`);
+    expect(await values('customer')).toEqual([]);
+    const posting = aPosting({ customer: null, feature: 'search' });
+    store.post(posting);
+    store.post(
+      aContainerPosting({ spanId: spanId(2), customer: 'cus_globex', responseModel: 'seen by a wrapper' }),
+    );
+    await commitAt(store, 1);
+    const expected = [{ value: null }];
+    expect(await values('customer')).toEqual(expected);
+    await foldAll(store.instance);
+    expect(await values('customer')).toEqual(expected);
+    store.post(aCorrectionOf(posting, aPosting({ customer: 'cus_acme' })));
+    await commitAt(store, 2);
+    expect(await values('customer')).toEqual([{ value: 'cus_acme' }, ...expected]);
+    expect(await values('feature')).toContainEqual({ value: 'search' });
+    expect(await values('model')).toContainEqual({ value: 'seen by a wrapper' });
   });
 
   it('fold whole commits, as many as fit, and one at least', async () => {

@@ -263,6 +263,8 @@ const CUSTOMER_HOURLY: Rollup = {
     span_cost_usd: 'sum(cost_usd)',
     rated_spans: 'sum(sign) FILTER (credits IS NOT NULL)',
     credits: 'sum(credits)',
+    charged_calls: `sum(sign) FILTER (${IS_BILLED} AND credits IS NOT NULL)`,
+    charged_credits: `sum(credits) FILTER (${IS_BILLED})`,
   }),
   time: hourOf('event_time'),
   keys: [key('tenant'), key('customer')],
@@ -277,6 +279,8 @@ const CUSTOMER_HOURLY: Rollup = {
     sum('span_cost_usd', 'priced_spans > 0', USD),
     total('rated_spans', 'rated_spans', 'BIGINT'),
     sum('credits', 'rated_spans > 0', CREDITS),
+    total('charged_calls', 'charged_calls', 'BIGINT'),
+    sum('charged_credits', 'charged_calls > 0', CREDITS),
     ...MOMENTS,
   ],
 };

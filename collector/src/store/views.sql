@@ -226,6 +226,19 @@ SELECT
   tenant
 FROM ledger.usage_quality_hourly;
 
+-- What a dashboard offers to choose from, without a look at any sums.
+CREATE OR REPLACE VIEW public.dimension_values AS
+SELECT DISTINCT dimension, value FROM (
+  SELECT 'customer' AS dimension, customer AS value FROM ledger.usage_hourly_keys
+  UNION ALL SELECT 'customer', customer FROM ledger.credit_account_keys
+  UNION ALL SELECT 'feature', feature FROM ledger.usage_hourly_keys
+  UNION ALL SELECT 'usage_class', usage_class FROM ledger.usage_hourly_keys
+  UNION ALL SELECT 'service', service FROM ledger.usage_quality_hourly_keys
+  UNION ALL SELECT 'environment', environment FROM ledger.usage_quality_hourly_keys
+  UNION ALL SELECT 'provider', provider FROM ledger.usage_quality_hourly_keys
+  UNION ALL SELECT 'model', model FROM ledger.usage_quality_hourly_keys
+);
+
 CREATE OR REPLACE VIEW public.credit_hourly AS
 SELECT hour, customer, account, kind, legs, credits, last_effective_at, tenant
 FROM ledger.credit_hourly;
@@ -489,16 +502,9 @@ WITH
     WHERE first_hour < period_end
   ),
   used AS (
-    SELECT
-      hour,
-      tenant,
-      customer,
-      sum(credits) AS credits,
-      sum(uncharged_calls)::BIGINT AS uncharged_calls,
-      sum(cost_usd) AS cost_usd,
-      sum(unpriced_calls)::BIGINT AS unpriced_calls
-    FROM public.usage_hourly
-    GROUP BY hour, tenant, customer
+    SELECT hour, tenant, customer, charged_credits AS credits, calls - charged_calls AS uncharged_calls, cost_usd, unpriced_calls
+    FROM ledger.customer_hourly
+    WHERE calls > 0
   )
 SELECT
   used.hour,

@@ -59,6 +59,7 @@ describe('a customer who looks around', () => {
       expect.arrayContaining([
         ...names,
         'budget_hourly',
+        'dimension_values',
         'budgets',
         'customers',
         'margin_hourly',
