@@ -497,7 +497,17 @@ WITH
     FROM ledger.billing_period
   ),
   terms AS (
-    SELECT word[tenant] AS tenant, customer, first_hour, period_end, plan, credit_value_usd
+    SELECT
+      word[tenant] AS tenant,
+      customer,
+      first_hour,
+      least(period_end, lead(first_hour) OVER (PARTITION BY tenant, customer ORDER BY first_hour)) AS end_hour,
+      plan,
+      credit_value_usd,
+      -- Most values have few digits: their products have 15 of themselves, and need not be divided, which takes long.
+      CASE WHEN credit_value_usd < 100000 AND credit_value_usd = credit_value_usd::DECIMAL(23, 9)
+        THEN credit_value_usd::DECIMAL(14, 9)
+      END AS short_value_usd
     FROM periods, words
     WHERE first_hour < period_end
   ),
@@ -509,17 +519,23 @@ WITH
 SELECT
   used.hour,
   used.customer,
-  CASE WHEN used.hour < terms.period_end THEN terms.plan END AS plan,
+  terms.plan,
   used.credits,
-  CASE WHEN used.hour < terms.period_end THEN terms.credit_value_usd END AS credit_value_usd,
-  ledger.worth_of(used.credits, CASE WHEN used.hour < terms.period_end THEN terms.credit_value_usd END) AS value_usd,
+  terms.credit_value_usd,
+  CASE
+    WHEN terms.short_value_usd IS NOT NULL AND abs(used.credits) < 1000000000000
+    THEN (used.credits::DECIMAL(18, 6) * terms.short_value_usd)::DECIMAL(38, 15)
+    ELSE ledger.worth_of(used.credits, terms.credit_value_usd)
+  END AS value_usd,
   used.cost_usd,
   used.unpriced_calls,
   used.uncharged_calls,
   used.tenant
 FROM used
-ASOF LEFT JOIN terms
-  ON terms.tenant = used.tenant AND terms.customer = used.customer AND terms.first_hour <= used.hour;
+-- A customer has a few periods: comparing all of them takes half as long as an ASOF join, which sorts.
+LEFT JOIN terms
+  ON terms.tenant = used.tenant AND terms.customer = used.customer
+  AND terms.first_hour <= used.hour AND used.hour < terms.end_hour;
 
 -- What was set aside for something about to happen.
 CREATE OR REPLACE VIEW public.credit_holds AS
