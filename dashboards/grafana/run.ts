@@ -74,19 +74,6 @@ const CONNECTIONS = 4;
 const SCREEN_PIXELS = 1800;
 const GRID_COLUMNS = 24;
 
-export async function runDashboard(
-  dashboard: Dashboard,
-  sqlUrl: string,
-  view: DashboardView,
-): Promise<DashboardOutcome> {
-  const pool = openPool(sqlUrl, view.concurrency);
-  try {
-    return await runDashboardOn(pool, dashboard, view);
-  } finally {
-    await pool.end();
-  }
-}
-
 /** A pool as Grafana's data source has one: kept between dashboards. End it when done. */
 export function openPool(sqlUrl: string, concurrency = CONNECTIONS): pg.Pool {
   const pool = new pg.Pool({ connectionString: sqlUrl, max: concurrency });

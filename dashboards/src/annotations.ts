@@ -14,7 +14,7 @@ function annotation(name: string, colour: string, sql: string): cog.Builder<Anno
 }
 
 /** The price book knows thousands of models: only changes for those that are used in the range are marked. */
-export const PRICE_CHANGES = annotation(
+const PRICE_CHANGES = annotation(
   'Price changes',
   'purple',
   `WITH used AS (
@@ -32,7 +32,7 @@ GROUP BY changed_at, model
 ORDER BY 1`,
 );
 
-export const PLAN_CHANGES = annotation(
+const PLAN_CHANGES = annotation(
   'Plan changes',
   'blue',
   `SELECT effective_at AS "time",
@@ -45,7 +45,7 @@ ORDER BY 1`,
 );
 
 /** One mark an hour, however many rows were corrected in it. */
-export const CORRECTIONS = annotation(
+const CORRECTIONS = annotation(
   'Corrections',
   'orange',
   `SELECT hour AS "time", corrections || ' rows of usage corrected' AS "text", 'correction' AS "tags"

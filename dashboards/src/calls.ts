@@ -2,7 +2,7 @@ import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { type Column, chartPanel, statPanel, tablePanel } from './panels.ts';
-import { SPEND, share } from './spend.ts';
+import { CALLS, FAILED_SHARE, SPEND, share } from './spend.ts';
 import { CHOSEN_USAGE, chosen, columnSeries, LAST_DAY, shown } from './sql.ts';
 import { UNIT } from './units.ts';
 import { textVariable } from './variables.ts';
@@ -113,7 +113,7 @@ function altogether() {
         statPanel({
           title: 'Calls',
           description: 'Billed calls of the time range, in whole hours.',
-          sql: `SELECT coalesce(sum(calls), 0) AS "Calls" FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`,
+          sql: CALLS,
           unit: UNIT.count,
           steps: [['blue']],
         }),
@@ -133,7 +133,7 @@ function altogether() {
         statPanel({
           title: 'Failed',
           description: 'The share of calls that ended in an error.',
-          sql: `SELECT ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed" FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`,
+          sql: FAILED_SHARE,
           unit: UNIT.share,
           decimals: 1,
           steps: [['green'], ['yellow', 0.02], ['red', 0.1]],

@@ -2,7 +2,8 @@ import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, statPanel, tablePanel } from './panels.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, FIRST_HOUR, IN_RANGE, shown, topSeries } from './sql.ts';
+import { BURNED, GROSS_MARGIN, WORTH_AGAINST_COST } from './spend.ts';
+import { CHOSEN_USAGE, chosen, FIRST_HOUR, IN_RANGE, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** What customers bought, burned and have left, and what each of them earns or costs. */
@@ -61,8 +62,7 @@ SELECT count(DISTINCT customer) AS "Customers" FROM plans`,
         statPanel({
           title: 'Credits burned',
           description: 'By the chosen calls of the time range.',
-          sql: `SELECT coalesce(sum(credits), 0) AS "Burned" FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
+          sql: BURNED,
           unit: UNIT.credits,
           steps: [['blue']],
         }),
@@ -98,10 +98,7 @@ WHERE ${IN_RANGE} AND account IN ('overage', 'overdraft', 'overrun')
         statPanel({
           title: 'Gross margin',
           description: `What the burned credits are worth by the plans, less what the calls of these customers cost, as a share of the worth. ${BY_CUSTOMER}`,
-          sql: `SELECT (sum(value_usd) - coalesce(sum(cost_usd), 0)) / nullif(sum(value_usd), 0) AS "Margin"
-FROM margin_hourly
-WHERE ${IN_RANGE} AND credit_value_usd IS NOT NULL
-  AND ${CHOSEN}`,
+          sql: GROSS_MARGIN,
           unit: UNIT.share,
           steps: [['red'], ['yellow', 0.2], ['green', 0.5]],
           noValue: 'nothing was sold',
@@ -245,11 +242,7 @@ function margins() {
   const overTime = chartPanel({
     title: 'Worth of burned credits against cost',
     description: `USD that the burned credits are worth by the plans, and what the calls of these customers cost. Customers without a plan are not in it. ${BY_CUSTOMER}`,
-    sql: columnSeries(
-      { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
-      'margin_hourly',
-      `${IN_RANGE} AND credit_value_usd IS NOT NULL\n  AND ${CHOSEN}`,
-    ),
+    sql: WORTH_AGAINST_COST,
     unit: UNIT.usd,
     draw: 'lines',
     calcs: ['sum'],

@@ -2,8 +2,8 @@ import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { type Column, chartPanel, statPanel, tablePanel } from './panels.ts';
-import { COST_BY, SPEND, share } from './spend.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, LAST_DAY, shown, topSeries } from './sql.ts';
+import { CALLS, COST_BY, FAILED_SHARE, SPEND, share } from './spend.ts';
+import { CHOSEN_USAGE, chosen, columnSeries, FROM_CHOSEN, LAST_DAY, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** The home of a product manager: what each feature costs, per call and per success, and why. */
@@ -18,7 +18,6 @@ export function features() {
   });
 }
 
-const FROM_CHOSEN = `FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`;
 const BY_FEATURE = { from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('feature') } as const;
 
 const PER_CALL = 'sum(cost_usd) / nullif(sum(calls - unpriced_calls), 0)';
@@ -45,7 +44,7 @@ function altogether() {
         statPanel({
           title: 'Calls',
           description: 'Billed calls: each call to a model once, however many spans told of it.',
-          sql: `SELECT coalesce(sum(calls), 0) AS "Calls" ${FROM_CHOSEN}`,
+          sql: CALLS,
           unit: UNIT.count,
           steps: [['blue']],
         }),
@@ -85,7 +84,7 @@ function altogether() {
         statPanel({
           title: 'Failed calls',
           description: 'The share of calls that ended in an error.',
-          sql: `SELECT ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed" ${FROM_CHOSEN}`,
+          sql: FAILED_SHARE,
           unit: UNIT.share,
           decimals: 1,
           steps: [['green'], ['yellow', 0.02], ['red', 0.1]],

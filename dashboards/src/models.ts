@@ -3,7 +3,7 @@ import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, statPanel, tablePanel } from './panels.ts';
 import { COST_BY, SPEND, share, UNPRICED_SHARE } from './spend.ts';
-import { CHOSEN_USAGE, shown, topSeries, withoutDate } from './sql.ts';
+import { CHOSEN_USAGE, FROM_CHOSEN, shown, topSeries, withoutDate } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** What each model really costs, against its list price, its cache, and the models it could be swapped for. */
@@ -18,7 +18,6 @@ export function models() {
   });
 }
 
-const FROM_CHOSEN = `FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`;
 const BY_MODEL = { from: 'usage_hourly', where: CHOSEN_USAGE, by: shown('model') } as const;
 /** USD for a million tokens of any class. */
 const EFFECTIVE =

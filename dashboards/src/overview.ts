@@ -2,12 +2,21 @@ import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
-import { BUDGETS_USED, COST_BY, FORECAST, SPEND, SPEND_OF_MONTH, UNPRICED_SHARE } from './spend.ts';
+import {
+  BUDGETS_USED,
+  BURNED,
+  COST_BY,
+  FORECAST,
+  GROSS_MARGIN,
+  SPEND,
+  SPEND_OF_MONTH,
+  UNPRICED_SHARE,
+  WORTH_AGAINST_COST,
+} from './spend.ts';
 import {
   ALL_FILTERS,
   CHOSEN_USAGE,
   chosen,
-  columnSeries,
   IN_PREVIOUS_RANGE,
   IN_RANGE,
   PREVIOUS_FIRST_HOUR,
@@ -130,18 +139,14 @@ WHERE kind IN ('allowance', 'purchased') AND $__timeFilter(effective_at)
   const burned = statPanel({
     title: 'Credits burned',
     description: 'Credits that the chosen calls of the time range burned.',
-    sql: `SELECT coalesce(sum(credits), 0) AS "Burned" FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
+    sql: BURNED,
     unit: UNIT.credits,
     steps: [['blue']],
   });
   const margin = statPanel({
     title: 'Gross margin',
     description: `What the burned credits are worth by the plans of their customers, less what the calls of these customers cost, as a share of the worth. Customers without a plan are not in it. ${byCustomer}`,
-    sql: `SELECT (sum(value_usd) - coalesce(sum(cost_usd), 0)) / nullif(sum(value_usd), 0) AS "Margin"
-FROM margin_hourly
-WHERE ${IN_RANGE} AND credit_value_usd IS NOT NULL
-  AND ${chosen(COSTS_NOT_EARNS)}`,
+    sql: GROSS_MARGIN,
     unit: UNIT.share,
     steps: [['red'], ['yellow', 0.2], ['green', 0.5]],
     noValue: 'nothing was sold',
@@ -159,11 +164,7 @@ WHERE ${CHOSEN_USAGE}`,
   const chart = chartPanel({
     title: 'Worth of burned credits against cost',
     description: `USD that the burned credits are worth by the plans of their customers, and what the calls of these customers cost. ${byCustomer}`,
-    sql: columnSeries(
-      { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
-      'margin_hourly',
-      `${IN_RANGE} AND credit_value_usd IS NOT NULL\n  AND ${chosen(COSTS_NOT_EARNS)}`,
-    ),
+    sql: WORTH_AGAINST_COST,
     unit: UNIT.usd,
     draw: 'lines',
     calcs: ['sum'],

@@ -1,4 +1,13 @@
-import { CHOSEN_USAGE, chosen, IN_MONTH, MONTH_END, MONTH_START } from './sql.ts';
+import {
+  CHOSEN_USAGE,
+  chosen,
+  columnSeries,
+  FROM_CHOSEN,
+  IN_MONTH,
+  IN_RANGE,
+  MONTH_END,
+  MONTH_START,
+} from './sql.ts';
 
 /** What several dashboards say of money, so that they say the same. */
 
@@ -47,8 +56,28 @@ export const UNPRICED_SHARE = `SELECT coalesce(sum(unpriced_tokens) / nullif(sum
 FROM usage_hourly
 WHERE ${CHOSEN_USAGE}`;
 
+/** Credits that the chosen calls burned. */
+export const BURNED = `SELECT coalesce(sum(credits), 0) AS "Burned" FROM usage_hourly
+WHERE ${CHOSEN_USAGE}`;
+
+const OF_PLANS = `${IN_RANGE} AND credit_value_usd IS NOT NULL\n  AND ${chosen(['customer'])}`;
+
+/** What is left of the worth of burned credits after the cost, as a share of the worth. */
+export const GROSS_MARGIN = `SELECT (sum(value_usd) - coalesce(sum(cost_usd), 0)) / nullif(sum(value_usd), 0) AS "Margin"
+FROM margin_hourly
+WHERE ${OF_PLANS}`;
+
+export const WORTH_AGAINST_COST = columnSeries(
+  { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
+  'margin_hourly',
+  OF_PLANS,
+);
+
 /** The share of a part in a whole; 0 where there is no whole. */
 export const share = (part: string, whole: string) => `coalesce((${part}) / nullif(${whole}, 0), 0)`;
+
+export const FAILED_SHARE = `SELECT ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed" ${FROM_CHOSEN}`;
+export const CALLS = `SELECT coalesce(sum(calls), 0) AS "Calls" ${FROM_CHOSEN}`;
 
 export const COST_BY = { columns: ['cost_usd'], value: 'sum(cost_usd)', rank: 'sum(cost_usd)' } as const;
 

@@ -52,6 +52,7 @@ export function chosen(filters: readonly Filter[] = ALL_FILTERS, alias = ''): st
 
 /** The rows of `usage_hourly` in the range that the variables choose. */
 export const CHOSEN_USAGE = `${IN_RANGE}\n  AND ${chosen()}`;
+export const FROM_CHOSEN = `FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`;
 
 export interface Series {
   readonly from: string;

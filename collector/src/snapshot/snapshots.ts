@@ -189,7 +189,7 @@ export class Snapshots {
     const { name } = making;
     const short = new AbortController();
     const stopWatching = watchRoom(folder, minFreeBytes, (why) => short.abort(why));
-    // A timer and not AbortSignal.timeout: among others in AbortSignal.any that may be collected before it fires.
+    // A timer of its own, which ends with the snapshot: it is hours long.
     const overdue = setTimeout(
       () => short.abort(new Error(`it met its timeout of ${timeoutMs / 1000} s`)),
       timeoutMs,
