@@ -76,6 +76,9 @@ it('snapshots are each of one commit while spans keep coming, and in the end equ
       60_000,
       () => senders.acknowledgedBatches() > before + 10,
     );
+    await until(`more of them is posted than in the snapshot before ${round}`, 60_000, async () => {
+      return Number((await service.query(TOTALS))[0]?.calls) > (seen.at(-1) ?? 0);
+    });
     const { path, parquet } = await snapshotOf(service);
     const {
       calls,
