@@ -17,10 +17,12 @@ function annotation(name: string, colour: string, sql: string): cog.Builder<Anno
 const PRICE_CHANGES = annotation(
   'Price changes',
   'purple',
-  `WITH used AS (
-  SELECT DISTINCT provider, ${withoutDate('model')} AS model
+  `WITH keys AS (
+  SELECT DISTINCT provider, model
   FROM usage_hourly
   WHERE hour >= $__timeFrom()::timestamptz - INTERVAL '1 day' AND hour <= $__timeTo()::timestamptz
+), used AS (
+  SELECT provider, ${withoutDate('model')} AS model FROM keys
 )
 SELECT changed_at AS "time",
   model || ': ' || string_agg(token_class || ' ' || coalesce(previous_usd_per_million::DOUBLE::TEXT, '?') || ' → '

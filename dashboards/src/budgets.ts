@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
-import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
-import { BUDGETS_USED, FORECAST, SPEND_OF_MONTH } from './spend.ts';
+import { chartPanel, figuresPanel, gaugesPanel, tablePanel } from './panels.ts';
+import { BUDGETS_USED, FORECAST, FORECAST_START, hoursSince, MONTH } from './spend.ts';
 import { CHOSEN_USAGE, chosen, FIRST_HOUR, MONTH_END, MONTH_START } from './sql.ts';
 import { UNIT } from './units.ts';
 
@@ -52,36 +52,32 @@ const STATES = `rates AS (
 )`;
 
 function ofTheMonth() {
-  const spent = statPanel({
-    title: 'Spend this month',
-    description: 'USD of the chosen calls since the first of the month (UTC) in which the time range ends.',
-    sql: SPEND_OF_MONTH,
-    unit: UNIT.usd,
-    steps: [['blue']],
+  const month = figuresPanel({
+    title: 'Spend of the month',
+    description: 'Of the chosen calls.',
+    with: `WITH ${hoursSince(FORECAST_START)}, ${MONTH}`,
+    figures: FORECAST,
+    from: 'FROM month',
   });
-  const forecast = statPanel({
-    title: 'Forecast for the month',
-    description:
-      'What the chosen calls of the month will have cost at its end: what they have cost, and for the rest of it the mean of the last seven whole days. Four of five months end between the least and the most.',
-    sql: FORECAST,
-    unit: UNIT.usd,
-    named: true,
-  });
-  const over = statPanel({
-    title: 'Budgets overspent',
-    description: `Budgets of which more than all is used. ${OWN_SCOPE}`,
-    sql: `WITH ${STATES}
-SELECT count(*) FILTER (spent_usd > amount_usd) AS "Overspent" FROM states`,
-    unit: UNIT.count,
-    steps: [['green'], ['red', 1]],
-  });
-  const willBeOver = statPanel({
-    title: 'Budgets that will not last',
-    description: `Budgets whose forecast for the month is above their amount. ${OWN_SCOPE}`,
-    sql: `WITH ${STATES}
-SELECT count(*) FILTER (forecast_usd > amount_usd) AS "Will not last" FROM states`,
-    unit: UNIT.count,
-    steps: [['green'], ['orange', 1]],
+  const states = figuresPanel({
+    title: 'Budgets in danger',
+    description: OWN_SCOPE,
+    with: `WITH ${STATES}`,
+    figures: {
+      Overspent: {
+        says: 'budgets of which more than all is used.',
+        of: 'count(*) FILTER (spent_usd > amount_usd)',
+        unit: UNIT.count,
+        steps: [['green'], ['red', 1]],
+      },
+      'Will not last': {
+        says: 'budgets whose forecast for the month is above their amount.',
+        of: 'count(*) FILTER (forecast_usd > amount_usd)',
+        unit: UNIT.count,
+        steps: [['green'], ['orange', 1]],
+      },
+    },
+    from: 'FROM states',
   });
   const used = gaugesPanel({
     title: 'Used',
@@ -115,11 +111,7 @@ ORDER BY 1, 2`,
     min: 0,
     steps: [['green'], ['red', 1]],
   });
-  return section(
-    'The month so far',
-    line(4, [spent, 5], [forecast, 9], [over, 5], [willBeOver, 5]),
-    line(9, [used, 9], [soFar, 15]),
-  );
+  return section('The month so far', line(4, [month, 15], [states, 9]), line(9, [used, 9], [soFar, 15]));
 }
 
 function eachOfThem() {

@@ -1,9 +1,9 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { type Column, chartPanel, statPanel, tablePanel } from './panels.ts';
+import { type Column, chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { CALLS, FAILED_SHARE, SPEND, share } from './spend.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, LAST_DAY, shown } from './sql.ts';
+import { CHOSEN_CALLS, CHOSEN_USAGE, columnSeries, FROM_CHOSEN, LAST_DAY, shown } from './sql.ts';
 import { UNIT } from './units.ts';
 import { textVariable } from './variables.ts';
 
@@ -38,7 +38,6 @@ export function calls() {
 }
 
 const LAST = 'Of the last 24 hours of the time range, because each call is looked at.';
-const BILLED = `${LAST_DAY} AND billing_role = 'billed'\n  AND ${chosen()}`;
 const TOKENS = 'coalesce(input_tokens, 0) + coalesce(output_tokens, 0)';
 
 const TRACE: Column = {
@@ -105,54 +104,22 @@ function altogether() {
       ],
     },
   });
-  return section(
-    'Altogether',
-    line(
-      4,
-      [
-        statPanel({
-          title: 'Calls',
-          description: 'Billed calls of the time range, in whole hours.',
-          sql: CALLS,
-          unit: UNIT.count,
-          steps: [['blue']],
-        }),
-        6,
-      ],
-      [
-        statPanel({
-          title: 'Spend',
-          description: 'USD that they cost at the providers.',
-          sql: SPEND,
-          unit: UNIT.usd,
-          steps: [['blue']],
-        }),
-        6,
-      ],
-      [
-        statPanel({
-          title: 'Failed',
-          description: 'The share of calls that ended in an error.',
-          sql: FAILED_SHARE,
-          unit: UNIT.share,
-          decimals: 1,
-          steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
-        }),
-        6,
-      ],
-      [
-        statPanel({
-          title: 'Failed, made good',
-          description: 'Of the failed calls the share that another attempt made good.',
-          sql: `SELECT ${share('sum(retried_calls)', 'sum(failed_calls)')} AS "Made good" FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`,
-          unit: UNIT.share,
-          decimals: 0,
-        }),
-        6,
-      ],
-    ),
-    line(8, [chart, 24]),
-  );
+  const figures = figuresPanel({
+    title: 'Of the time range',
+    figures: {
+      Calls: CALLS,
+      Spend: SPEND,
+      Failed: FAILED_SHARE,
+      'Failed, made good': {
+        says: 'of the failed calls the share that another attempt made good.',
+        of: share('sum(retried_calls)', 'sum(failed_calls)'),
+        unit: UNIT.share,
+        decimals: 0,
+      },
+    },
+    from: FROM_CHOSEN,
+  });
+  return section('Altogether', line(4, [figures, 24]), line(8, [chart, 24]));
 }
 
 function actions() {
@@ -163,7 +130,7 @@ function actions() {
   ${shown('any_value(customer)')} AS "Customer", count(*) AS "Calls", count(*) FILTER (status = 'error') AS "Failed",
   sum(${TOKENS}) AS "Tokens", sum(cost_usd) AS "Cost", sum(credits) AS "Credits", any_value(trace_id) AS "Trace"
 FROM usage
-WHERE ${BILLED}
+WHERE ${CHOSEN_CALLS}
 GROUP BY action_id
 ORDER BY sum(cost_usd) DESC NULLS LAST, 1
 LIMIT 50`,
@@ -181,7 +148,7 @@ LIMIT 50`,
   CASE WHEN arg_max(status, event_time) = 'error' THEN 'failed' ELSE 'succeeded' END AS "In the end",
   sum(cost_usd) FILTER (status = 'error') AS "Spend on failed", sum(cost_usd) AS "Cost", any_value(trace_id) AS "Trace"
 FROM usage
-WHERE ${BILLED}
+WHERE ${CHOSEN_CALLS}
 GROUP BY action_id
 HAVING count(*) FILTER (status = 'error') > 0
 ORDER BY 6 DESC, 9 DESC NULLS LAST, 1
@@ -205,7 +172,7 @@ function single() {
   output_tokens AS "Output", cost_usd AS "Cost", credits AS "Credits", duration_ms AS "Duration",
   trace_id AS "Trace"
 FROM usage
-WHERE ${BILLED}
+WHERE ${CHOSEN_CALLS}
 ORDER BY cost_usd DESC NULLS LAST
 LIMIT 50`,
     unit: UNIT.count,
@@ -217,7 +184,7 @@ LIMIT 50`,
     sql: `WITH calls AS (
   SELECT event_time, feature, customer, model, ${TOKENS} AS tokens, cost_usd::DOUBLE AS cost_usd, usage_id
   FROM usage
-  WHERE ${BILLED}
+  WHERE ${CHOSEN_CALLS}
     AND cost_usd IS NOT NULL
 ), ordinary AS (
   SELECT feature, model, avg(cost_usd) AS mean, stddev_samp(cost_usd) AS deviation

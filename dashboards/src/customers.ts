@@ -1,9 +1,9 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { chartPanel, statPanel, tablePanel } from './panels.ts';
+import { chartPanel, figuresPanel, statPanel, tablePanel } from './panels.ts';
 import { BURNED, GROSS_MARGIN, WORTH_AGAINST_COST } from './spend.ts';
-import { CHOSEN_USAGE, chosen, FIRST_HOUR, IN_RANGE, shown, topSeries } from './sql.ts';
+import { CHOSEN_USAGE, chosen, FIRST_HOUR, FROM_CHOSEN, IN_RANGE, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** What customers bought, burned and have left, and what each of them earns or costs. */
@@ -58,16 +58,7 @@ SELECT count(DISTINCT customer) AS "Customers" FROM plans`,
         }),
         4,
       ],
-      [
-        statPanel({
-          title: 'Credits burned',
-          description: 'By the chosen calls of the time range.',
-          sql: BURNED,
-          unit: UNIT.credits,
-          steps: [['blue']],
-        }),
-        4,
-      ],
+      [figuresPanel({ title: 'Used', figures: { 'Credits burned': BURNED }, from: FROM_CHOSEN }), 4],
       [
         statPanel({
           title: 'Credits left',

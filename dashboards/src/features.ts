@@ -1,9 +1,9 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { type Column, chartPanel, statPanel, tablePanel } from './panels.ts';
+import { type Column, chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { CALLS, COST_BY, FAILED_SHARE, SPEND, share } from './spend.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, FROM_CHOSEN, LAST_DAY, shown, topSeries } from './sql.ts';
+import { CHOSEN_CALLS, CHOSEN_USAGE, columnSeries, FROM_CHOSEN, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** The home of a product manager: what each feature costs, per call and per success, and why. */
@@ -26,73 +26,34 @@ const TOKENS_PER_CALL = 'sum(input_tokens + output_tokens) / nullif(sum(calls - 
 const CACHE_SHARE = 'sum(cache_read_tokens) / nullif(sum(input_tokens), 0)';
 
 function altogether() {
-  return section(
-    'Altogether',
-    line(
-      4,
-      [
-        statPanel({
-          title: 'Spend',
-          description: 'USD that the chosen calls cost at the providers.',
-          sql: SPEND,
-          unit: UNIT.usd,
-          steps: [['blue']],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Calls',
-          description: 'Billed calls: each call to a model once, however many spans told of it.',
-          sql: CALLS,
-          unit: UNIT.count,
-          steps: [['blue']],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Cost per call',
-          description: 'USD for each call that has a price.',
-          sql: `SELECT ${PER_CALL} AS "Per call" ${FROM_CHOSEN}`,
-          unit: UNIT.usd,
-          noValue: 'no calls',
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Cost per success',
-          description: 'All that was spent, failed attempts included, for each call that ended well.',
-          sql: `SELECT ${PER_SUCCESS} AS "Per success" ${FROM_CHOSEN}`,
-          unit: UNIT.usd,
-          noValue: 'no success',
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Tokens per call',
-          description: 'Input and output tokens for each call that told its usage.',
-          sql: `SELECT ${TOKENS_PER_CALL} AS "Tokens per call" ${FROM_CHOSEN}`,
-          unit: UNIT.tokens,
-          noValue: 'no calls',
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Failed calls',
-          description: 'The share of calls that ended in an error.',
-          sql: FAILED_SHARE,
-          unit: UNIT.share,
-          decimals: 1,
-          steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
-        }),
-        4,
-      ],
-    ),
-  );
+  const figures = figuresPanel({
+    title: 'Of the time range',
+    figures: {
+      Spend: SPEND,
+      Calls: CALLS,
+      'Cost per call': {
+        says: 'USD for each call that has a price.',
+        of: PER_CALL,
+        unit: UNIT.usd,
+        noValue: 'no calls',
+      },
+      'Cost per success': {
+        says: 'all that was spent, failed attempts included, for each call that ended well.',
+        of: PER_SUCCESS,
+        unit: UNIT.usd,
+        noValue: 'no success',
+      },
+      'Tokens per call': {
+        says: 'input and output tokens for each call that told its usage.',
+        of: TOKENS_PER_CALL,
+        unit: UNIT.tokens,
+        noValue: 'no calls',
+      },
+      'Failed calls': FAILED_SHARE,
+    },
+    from: FROM_CHOSEN,
+  });
+  return section('Altogether', line(4, [figures, 24]));
 }
 
 const FEATURE_COLUMNS: Readonly<Record<string, Column>> = {
@@ -333,8 +294,7 @@ function whoUsesThem() {
   quantile_cont(duration_ms, 0.5) AS "Duration p50", quantile_cont(duration_ms, 0.95) AS "Duration p95",
   count(DISTINCT user_id) AS "Users", sum(cost_usd) / nullif(count(DISTINCT user_id), 0) AS "Cost per user"
 FROM usage
-WHERE ${LAST_DAY} AND billing_role = 'billed'
-  AND ${chosen()}
+WHERE ${CHOSEN_CALLS}
 GROUP BY 1
 ORDER BY 2 DESC, 1
 LIMIT 200`,

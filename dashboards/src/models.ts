@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { chartPanel, statPanel, tablePanel } from './panels.ts';
+import { chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { COST_BY, SPEND, share, UNPRICED_SHARE } from './spend.ts';
 import { CHOSEN_USAGE, FROM_CHOSEN, shown, topSeries, withoutDate } from './sql.ts';
 import { UNIT } from './units.ts';
@@ -62,78 +62,43 @@ const SAVED = 'cache_read_tokens::DECIMAL(18, 0) * (list_input - list_cache_read
 const WRITTEN = 'cache_write_tokens::DECIMAL(18, 0) * (list_cache_write - list_input) / 1000000';
 
 function altogether() {
-  return section(
-    'Altogether',
-    line(
-      4,
-      [
-        statPanel({
-          title: 'Spend',
-          description: 'USD that the chosen calls cost at the providers.',
-          sql: SPEND,
-          unit: UNIT.usd,
-          steps: [['blue']],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'A million tokens cost',
-          description: 'USD for a million tokens of any class, over all calls with a price.',
-          sql: `SELECT ${EFFECTIVE} AS "Per million" ${FROM_CHOSEN}`,
-          unit: UNIT.usd,
-          noValue: 'no tokens',
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Saved by caches',
-          description:
-            'USD that the tokens read from caches would have cost more as ordinary input, less what writing them cost more, at list prices at the end of the time range.',
-          sql: `WITH ${LIST_PRICES}, ${USED}
-SELECT coalesce(sum(${SAVED}), 0) - coalesce(sum(${WRITTEN}), 0) AS "Saved" FROM priced`,
-          unit: UNIT.usd,
-          steps: [['red'], ['green', 0]],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Input read from caches',
-          description: 'The share of input tokens that a cache of the provider had.',
-          sql: `SELECT ${share('sum(cache_read_tokens)', 'sum(input_tokens)')} AS "Cached" ${FROM_CHOSEN}`,
-          unit: UNIT.share,
-          decimals: 1,
-          steps: [['text']],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Reasoning in output',
-          description: 'The share of output tokens that nobody reads: the model thinks with them.',
-          sql: `SELECT ${share('sum(reasoning_tokens)', 'sum(output_tokens)')} AS "Reasoning" ${FROM_CHOSEN}`,
-          unit: UNIT.share,
-          decimals: 1,
-          steps: [['text']],
-        }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Unpriced tokens',
-          description: 'The share of tokens for which no price is known: they are in no cost on this page.',
-          sql: UNPRICED_SHARE,
-          unit: UNIT.share,
-          decimals: 2,
-          steps: [['green'], ['yellow', 0.001], ['red', 0.01]],
-          link: { title: 'Data quality', url: linkTo('quality') },
-        }),
-        4,
-      ],
-    ),
-  );
+  const figures = figuresPanel({
+    title: 'Of the time range',
+    with: `WITH ${LIST_PRICES}, ${USED}`,
+    figures: {
+      Spend: SPEND,
+      'A million tokens cost': {
+        says: 'USD for a million tokens of any class, over all calls with a price.',
+        of: EFFECTIVE,
+        unit: UNIT.usd,
+        noValue: 'no tokens',
+      },
+      'Saved by caches': {
+        says: 'USD that the tokens read from caches would have cost more as ordinary input, less what writing them cost more, at list prices at the end of the time range.',
+        of: `coalesce(sum(${SAVED}), 0) - coalesce(sum(${WRITTEN}), 0)`,
+        unit: UNIT.usd,
+        steps: [['red'], ['green', 0]],
+      },
+      'Input read from caches': {
+        says: 'the share of input tokens that a cache of the provider had.',
+        of: share('sum(cache_read_tokens)', 'sum(input_tokens)'),
+        unit: UNIT.share,
+        decimals: 1,
+      },
+      'Reasoning in output': {
+        says: 'the share of output tokens that nobody reads: the model thinks with them.',
+        of: share('sum(reasoning_tokens)', 'sum(output_tokens)'),
+        unit: UNIT.share,
+        decimals: 1,
+      },
+      'Unpriced tokens': {
+        ...UNPRICED_SHARE,
+        link: { title: 'Data quality', url: linkTo('quality') },
+      },
+    },
+    from: 'FROM priced',
+  });
+  return section('Altogether', line(4, [figures, 24]));
 }
 
 function prices() {

@@ -1,15 +1,18 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { chartPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
+import { chartPanel, figuresPanel, gaugesPanel, statPanel, tablePanel } from './panels.ts';
 import {
   BUDGETS_USED,
   BURNED,
   COST_BY,
   FORECAST,
+  FORECAST_START,
   GROSS_MARGIN,
+  hoursSince,
+  MONTH,
   SPEND,
-  SPEND_OF_MONTH,
+  share,
   UNPRICED_SHARE,
   WORTH_AGAINST_COST,
 } from './spend.ts';
@@ -17,6 +20,7 @@ import {
   ALL_FILTERS,
   CHOSEN_USAGE,
   chosen,
+  FROM_CHOSEN,
   IN_PREVIOUS_RANGE,
   IN_RANGE,
   PREVIOUS_FIRST_HOUR,
@@ -40,44 +44,29 @@ export function overview() {
 const COSTS_NOT_EARNS = ['customer'] as const;
 
 function money() {
-  const spend = statPanel({
+  const money = figuresPanel({
     title: 'Spend',
-    description:
-      'USD that the calls of the time range cost at the providers; calls without a known price are not in it (see Unpriced tokens).',
-    sql: SPEND,
-    unit: UNIT.usd,
-    steps: [['blue']],
-    link: { title: 'Features', url: linkTo('features') },
-  });
-  const change = statPanel({
-    title: 'Against the time before',
-    description:
-      'The spend of the time range against that of as long a time just before it. Nothing is said where the ledger does not go back that far.',
-    sql: `SELECT sum(cost_usd) FILTER (${IN_RANGE}) / nullif(sum(cost_usd) FILTER (${IN_PREVIOUS_RANGE}), 0) - 1 AS "Change"
-FROM usage_hourly
-WHERE hour >= ${PREVIOUS_FIRST_HOUR} AND hour <= $__timeTo()::timestamptz
-  AND ${chosen()}
-HAVING (SELECT min(hour) FROM usage_hourly) <= ${PREVIOUS_FIRST_HOUR}`,
-    unit: UNIT.share,
-    steps: [['green'], ['yellow', 0.2], ['red', 0.5]],
-    noValue: 'nothing to compare',
-  });
-  const month = statPanel({
-    title: 'Spend this month',
-    description: 'USD since the first of the calendar month (UTC) in which the time range ends.',
-    sql: SPEND_OF_MONTH,
-    unit: UNIT.usd,
-    steps: [['blue']],
-    link: { title: 'Budgets and forecast', url: linkTo('budgets') },
-  });
-  const forecast = statPanel({
-    title: 'Forecast for the month',
-    description:
-      'What the month will have cost at its end: what it has cost, and for the rest of it the mean of the last seven whole days. Four of five months end between the least and the most.',
-    sql: FORECAST,
-    unit: UNIT.usd,
-    named: true,
-    link: { title: 'Budgets and forecast', url: linkTo('budgets') },
+    with: `WITH ${hoursSince(`least(${PREVIOUS_FIRST_HOUR}, ${FORECAST_START})`)}, ${MONTH}, ranges AS (
+  SELECT coalesce(sum(cost_usd) FILTER (${IN_RANGE}), 0) AS cost_usd, sum(cost_usd) FILTER (${IN_PREVIOUS_RANGE}) AS before_usd
+  FROM hours
+)`,
+    from: 'FROM ranges, month',
+    figures: {
+      'Time range': { ...SPEND, of: 'cost_usd', link: { title: 'Features', url: linkTo('features') } },
+      'Against the time before': {
+        says: 'the spend of the time range against that of as long a time just before it. Nothing is said where the ledger does not go back that far.',
+        of: `CASE WHEN (SELECT hour FROM usage_hourly WHERE hour <= ${PREVIOUS_FIRST_HOUR} LIMIT 1) IS NOT NULL
+    THEN cost_usd / nullif(before_usd, 0) - 1 END`,
+        unit: UNIT.share,
+        steps: [['green'], ['yellow', 0.2], ['red', 0.5]],
+        noValue: 'nothing to compare',
+      },
+      ...FORECAST,
+      'This month': {
+        ...FORECAST['This month'],
+        link: { title: 'Budgets and forecast', url: linkTo('budgets') },
+      },
+    },
   });
   const budgets = gaugesPanel({
     title: 'Budgets used this month',
@@ -92,7 +81,7 @@ HAVING (SELECT min(hour) FROM usage_hourly) <= ${PREVIOUS_FIRST_HOUR}`,
   });
   return section(
     'Money',
-    line(5, [spend, 3], [change, 4], [month, 3], [forecast, 8], [budgets, 6]),
+    line(5, [money, 18], [budgets, 6]),
     line(
       9,
       [
@@ -136,13 +125,6 @@ WHERE kind IN ('allowance', 'purchased') AND $__timeFilter(effective_at)
     steps: [['blue']],
     link: { title: 'Customers', url: linkTo('customers') },
   });
-  const burned = statPanel({
-    title: 'Credits burned',
-    description: 'Credits that the chosen calls of the time range burned.',
-    sql: BURNED,
-    unit: UNIT.credits,
-    steps: [['blue']],
-  });
   const margin = statPanel({
     title: 'Gross margin',
     description: `What the burned credits are worth by the plans of their customers, less what the calls of these customers cost, as a share of the worth. Customers without a plan are not in it. ${byCustomer}`,
@@ -152,14 +134,19 @@ WHERE kind IN ('allowance', 'purchased') AND $__timeFilter(effective_at)
     noValue: 'nothing was sold',
     link: { title: 'Customers', url: linkTo('customers') },
   });
-  const customers = statPanel({
-    title: 'Active customers',
-    description: 'Customers with at least one billed call in the time range.',
-    sql: `SELECT count(DISTINCT customer) AS "Customers" FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
-    unit: UNIT.count,
-    steps: [['text']],
-    link: { title: 'Customers', url: linkTo('customers') },
+  const burned = figuresPanel({
+    title: 'Used',
+    figures: {
+      'Credits burned': BURNED,
+      'Active customers': {
+        says: 'customers with at least one billed call in the time range.',
+        of: 'count(DISTINCT customer)',
+        unit: UNIT.count,
+        steps: [['text']],
+        link: { title: 'Customers', url: linkTo('customers') },
+      },
+    },
+    from: FROM_CHOSEN,
   });
   const chart = chartPanel({
     title: 'Worth of burned credits against cost',
@@ -170,11 +157,7 @@ WHERE ${CHOSEN_USAGE}`,
     calcs: ['sum'],
     colours: { 'Worth of credits': 'green', Cost: 'orange' },
   });
-  return section(
-    'Credits and margin',
-    line(4, [sold, 6], [burned, 6], [margin, 6], [customers, 6]),
-    line(8, [chart, 24]),
-  );
+  return section('Credits and margin', line(4, [sold, 6], [burned, 12], [margin, 6]), line(8, [chart, 24]));
 }
 
 /** What has changed the most, among features, customers and models alike. */
@@ -216,39 +199,31 @@ LIMIT 15`,
   return section('What has changed', line(10, [movers, 24]));
 }
 
+const TO_QUALITY = { title: 'Data quality', url: linkTo('quality') };
+
 function trust() {
-  const unpriced = statPanel({
-    title: 'Unpriced tokens',
-    description:
-      'The share of tokens for which no price is known. Spend lacks what they cost: name a price and rate them again.',
-    sql: UNPRICED_SHARE,
-    unit: UNIT.share,
-    decimals: 2,
-    steps: [['green'], ['yellow', 0.001], ['red', 0.01]],
-    link: { title: 'Data quality', url: linkTo('quality') },
-  });
-  const unattributed = statPanel({
-    title: 'Unattributed spend',
-    description: 'The share of spend that no customer claims: nobody is charged for it.',
-    sql: `SELECT coalesce(sum(cost_usd) FILTER (customer IS NULL) / nullif(sum(cost_usd), 0), 0) AS "Unattributed"
-FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
-    unit: UNIT.share,
-    decimals: 2,
-    steps: [['green'], ['yellow', 0.01], ['red', 0.05]],
-    link: { title: 'Data quality', url: linkTo('quality') },
-  });
-  const failed = statPanel({
-    title: 'Spend on failed calls',
-    description:
-      'The share of spend for calls that ended in an error, whether another attempt made it good or not.',
-    sql: `SELECT coalesce(sum(failed_cost_usd) / nullif(sum(cost_usd), 0), 0) AS "Failed"
-FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
-    unit: UNIT.share,
-    decimals: 2,
-    steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
-    link: { title: 'Call explorer', url: linkTo('calls') },
+  const shares = figuresPanel({
+    title: 'Shares of the time range',
+    figures: {
+      'Unpriced tokens': { ...UNPRICED_SHARE, link: TO_QUALITY },
+      'Unattributed spend': {
+        says: 'the share of spend that no customer claims: nobody is charged for it.',
+        of: share('sum(cost_usd) FILTER (customer IS NULL)', 'sum(cost_usd)'),
+        unit: UNIT.share,
+        decimals: 2,
+        steps: [['green'], ['yellow', 0.01], ['red', 0.05]],
+        link: TO_QUALITY,
+      },
+      'Spend on failed calls': {
+        says: 'the share of spend for calls that ended in an error, whether another attempt made it good or not.',
+        of: share('sum(failed_cost_usd)', 'sum(cost_usd)'),
+        unit: UNIT.share,
+        decimals: 2,
+        steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
+        link: { title: 'Call explorer', url: linkTo('calls') },
+      },
+    },
+    from: FROM_CHOSEN,
   });
   const freshness = statPanel({
     title: 'Ledger is behind by',
@@ -263,8 +238,5 @@ WHERE hour <= $__timeTo()::timestamptz`,
     noValue: 'nothing was ever read',
     link: { title: 'Pipeline', url: linkTo('quality') },
   });
-  return section(
-    'Can it be trusted?',
-    line(4, [unpriced, 6], [unattributed, 6], [failed, 6], [freshness, 6]),
-  );
+  return section('Can it be trusted?', line(4, [shares, 18], [freshness, 6]));
 }

@@ -102,6 +102,67 @@ export function statPanel({ named = false, link, noValue = 'none', ...told }: St
   return panel;
 }
 
+/** One of several numbers that one query gives. */
+export interface Figure {
+  /** What is counted, from where, and what is left out. */
+  readonly says: string;
+  /** The expression that it is. */
+  readonly of: string;
+  readonly unit: Unit;
+  readonly decimals?: number;
+  readonly steps?: Steps;
+  readonly noValue?: string;
+  readonly link?: { readonly title: string; readonly url: string };
+}
+
+export interface Figures {
+  readonly title: string;
+  /** What holds for all of them. */
+  readonly description?: string;
+  /** By the names that are shown. */
+  readonly figures: Readonly<Record<string, Figure>>;
+  /** Everything from `FROM` on. */
+  readonly from: string;
+  /** `WITH …`, where it needs one. */
+  readonly with?: string;
+}
+
+/**
+ * Numbers side by side, whatever the kind of each, from one query: most of the time of a small question goes into
+ * understanding it, and each panel asks its own.
+ */
+export function figuresPanel({ title, description, figures, from, with: parts }: Figures): PlaceablePanel {
+  const columns = Object.entries(figures).map(([name, { of }]) => `  ${of} AS "${name}"`);
+  const sql = `${parts === undefined ? '' : `${parts}\n`}SELECT\n${columns.join(',\n')}\n${from}`;
+  const said = Object.entries(figures).map(([name, { says }]) => `**${name}**: ${says}`);
+  const panel = new stat.PanelBuilder()
+    .title(title)
+    .description([...(description === undefined ? [] : [description]), ...said].join('\n\n'))
+    .datasource(DATA_SOURCE)
+    .withTarget(new SqlTarget(sql, 'table'))
+    .unit(UNIT.count)
+    .noValue('none')
+    .thresholds(thresholds())
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .colorMode(BigValueColorMode.Value)
+    .graphMode(BigValueGraphMode.None)
+    .textMode(BigValueTextMode.ValueAndName)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
+  for (const [name, figure] of Object.entries(figures)) panel.overrideByName(name, figureProperties(figure));
+  return panel;
+}
+
+function figureProperties({ unit, decimals, steps, noValue, link }: Figure): DynamicConfigValue[] {
+  const properties: DynamicConfigValue[] = [{ id: 'unit', value: unit }];
+  if (decimals !== undefined) properties.push({ id: 'decimals', value: decimals });
+  if (steps !== undefined) {
+    properties.push({ id: 'thresholds', value: { mode: 'absolute', steps: thresholdSteps(steps) } });
+  }
+  if (noValue !== undefined) properties.push({ id: 'noValue', value: noValue });
+  if (link !== undefined) properties.push({ id: 'links', value: [{ ...link, targetBlank: false }] });
+  return properties;
+}
+
 export interface Chart extends Told {
   readonly draw: 'bars' | 'lines';
   /** Parts of a whole, or parts of 100 %. */

@@ -1,9 +1,9 @@
 import { ANNOTATIONS } from './annotations.ts';
 import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
-import { chartPanel, statPanel, tablePanel } from './panels.ts';
+import { chartPanel, figuresPanel, statPanel, tablePanel } from './panels.ts';
 import { share, UNPRICED_SHARE } from './spend.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, IN_RANGE, shown, topSeries } from './sql.ts';
+import { CHOSEN_USAGE, chosen, columnSeries, FROM_CHOSEN, IN_RANGE, shown, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** Whether the figures on the other pages can be trusted, and whether the service is well. */
@@ -27,62 +27,54 @@ const OF_SERVICE = 'The variables do not apply.';
 const IN_MINUTES = '$__timeFilter(sampled_at)';
 const MINUTE = '1m';
 
-const ALARM = [['green'], ['yellow', 0.001], ['red', 0.01]] as const;
-
 function altogether() {
   return section(
     'Altogether',
     line(
       4,
       [
-        statPanel({
-          title: 'Unpriced tokens',
-          description:
-            'The share of tokens of billed calls for which no price is known: cost lacks what they cost.',
-          sql: UNPRICED_SHARE,
-          unit: UNIT.share,
-          decimals: 2,
-          steps: ALARM,
+        figuresPanel({
+          title: 'Of billed calls',
+          figures: {
+            'Unpriced tokens': UNPRICED_SHARE,
+            'Without a customer': {
+              says: 'the share of billed calls that nobody claims: they burn no credits.',
+              of: share('sum(calls) FILTER (customer IS NULL)', 'sum(calls)'),
+              unit: UNIT.share,
+              decimals: 2,
+              steps: [['green'], ['yellow', 0.01], ['red', 0.05]],
+            },
+          },
+          from: FROM_CHOSEN,
         }),
-        4,
+        7,
       ],
       [
-        statPanel({
-          title: 'Calls without a customer',
-          description: 'The share of billed calls that nobody claims: they burn no credits.',
-          sql: `SELECT coalesce(sum(calls) FILTER (customer IS NULL) / nullif(sum(calls), 0), 0) AS "Without"
-FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`,
-          unit: UNIT.share,
-          decimals: 2,
-          steps: [['green'], ['yellow', 0.01], ['red', 0.05]],
+        figuresPanel({
+          title: 'Of all spans',
+          description: NOT_BY,
+          figures: {
+            Containers: {
+              says: 'spans that wrap a call that is billed elsewhere: billing them too would charge twice.',
+              of: "coalesce(sum(spans) FILTER (billing_role = 'container'), 0)",
+              unit: UNIT.count,
+            },
+            Duplicates: {
+              says: 'spans that repeat a call that is billed elsewhere: second instrumentations, gateways.',
+              of: "coalesce(sum(spans) FILTER (billing_role = 'duplicate'), 0)",
+              unit: UNIT.count,
+            },
+            Late: {
+              says: 'the share of spans that came more than an hour after they ended: of history that was imported, all.',
+              of: share('sum(late_spans)', 'sum(spans)'),
+              unit: UNIT.share,
+              decimals: 1,
+              steps: [['green'], ['yellow', 0.05]],
+            },
+          },
+          from: `FROM usage_quality_hourly\nWHERE ${CHOSEN_SPANS}`,
         }),
-        4,
-      ],
-      [
-        statPanel({
-          title: 'Counted once',
-          description: `Spans that repeat a call that is billed elsewhere: wrappers, second instrumentations, gateways. Billing them too would charge twice. ${NOT_BY}`,
-          sql: `SELECT coalesce(sum(spans) FILTER (billing_role = 'container'), 0) AS "Containers",
-  coalesce(sum(spans) FILTER (billing_role = 'duplicate'), 0) AS "Duplicates"
-FROM usage_quality_hourly
-WHERE ${CHOSEN_SPANS}`,
-          unit: UNIT.count,
-          named: true,
-        }),
-        5,
-      ],
-      [
-        statPanel({
-          title: 'Late spans',
-          description: `The share of spans that came more than an hour after they ended: of history that was imported, all. ${NOT_BY}`,
-          sql: `SELECT ${share('sum(late_spans)', 'sum(spans)')} AS "Late" FROM usage_quality_hourly
-WHERE ${CHOSEN_SPANS}`,
-          unit: UNIT.share,
-          decimals: 1,
-          steps: [['green'], ['yellow', 0.05]],
-        }),
-        4,
+        9,
       ],
       [
         statPanel({
@@ -95,7 +87,7 @@ WHERE ${IN_RANGE}`,
           named: true,
           steps: [['green'], ['yellow', 1]],
         }),
-        4,
+        5,
       ],
       [
         statPanel({

@@ -1,23 +1,24 @@
-import {
-  CHOSEN_USAGE,
-  chosen,
-  columnSeries,
-  FROM_CHOSEN,
-  IN_MONTH,
-  IN_RANGE,
-  MONTH_END,
-  MONTH_START,
-} from './sql.ts';
+import type { Figure } from './panels.ts';
+import { chosen, columnSeries, IN_RANGE, MONTH_END, MONTH_START } from './sql.ts';
+import { UNIT } from './units.ts';
 
 /** What several dashboards say of money, so that they say the same. */
 
-/** The spend of the month by day, and what a day costs of late: the last seven whole days, or the month if it is younger. */
-const DAYS_OF_MONTH = `days AS (
-  SELECT time_bucket(INTERVAL '24 hours', hour) AS day, sum(cost_usd) AS cost_usd
+/** The spend of the chosen calls by the hour, from an instant on: a thousand rows, of which the rest is made. */
+export const hoursSince = (first: string) => `hours AS (
+  SELECT hour, sum(cost_usd) AS cost_usd
   FROM usage_hourly
-  WHERE hour >= ${MONTH_START} - INTERVAL '7 days' AND hour <= $__timeTo()::timestamptz
+  WHERE hour >= ${first} AND hour <= $__timeTo()::timestamptz
     AND ${chosen()}
-  GROUP BY ALL
+  GROUP BY hour
+)`;
+
+/** The first of the hours that a forecast is made of. */
+export const FORECAST_START = `${MONTH_START} - INTERVAL '7 days'`;
+
+/** Of the hours: what of the month is spent and is left, and what a day costs of late: the last seven whole days, or all if there are fewer. */
+export const MONTH = `days AS (
+  SELECT time_bucket(INTERVAL '24 hours', hour) AS day, sum(cost_usd) AS cost_usd FROM hours GROUP BY 1
 ), whole AS (
   SELECT coalesce(cost_usd, 0) AS cost_usd
   FROM generate_series(
@@ -25,40 +26,82 @@ const DAYS_OF_MONTH = `days AS (
     date_trunc('day', $__timeTo()::timestamptz) - INTERVAL '1 day', INTERVAL '1 day') AS calendar(day)
   LEFT JOIN days USING (day)
   WHERE day >= (SELECT min(day) FROM days)
-), pace AS (
-  SELECT coalesce(avg(cost_usd), 0) AS mean, coalesce(stddev_samp(cost_usd), 0) AS deviation FROM whole
-), spent AS (
-  SELECT coalesce(sum(cost_usd), 0) AS cost_usd FROM days WHERE day >= ${MONTH_START}
-), rest AS (
-  SELECT extract(epoch FROM ${MONTH_END} - $__timeTo()::timestamptz) / 86400 AS days
+), month AS (
+  SELECT
+    (SELECT coalesce(sum(cost_usd), 0) FROM hours WHERE hour >= ${MONTH_START}) AS spent,
+    (SELECT coalesce(avg(cost_usd), 0) FROM whole) AS a_day,
+    (SELECT coalesce(stddev_samp(cost_usd), 0) FROM whole) AS deviation,
+    extract(epoch FROM ${MONTH_END} - $__timeTo()::timestamptz) / 86400 AS days_left
 )`;
 
 /**
  * What the month will have cost: what it has cost, and for the rest of it the mean of the last seven days. The band is
  * where four of five months end, were the days independent of one another (1.28 standard deviations).
  */
-export const FORECAST = `WITH ${DAYS_OF_MONTH}
-SELECT
-  greatest(spent.cost_usd, spent.cost_usd + pace.mean * rest.days - 1.28 * pace.deviation * sqrt(rest.days)) AS "At least",
-  spent.cost_usd + pace.mean * rest.days AS "Expected",
-  spent.cost_usd + pace.mean * rest.days + 1.28 * pace.deviation * sqrt(rest.days) AS "At most"
-FROM spent, pace, rest`;
+export const FORECAST = {
+  'This month': {
+    says: 'USD since the first of the calendar month (UTC) in which the time range ends.',
+    of: 'spent',
+    unit: UNIT.usd,
+    steps: [['blue']],
+  },
+  'Month at least': {
+    says: 'four of five months end between this and the most.',
+    of: 'greatest(spent, spent + a_day * days_left - 1.28 * deviation * sqrt(days_left))',
+    unit: UNIT.usd,
+  },
+  'Month expected': {
+    says: 'what the month will have cost at its end: what it has cost, and for the rest of it the mean of the last seven whole days.',
+    of: 'spent + a_day * days_left',
+    unit: UNIT.usd,
+  },
+  'Month at most': {
+    says: 'as the least, on the other side.',
+    of: 'spent + a_day * days_left + 1.28 * deviation * sqrt(days_left)',
+    unit: UNIT.usd,
+  },
+} as const satisfies Readonly<Record<string, Figure>>;
 
-export const SPEND = `SELECT coalesce(sum(cost_usd), 0) AS "Spend" FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`;
+/** Of the chosen calls of the time range. */
+export const SPEND: Figure = {
+  says: 'USD that the chosen calls of the time range cost at the providers; calls without a known price are not in it.',
+  of: 'coalesce(sum(cost_usd), 0)',
+  unit: UNIT.usd,
+  steps: [['blue']],
+};
 
-export const SPEND_OF_MONTH = `SELECT coalesce(sum(cost_usd), 0) AS "Spend of the month" FROM usage_hourly
-WHERE ${IN_MONTH}
-  AND ${chosen()}`;
+export const UNPRICED_SHARE: Figure = {
+  says: 'the share of tokens for which no price is known. Spend lacks what they cost: name a price and rate them again.',
+  of: 'coalesce(sum(unpriced_tokens) / nullif(sum(input_tokens + output_tokens), 0), 0)',
+  unit: UNIT.share,
+  decimals: 2,
+  steps: [['green'], ['yellow', 0.001], ['red', 0.01]],
+};
 
-/** Of all tokens, those that no price is known for: spend is too low by what they cost. */
-export const UNPRICED_SHARE = `SELECT coalesce(sum(unpriced_tokens) / nullif(sum(input_tokens + output_tokens), 0), 0) AS "Unpriced"
-FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`;
+export const BURNED: Figure = {
+  says: 'credits that the chosen calls of the time range burned.',
+  of: 'coalesce(sum(credits), 0)',
+  unit: UNIT.credits,
+  steps: [['blue']],
+};
 
-/** Credits that the chosen calls burned. */
-export const BURNED = `SELECT coalesce(sum(credits), 0) AS "Burned" FROM usage_hourly
-WHERE ${CHOSEN_USAGE}`;
+export const CALLS: Figure = {
+  says: 'billed calls of the time range, in whole hours: each call to a model once, however many spans told of it.',
+  of: 'coalesce(sum(calls), 0)',
+  unit: UNIT.count,
+  steps: [['blue']],
+};
+
+/** The share of a part in a whole; 0 where there is no whole. */
+export const share = (part: string, whole: string) => `coalesce((${part}) / nullif(${whole}, 0), 0)`;
+
+export const FAILED_SHARE: Figure = {
+  says: 'the share of calls that ended in an error.',
+  of: share('sum(failed_calls)', 'sum(calls)'),
+  unit: UNIT.share,
+  decimals: 1,
+  steps: [['green'], ['yellow', 0.02], ['red', 0.1]],
+};
 
 const OF_PLANS = `${IN_RANGE} AND credit_value_usd IS NOT NULL\n  AND ${chosen(['customer'])}`;
 
@@ -72,12 +115,6 @@ export const WORTH_AGAINST_COST = columnSeries(
   'margin_hourly',
   OF_PLANS,
 );
-
-/** The share of a part in a whole; 0 where there is no whole. */
-export const share = (part: string, whole: string) => `coalesce((${part}) / nullif(${whole}, 0), 0)`;
-
-export const FAILED_SHARE = `SELECT ${share('sum(failed_calls)', 'sum(calls)')} AS "Failed" ${FROM_CHOSEN}`;
-export const CALLS = `SELECT coalesce(sum(calls), 0) AS "Calls" ${FROM_CHOSEN}`;
 
 export const COST_BY = { columns: ['cost_usd'], value: 'sum(cost_usd)', rank: 'sum(cost_usd)' } as const;
 
