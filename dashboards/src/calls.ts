@@ -3,7 +3,7 @@ import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { type Column, chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { CALLS, FAILED_SHARE, SPEND, share } from './spend.ts';
-import { CHOSEN_CALLS, CHOSEN_USAGE, columnSeries, FROM_CHOSEN, LAST_DAY, shown } from './sql.ts';
+import { CHOSEN_CALLS, CHOSEN_USAGE, FROM_CHOSEN, hourlySeries, LAST_DAY, shown, sumsOf } from './sql.ts';
 import { UNIT } from './units.ts';
 import { textVariable } from './variables.ts';
 
@@ -83,11 +83,12 @@ function altogether() {
   const chart = chartPanel({
     title: 'Calls',
     description: 'Billed calls that ended well and that failed, and USD spent (right).',
-    sql: columnSeries(
-      { Succeeded: 'sum(calls - failed_calls)', Failed: 'sum(failed_calls)', Spend: 'sum(cost_usd)' },
-      'usage_hourly',
-      CHOSEN_USAGE,
-    ),
+    sql: hourlySeries({
+      from: 'usage_hourly',
+      where: CHOSEN_USAGE,
+      of: sumsOf('calls', 'failed_calls', 'cost_usd'),
+      values: { Succeeded: 'sum(calls - failed_calls)', Failed: 'sum(failed_calls)', Spend: 'sum(cost_usd)' },
+    }),
     unit: UNIT.count,
     draw: 'bars',
     stack: 'sum',

@@ -3,7 +3,7 @@ import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { type Column, chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { CALLS, COST_BY, FAILED_SHARE, SPEND, share } from './spend.ts';
-import { CHOSEN_CALLS, CHOSEN_USAGE, columnSeries, FROM_CHOSEN, shown, topSeries } from './sql.ts';
+import { CHOSEN_CALLS, CHOSEN_USAGE, FROM_CHOSEN, hourlySeries, shown, sumsOf, topSeries } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** The home of a product manager: what each feature costs, per call and per success, and why. */
@@ -183,17 +183,24 @@ function why() {
           title: 'Tokens by class',
           description:
             'Every token once: input that no cache had, read from and written to a cache, output and the reasoning in it.',
-          sql: columnSeries(
-            {
+          sql: hourlySeries({
+            from: 'usage_hourly',
+            where: CHOSEN_USAGE,
+            of: sumsOf(
+              'uncached_input_tokens',
+              'cache_read_tokens',
+              'cache_write_tokens',
+              'output_tokens',
+              'reasoning_tokens',
+            ),
+            values: {
               'Input, not cached': 'sum(uncached_input_tokens)',
               'Input, read from cache': 'sum(cache_read_tokens)',
               'Input, written to cache': 'sum(cache_write_tokens)',
               Output: 'sum(output_tokens - reasoning_tokens)',
               Reasoning: 'sum(reasoning_tokens)',
             },
-            'usage_hourly',
-            CHOSEN_USAGE,
-          ),
+          }),
           unit: UNIT.tokens,
           draw: 'bars',
           stack: 'sum',
@@ -245,15 +252,16 @@ function why() {
           title: 'How calls ended',
           description:
             'Calls that ended well, that failed but were made good by another attempt, and that failed for good.',
-          sql: columnSeries(
-            {
+          sql: hourlySeries({
+            from: 'usage_hourly',
+            where: CHOSEN_USAGE,
+            of: sumsOf('calls', 'failed_calls', 'retried_calls'),
+            values: {
               Succeeded: 'sum(calls - failed_calls)',
               'Failed, made good': 'sum(retried_calls)',
               'Failed for good': 'sum(failed_calls - retried_calls)',
             },
-            'usage_hourly',
-            CHOSEN_USAGE,
-          ),
+          }),
           unit: UNIT.count,
           draw: 'bars',
           stack: 'sum',

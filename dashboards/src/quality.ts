@@ -3,7 +3,17 @@ import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, figuresPanel, statPanel, tablePanel } from './panels.ts';
 import { share, UNPRICED_SHARE } from './spend.ts';
-import { CHOSEN_USAGE, chosen, columnSeries, FROM_CHOSEN, IN_RANGE, shown, topSeries } from './sql.ts';
+import {
+  CHOSEN_USAGE,
+  chosen,
+  columnSeries,
+  FROM_CHOSEN,
+  hourlySeries,
+  IN_RANGE,
+  shown,
+  sumsOf,
+  topSeries,
+} from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** Whether the figures on the other pages can be trusted, and whether the service is well. */
@@ -128,16 +138,21 @@ LIMIT 100`,
   const overTime = chartPanel({
     title: 'Unpriced and unattributed',
     description: 'The shares of tokens without a price, and of calls without customer and feature.',
-    sql: columnSeries(
-      {
-        'Tokens without a price': 'sum(unpriced_tokens) / nullif(sum(input_tokens + output_tokens), 0)',
-        'Calls without a customer':
-          'coalesce(sum(calls) FILTER (customer IS NULL), 0) / nullif(sum(calls), 0)',
-        'Calls without a feature': 'coalesce(sum(calls) FILTER (feature IS NULL), 0) / nullif(sum(calls), 0)',
+    sql: hourlySeries({
+      from: 'usage_hourly',
+      where: CHOSEN_USAGE,
+      of: {
+        ...sumsOf('calls', 'unpriced_tokens'),
+        tokens: 'sum(input_tokens + output_tokens)',
+        without_customer: 'sum(calls) FILTER (customer IS NULL)',
+        without_feature: 'sum(calls) FILTER (feature IS NULL)',
       },
-      'usage_hourly',
-      CHOSEN_USAGE,
-    ),
+      values: {
+        'Tokens without a price': 'sum(unpriced_tokens) / nullif(sum(tokens), 0)',
+        'Calls without a customer': 'coalesce(sum(without_customer), 0) / nullif(sum(calls), 0)',
+        'Calls without a feature': 'coalesce(sum(without_feature), 0) / nullif(sum(calls), 0)',
+      },
+    }),
     unit: UNIT.share,
     draw: 'lines',
     calcs: ['lastNotNull', 'max'],

@@ -1,5 +1,5 @@
 import type { Figure } from './panels.ts';
-import { chosen, columnSeries, IN_RANGE, MONTH_END, MONTH_START } from './sql.ts';
+import { chosen, hourlySeries, IN_RANGE, MONTH_END, MONTH_START, sumsOf } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** What several dashboards say of money, so that they say the same. */
@@ -110,11 +110,12 @@ export const GROSS_MARGIN = `SELECT (sum(value_usd) - coalesce(sum(cost_usd), 0)
 FROM margin_hourly
 WHERE ${OF_PLANS}`;
 
-export const WORTH_AGAINST_COST = columnSeries(
-  { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
-  'margin_hourly',
-  OF_PLANS,
-);
+export const WORTH_AGAINST_COST = hourlySeries({
+  from: 'margin_hourly',
+  where: OF_PLANS,
+  of: sumsOf('value_usd', 'cost_usd'),
+  values: { 'Worth of credits': 'coalesce(sum(value_usd), 0)', Cost: 'coalesce(sum(cost_usd), 0)' },
+});
 
 export const COST_BY = { columns: ['cost_usd'], value: 'sum(cost_usd)', rank: 'sum(cost_usd)' } as const;
 

@@ -103,11 +103,36 @@ GROUP BY 1, 2
 ORDER BY 1, 2`;
 }
 
-/** The parts added up by name: one series for each column. */
+export interface Columns {
+  readonly from: string;
+  readonly where: string;
+  /** What is added up for each hour, by the name that the values call it. */
+  readonly of: Readonly<Record<string, string>>;
+  /** The value of a point, by the name of its series: an aggregate over hours. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** One series for each value. Added up by the hour first: to find the bucket of a million rows takes longer than to add them up. */
+export function hourlySeries({ from, where, of, values }: Columns): string {
+  const parts = Object.entries(of).map(([name, aggregate]) => `${aggregate} AS ${name}`);
+  const hours = `(
+  SELECT hour, ${parts.join(', ')}
+  FROM ${from}
+  WHERE ${where}
+  GROUP BY hour
+)`;
+  return columnSeries(values, hours);
+}
+
+/** Sums of columns under their own names. */
+export const sumsOf = (...columns: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(columns.map((column) => [column, `sum(${column})`]));
+
+/** One series for each column, of what has few rows. */
 export function columnSeries(
   columns: Readonly<Record<string, string>>,
   from: string,
-  where: string,
+  where = 'true',
   time = 'hour',
 ): string {
   const values = Object.entries(columns).map(([name, value]) => `  ${value} AS "${name}"`);

@@ -277,32 +277,75 @@ describe('of a ledger with some days of the demo', () => {
     expect(empty.filter((place) => !Object.hasOwn(NOTHING_TO_SHOW, place))).toEqual([]);
   });
 
-  const framesOf = (uid: string, title: string): readonly Frame[] => {
-    const panel = outcomes.get(uid)?.panels.find((one) => one.panel.title === title);
-    return orThrow(panel, `${uid}: ${title}`).frames;
-  };
-  /** The first value of a column, whatever the others are. */
-  const firstNumberOf = (uid: string, title: string): FieldValue => {
-    const number = framesOf(uid, title).flatMap(({ fields }) =>
-      fields.filter(({ type }) => type === 'number'),
-    )[0];
-    return orThrow(number, title).values[0] ?? null;
-  };
+  const framesOf = (uid: string, title: string): readonly Frame[] =>
+    framesIn(orThrow(outcomes.get(uid), uid), title);
   const truth = (dimensions: readonly Dimension[]) => sumsBy(history.truth.rows, dimensions);
   const total = () => totalOf(history);
   const usd = (femto: bigint) => Number(usdText(femto));
 
-  it.each(['overview', 'features', 'models'])('the spend of %s is what was sent', (name) => {
-    expect(firstNumberOf(`spanledger-${name}`, 'Spend')).toBeCloseTo(usd(total().costFemto), 9);
+  it.each<[string, string, string, (sums: Sums) => number]>([
+    ['overview', 'Spend', 'Time range', ({ costFemto }) => usd(costFemto)],
+    ['features', 'Of the time range', 'Spend', ({ costFemto }) => usd(costFemto)],
+    ['models', 'Of the time range', 'Spend', ({ costFemto }) => usd(costFemto)],
+    ['calls', 'Of the time range', 'Spend', ({ costFemto }) => usd(costFemto)],
+    ['features', 'Of the time range', 'Calls', ({ calls }) => calls],
+    ['calls', 'Of the time range', 'Calls', ({ calls }) => calls],
+    ['features', 'Of the time range', 'Failed calls', ({ failedCalls, calls }) => failedCalls / calls],
+    [
+      'features',
+      'Of the time range',
+      'Cost per call',
+      ({ costFemto, calls, unpricedCalls }) => usd(costFemto) / (calls - unpricedCalls),
+    ],
+    [
+      'models',
+      'Of the time range',
+      'Input read from caches',
+      ({ cacheReadTokens, inputTokens }) => cacheReadTokens / inputTokens,
+    ],
+    [
+      'models',
+      'Of the time range',
+      'Reasoning in output',
+      ({ reasoningTokens, outputTokens }) => reasoningTokens / outputTokens,
+    ],
+  ])('%s, %s: %s is what was sent', (name, title, figure, of) => {
+    const expected = of(total());
+    expect(expected).toBeGreaterThan(0);
+    expect(figureOf(framesOf(`spanledger-${name}`, title), figure)).toBeCloseTo(expected, 9);
   });
 
-  it('the calls are those that were sent', () => {
-    expect(firstNumberOf('spanledger-features', 'Calls')).toBe(total().calls);
+  it('the spend of two days, of the two before and of the month is that of their hours', async () => {
+    const to = new Date();
+    const from = new Date(to.getTime() - 2 * DAY_MS);
+    const dashboard = orThrow(
+      dashboards.find(({ uid }) => uid === 'spanledger-overview'),
+      'overview',
+    );
+    const opened = await runDashboardOn(ledger.pool, dashboard, { range: { from, to } });
+    const first = Math.floor(from.getTime() / HOUR_MS) * HOUR_MS;
+    const before = first - (to.getTime() - first);
+    const month = Date.UTC(to.getUTCFullYear(), to.getUTCMonth());
+    const spent = (fromMs: number, untilMs: number) =>
+      history.truth.rows
+        .filter(({ hour }) => Date.parse(hour) >= fromMs && Date.parse(hour) < untilMs)
+        .reduce((sum, { sums }) => sum + usd(sums.costFemto), 0);
+    const frames = framesIn(opened, 'Spend');
+    const now = spent(first, to.getTime());
+    expect(now).toBeGreaterThan(0);
+    expect(figureOf(frames, 'Time range')).toBeCloseTo(now, 9);
+    expect(figureOf(frames, 'Against the time before')).toBeCloseTo(now / spent(before, first) - 1, 9);
+    expect(figureOf(frames, 'This month')).toBeCloseTo(spent(month, to.getTime()), 9);
+  });
+
+  it('what the ledger does not go back for is not compared', () => {
+    expect(figureOf(framesOf('spanledger-overview', 'Spend'), 'Against the time before')).toBeNull();
   });
 
   it('the credits burned are those that the calls have', async () => {
     const [row] = await ledger.service.query('SELECT sum(credits) AS credits FROM usage');
-    expect(firstNumberOf('spanledger-overview', 'Credits burned')).toBeCloseTo(Number(row?.credits), 6);
+    const burned = figureOf(framesOf('spanledger-overview', 'Used'), 'Credits burned');
+    expect(burned).toBeCloseTo(Number(row?.credits), 6);
   });
 
   it.each<[string, string, string, string, Dimension]>([
@@ -386,7 +429,6 @@ const NOTHING_TO_SHOW: Readonly<Record<string, string>> = Object.fromEntries([
     'spanledger-calls: Actions that were tried again',
     'the last day may be one on which everything went well',
   ],
-  ['spanledger-overview: Against the time before', 'the ledger does not go back as far as that'],
   ['spanledger-customers: Alerts of accounts', 'what is told of days ago fires no alerts'],
   ...['Waiting', 'Requests', 'Lag', 'Journal and ledger file', 'Queries', 'Restarts', 'Memory'].map(
     (title) => [
@@ -406,6 +448,19 @@ async function postAccount(
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${url.pathname} answers ${response.status}: ${await response.text()}`);
+}
+
+function framesIn({ panels }: DashboardOutcome, title: string): readonly Frame[] {
+  return orThrow(
+    panels.find(({ panel }) => panel.title === title),
+    title,
+  ).frames;
+}
+
+/** The value of the first row in the column of a name. */
+function figureOf(frames: readonly Frame[], name: string): FieldValue {
+  const field = frames.flatMap(({ fields }) => fields).find((one) => one.name === name);
+  return orThrow(field, name).values[0] ?? null;
 }
 
 function byKey({ fields }: Frame, key: string, column: string): ReadonlyMap<string, FieldValue> {
