@@ -111,7 +111,7 @@ ORDER BY 1, 2`,
     min: 0,
     steps: [['green'], ['red', 1]],
   });
-  return section('The month so far', line(4, [month, 15], [states, 9]), line(9, [used, 9], [soFar, 15]));
+  return section('The month so far', line(5, [month, 15], [states, 9]), line(9, [used, 9], [soFar, 15]));
 }
 
 function eachOfThem() {

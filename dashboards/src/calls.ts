@@ -120,7 +120,7 @@ function altogether() {
     },
     from: FROM_CHOSEN,
   });
-  return section('Altogether', line(4, [figures, 24]), line(8, [chart, 24]));
+  return section('Altogether', line(5, [figures, 24]), line(8, [chart, 24]));
 }
 
 function actions() {

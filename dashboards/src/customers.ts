@@ -58,7 +58,7 @@ SELECT count(DISTINCT customer) AS "Customers" FROM plans`,
         }),
         4,
       ],
-      [figuresPanel({ title: 'Used', figures: { 'Credits burned': BURNED }, from: FROM_CHOSEN }), 4],
+      [figuresPanel({ title: 'Credits burned', figures: { Burned: BURNED }, from: FROM_CHOSEN }), 4],
       [
         statPanel({
           title: 'Credits left',

@@ -53,7 +53,7 @@ function altogether() {
     },
     from: FROM_CHOSEN,
   });
-  return section('Altogether', line(4, [figures, 24]));
+  return section('Altogether', line(5, [figures, 24]));
 }
 
 const FEATURE_COLUMNS: Readonly<Record<string, Column>> = {

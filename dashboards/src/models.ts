@@ -98,7 +98,7 @@ function altogether() {
     },
     from: 'FROM priced',
   });
-  return section('Altogether', line(4, [figures, 24]));
+  return section('Altogether', line(5, [figures, 24]));
 }
 
 function prices() {

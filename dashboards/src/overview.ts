@@ -157,7 +157,7 @@ WHERE kind IN ('allowance', 'purchased') AND $__timeFilter(effective_at)
     calcs: ['sum'],
     colours: { 'Worth of credits': 'green', Cost: 'orange' },
   });
-  return section('Credits and margin', line(4, [sold, 6], [burned, 12], [margin, 6]), line(8, [chart, 24]));
+  return section('Credits and margin', line(5, [sold, 8], [burned, 8], [margin, 8]), line(8, [chart, 24]));
 }
 
 /** What has changed the most, among features, customers and models alike. */
@@ -238,5 +238,5 @@ WHERE hour <= $__timeTo()::timestamptz`,
     noValue: 'nothing was ever read',
     link: { title: 'Pipeline', url: linkTo('quality') },
   });
-  return section('Can it be trusted?', line(4, [shares, 18], [freshness, 6]));
+  return section('Can it be trusted?', line(5, [shares, 15], [freshness, 9]));
 }

@@ -146,7 +146,7 @@ export function figuresPanel({ title, description, figures, from, with: parts }:
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .colorMode(BigValueColorMode.Value)
     .graphMode(BigValueGraphMode.None)
-    .textMode(BigValueTextMode.ValueAndName)
+    .textMode(columns.length > 1 ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
   for (const [name, figure] of Object.entries(figures)) panel.overrideByName(name, figureProperties(figure));
   return panel;
