@@ -157,6 +157,9 @@ const aStep = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('kill in a fold' as const) }) },
 );
 
+const someSteps = fc.array(aStep, { minLength: 4, maxLength: 8, size: 'max' });
+const someStates = fc.array(aState, { minLength: 3, maxLength: 6 });
+
 type Step = typeof aStep extends fc.Arbitrary<infer Drawn> ? Drawn : never;
 
 /** Rates again everything that is billed: half of it has no price any more. */
@@ -180,10 +183,15 @@ describe('rollups', () => {
   it('are the sums over usage and transfers, whatever is corrected, folded, reopened or killed, and when', async () => {
     const met = { corrections: 0, rerated: 0, folded: 0, kills: 0, killsInFolds: 0 };
     await fc.assert(
-      fc.asyncProperty(fc.array(aStep, { minLength: 6, maxLength: 10, size: 'max' }), async (drawn) => {
-        // What is seldom drawn is in every one of the few.
-        const rare: readonly Step[] = [{ kind: 'rerate', cost: 7n }, { kind: 'kill' }];
-        const steps = drawn.toSpliced(drawn.length >> 1, 0, ...rare);
+      fc.asyncProperty(someSteps, someStates, async (drawn, states) => {
+        // What is not always drawn is in every one of the few: corrections, a fold, a rating, a kill.
+        const sure: readonly Step[] = [
+          { kind: 'batch', states: [...states, ...states] },
+          { kind: 'fold', rollup: 0, maxRows: 20 },
+          { kind: 'rerate', cost: 7n },
+          { kind: 'kill' },
+        ];
+        const steps = drawn.toSpliced(drawn.length >> 1, 0, ...sure);
         let open = await aStore();
         bookPeriods(open.store);
         await commitAt(open.store, 0);
