@@ -30,14 +30,27 @@ export interface RollupSource {
    * The `SELECT` of the log, each row with `number` and `sign`. Numbers never decrease from one commit to the next.
    *
    * @param isWithin the condition on the expression that holds the number: in each branch, where zone maps help
+   * @param reads whether a column is asked for: to understand a statement takes the longer the more it names, and that
+   *   is most of the time of a query of a few rows
    */
-  readonly select: (isWithin: (number: string) => string) => string;
+  readonly select: (isWithin: IsWithin, reads: Reads) => string;
   /**
    * The log that this one is made of, where it has fewer rows than that: its tail is as long as what is read for it, or
    * what is rare would have the whole log for a tail.
    */
   readonly of?: RollupSource;
 }
+
+export type IsWithin = (number: string) => string;
+export type Reads = (column: string) => boolean;
+
+/** The columns that the expressions speak of, and maybe more: a word of theirs may be something else than a column. */
+export function readBy(expressions: readonly string[]): Reads {
+  const words = new Set(expressions.join(' ').match(/\w+/g));
+  return (column) => words.has(column);
+}
+
+const NOTHING: Reads = () => false;
 
 interface Expression {
   readonly name: string;
@@ -135,17 +148,20 @@ function aggregateOf({ kind, of }: Measure): string {
 }
 
 /** What the log adds up to, a row for each time and combination of keys. */
-function selectSums(rollup: Rollup, isWithin: (number: string) => string): string {
-  const { source, time, keys, where } = rollup;
-  const columns = [
-    ...[time, ...keys].map(({ name, of }) => `${of} AS ${name}`),
-    ...storedOf(rollup).map(({ name, type, aggregate }) => `(${aggregate})::${type} AS ${name}`),
-  ];
+function selectSums(rollup: Rollup, isWithin: IsWithin): string {
+  const { time, keys } = rollup;
+  const sums = storedOf(rollup).map(({ name, type, aggregate }) => `(${aggregate})::${type} AS ${name}`);
   // By position: an output column may have the name of one of the source.
   const groups = [time, ...keys].map((_, index) => index + 1);
-  return `SELECT ${columns.join(', ')} FROM (${source.select(isWithin)}) ${
-    where === undefined ? '' : `WHERE ${where}`
-  } GROUP BY ${groups.join(', ')}`;
+  return `${selectOf(rollup, isWithin, [...[time, ...keys].map(named), ...sums])} GROUP BY ${groups.join(', ')}`;
+}
+
+const named = ({ name, of }: Expression) => `${of} AS ${name}`;
+
+/** Columns made of the rows of the log that are summed up. */
+function selectOf({ source, where }: Rollup, isWithin: IsWithin, columns: readonly string[]): string {
+  const log = source.select(isWithin, readBy([...columns, where ?? '']));
+  return `SELECT ${columns.join(', ')} FROM (${log})${where === undefined ? '' : ` WHERE ${where}`}`;
 }
 
 function keyTable({ name }: Rollup): string {
@@ -247,18 +263,25 @@ function viewOf(rollup: Rollup): string {
         : measure.name,
     ),
   ];
+  const isTail: IsWithin = (number) => `${number} > ${foldedTo(rollup)}`;
   return `CREATE OR REPLACE VIEW ledger.${name} AS
 WITH
   tail AS NOT MATERIALIZED (
     SELECT t.*, k.code
-    FROM (${selectSums(rollup, (number) => `${number} > ${foldedTo(rollup)}`)}) t
+    FROM (${selectSums(rollup, isTail)}) t
     LEFT JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 't', 'k')}
+  ),
+  -- Which sums the tail says something of, without what it says.
+  touched AS NOT MATERIALIZED (
+    SELECT t.${time.name}, k.code
+    FROM (${selectOf(rollup, isTail, [time, ...keys].map(named))}) t
+    JOIN ${keyTable(rollup)} k ON ${hasSameKeys(rollup, 't', 'k')}
   )
 SELECT ${shown.join(', ')} FROM (
   SELECT s.${time.name}, s.code, ${listOf(keys, 'k')}, ${listOf(stored, 's')}
   FROM ${sumTable(rollup)} s
   JOIN ${keyTable(rollup)} k ON k.code = s.code
-  ANTI JOIN tail t ON t.code = s.code AND t.${time.name} = s.${time.name}
+  ANTI JOIN touched t ON t.code = s.code AND t.${time.name} = s.${time.name}
   UNION ALL
   SELECT t.${time.name}, t.code, ${listOf(keys, 't')},
     ${stored.map((column) => `(${column.together(`t.${column.name}`, `s.${column.name}`)})::${column.type} AS ${column.name}`).join(', ')}
@@ -268,12 +291,12 @@ SELECT ${shown.join(', ')} FROM (
 
 /** The view `ledger.<name>_keys`: every combination of keys that there is, or was; as many rows as that, and no sums. */
 function keysViewOf(rollup: Rollup): string {
-  const { name, keys, source, where } = rollup;
-  const tail = source.select((number) => `${number} > ${foldedTo(rollup)}`);
+  const { name, keys } = rollup;
+  const tail = selectOf(rollup, (number) => `${number} > ${foldedTo(rollup)}`, keys.map(named));
   return `CREATE OR REPLACE VIEW ledger.${name}_keys AS
 SELECT ${listOf(keys, 'k')} FROM ${keyTable(rollup)} k
 UNION
-SELECT ${keys.map((each) => `${each.of} AS ${each.name}`).join(', ')} FROM (${tail})${where === undefined ? '' : ` WHERE ${where}`}`;
+${tail}`;
 }
 
 function listOf(columns: readonly { readonly name: string }[], table: string): string {
@@ -286,7 +309,7 @@ function countedLog({ source }: Rollup): RollupSource {
 
 /** How many rows of the log are not in the sums yet. */
 export async function tailRows(connection: DuckDBConnection, rollup: Rollup): Promise<number> {
-  const log = countedLog(rollup).select((number) => `${number} > ${foldedTo(rollup)}`);
+  const log = countedLog(rollup).select((number) => `${number} > ${foldedTo(rollup)}`, NOTHING);
   return Number((await connection.runAndReadAll(`SELECT count(*) FROM (${log})`)).getRows()[0]?.[0] ?? 0);
 }
 
@@ -321,7 +344,7 @@ async function nextPortion(
   maxRows: number,
 ): Promise<Portion | null> {
   const source = countedLog(rollup);
-  const log = (condition: string) => source.select((number) => `${number} ${condition}`);
+  const log = (condition: string) => source.select((number) => `${number} ${condition}`, NOTHING);
   const position = await connection.runAndReadAll(`SELECT ${foldedTo(rollup)}`);
   const from = BigInt(String(position.getRows()[0]?.[0]));
   const lowest = await connection.runAndReadAll(`SELECT min(number) FROM (${log(`> ${from}`)})`);

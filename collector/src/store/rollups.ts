@@ -6,32 +6,34 @@ import {
   latest,
   type Rollup,
   type RollupSource,
+  readBy,
   sum,
   total,
 } from './rollup.ts';
 
 /** Of a record, what rollups ask for: as in the view `usage`. */
-const USAGE_COLUMNS = [
-  'event_time',
-  'received_at',
-  'customer',
-  'feature',
-  'provider',
-  'coalesce(response_model, request_model) AS model',
-  'environment',
-  'service',
-  'action_form IS NOT NULL AND action_form <> 0 AS is_degraded',
-];
+const USAGE_COLUMNS: Readonly<Record<string, string>> = {
+  event_time: 'event_time',
+  received_at: 'received_at',
+  customer: 'customer',
+  feature: 'feature',
+  provider: 'provider',
+  model: 'coalesce(response_model, request_model)',
+  environment: 'environment',
+  service: 'service',
+  is_degraded: 'action_form IS NOT NULL AND action_form <> 0',
+};
 
-const USAGE_WORDS = [
-  'tenant',
-  'usage_class',
-  'usage_status',
-  'billing_role',
-  'price_status',
-  'dialect',
-  'status',
-];
+const USAGE_WORDS: Readonly<Record<string, string>> = {
+  tenant: 'tenant',
+  usage_class: 'usage_class',
+  usage_status: 'usage_status',
+  billing_role: 'billing_role',
+  price_status: 'price_status',
+  dialect: 'dialect',
+  status: 'status',
+  outcome: 'coalesce(outcome, status)',
+};
 
 const USAGE_AMOUNTS: Readonly<Record<string, string>> = {
   input_tokens: 'uncached_input_tokens + cache_read_tokens + cache_write_tokens',
@@ -49,18 +51,19 @@ const USAGE_AMOUNTS: Readonly<Record<string, string>> = {
 
 /** Records as they were written, and once more, with the other sign, those that others have taken the place of. */
 const USAGE: RollupSource = {
-  select(isWithin) {
+  select(isWithin, reads) {
+    const read = (columns: Readonly<Record<string, string>>) =>
+      Object.entries(columns).filter(([name]) => reads(name));
+    const words = read(USAGE_WORDS);
     const branch = (table: string, number: string, sign: '' | '-') =>
       `SELECT ${[
         `${number} AS number`,
         `${sign}1 AS sign`,
-        ...USAGE_COLUMNS,
-        ...USAGE_WORDS.map((name) => `${name} AS ${name}_code`),
-        'coalesce(outcome, status) AS outcome_code',
-        ...Object.entries(USAGE_AMOUNTS).map(([name, of]) => `${sign}(${of}) AS ${name}`),
+        ...read(USAGE_COLUMNS).map(([name, of]) => `${of} AS ${name}`),
+        ...words.map(([name, of]) => `${of} AS ${name}_code`),
+        ...read(USAGE_AMOUNTS).map(([name, of]) => `${sign}(${of}) AS ${name}`),
       ].join(', ')} FROM ledger.${table} WHERE ${isWithin(number)}`;
-    const words = [...USAGE_WORDS, 'outcome'].map((name) => `word[${name}_code] AS ${name}`);
-    return `SELECT log.*, ${words.join(', ')}
+    return `SELECT ${['log.*', ...words.map(([name]) => `word[${name}_code] AS ${name}`)].join(', ')}
 FROM (
   ${branch('usage_record', 'written_in', '')}
   UNION ALL ${branch('superseded_usage', 'written_in', '')}
@@ -81,11 +84,16 @@ function momentsOf(
 ): RollupSource {
   return {
     of: USAGE,
-    select: (isWithin) => `SELECT number, ${keys.join(', ')}, event_time, sum(sign) AS sign,
-  ${Object.entries(sums)
-    .map(([name, of]) => `${of} AS ${name}`)
-    .join(', ')}
-FROM (${USAGE.select(isWithin)}) WHERE ${where} GROUP BY number, ${keys.join(', ')}, event_time`,
+    select(isWithin, reads) {
+      const asked = Object.entries(sums).filter(([name]) => reads(name));
+      const columns = [
+        ...['number', ...keys, 'event_time', 'sum(sign) AS sign'],
+        ...asked.map(([name, of]) => `${of} AS ${name}`),
+      ];
+      const log = USAGE.select(isWithin, readBy([...columns, where]));
+      return `SELECT ${columns.join(', ')}
+FROM (${log}) WHERE ${where} GROUP BY number, ${keys.join(', ')}, event_time`;
+    },
   };
 }
 
