@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+const PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 500;
+/** Who is asked is often who does what is waited for: a third of the time, at most, goes to answering. */
+const PAUSE_OF_ASKING = 2;
+
 /**
  * Asks again until the answer is true, for what happens in another process and cannot be awaited. An error counts as
  * "not yet": a process that is being restarted refuses connections.
@@ -14,6 +19,7 @@ export async function until(
   const deadline = performance.now() + withinMs;
   let cause: unknown;
   for (;;) {
+    const askedAt = performance.now();
     try {
       if (await isTrue()) return;
       cause = undefined;
@@ -21,6 +27,7 @@ export async function until(
       cause = error;
     }
     if (performance.now() > deadline) throw new Error(`within ${withinMs} ms: ${claim}`, { cause });
-    await delay(25);
+    const askingMs = performance.now() - askedAt;
+    await delay(Math.min(Math.max(PAUSE_MS, PAUSE_OF_ASKING * askingMs), LONGEST_PAUSE_MS));
   }
 }

@@ -342,10 +342,10 @@ describe('actions, in whatever order, batches and repetitions their calls come, 
           if (new Set(traces.map(({ usage }) => usage.traceId)).size > 1) reached.across++;
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
     // The days were bad enough to mean something.
-    expect(Math.min(...Object.values(reached)), JSON.stringify(reached)).toBeGreaterThan(50);
+    expect(Math.min(...Object.values(reached)), JSON.stringify(reached)).toBeGreaterThan(20);
   });
 
   it('I6: are charged once in DuckDB, and I5: all sums say the same', async () => {
@@ -394,7 +394,7 @@ describe('actions, in whatever order, batches and repetitions their calls come, 
         );
         await open.close();
       }),
-      { numRuns: 6 },
+      { numRuns: 4 },
     );
   });
 });

@@ -108,7 +108,7 @@ describe('the view budget_hourly', () => {
           }
         },
       ),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   });
 

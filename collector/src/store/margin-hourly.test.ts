@@ -234,7 +234,7 @@ describe('the view margin_hourly', () => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
   });
 

@@ -101,6 +101,16 @@ describe('opening a ledger file', () => {
     expect(await readFile(path)).toEqual(before);
   });
 
+  it('refuses one without tables as well', async () => {
+    const path = await aDatabase('CREATE VIEW greeting AS SELECT 1 AS hello');
+    const before = await readFile(path);
+    await expect(open(path, true)).rejects.toMatchObject({
+      code: 'SL_STORE_UNREADABLE',
+      message: expect.stringContaining('main.greeting'),
+    });
+    expect(await readFile(path)).toEqual(before);
+  });
+
   it.each([
     ['text', Buffer.from('This is not a database.\n'.repeat(1000))],
     ['zeros', Buffer.alloc(100_000)],

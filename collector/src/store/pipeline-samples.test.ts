@@ -124,7 +124,7 @@ it('whatever restarts in between, samples add up to what has happened, and none 
         ),
       ).toEqual({ ...happened, below_zero: 0, samples: events.length + 1 });
     }),
-    { numRuns: 10 },
+    { numRuns: 6 },
   );
 });
 

@@ -247,7 +247,7 @@ describe('rollups', () => {
         expect(await statementErrors(open.store.instance), 'folded').toEqual([]);
         await open.close();
       }),
-      { numRuns: 5 },
+      { numRuns: 3 },
     );
     expect(met.corrections).toBeGreaterThan(0);
     expect(met.rerated).toBeGreaterThan(0);
@@ -273,7 +273,7 @@ describe('rollups', () => {
           await close();
         },
       ),
-      { numRuns: 5 },
+      { numRuns: 3 },
     );
   });
 
