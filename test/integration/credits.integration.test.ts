@@ -70,9 +70,7 @@ async function sendCalls(service: RunningService, feature: string, count: number
   expect(answer.status).toBe(200);
 }
 
-it('credits of a customer: from a plan over spans, checks and holds to a statement that is explained', {
-  timeout: 60_000,
-}, async () => {
+it('credits of a customer: from a plan over spans, checks and holds to a statement that is explained', async () => {
   const dataDir = await aDataDirectory();
   const configFile = join(dataDir, 'spanledger.yaml');
   await writeFile(configFile, CONFIGURATION);
@@ -114,9 +112,7 @@ it('credits of a customer: from a plan over spans, checks and holds to a stateme
   expect(await service.stop()).toBe(0);
 });
 
-it('I8: what was answered before a kill -9 of the ledger process is there after it, and done once', {
-  timeout: 60_000,
-}, async () => {
+it('I8: what was answered before a kill -9 of the ledger process is there after it, and done once', async () => {
   const dataDir = await aDataDirectory();
   const configFile = join(dataDir, 'spanledger.yaml');
   await writeFile(configFile, CONFIGURATION);

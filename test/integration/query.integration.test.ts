@@ -9,7 +9,8 @@ import { aBatch, randomFrom, sendBatch, startSenders } from '../senders.ts';
 import { type RunningService, startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
 
-const TIMEOUT_MS = 700;
+/** Longer than any view of a small ledger takes, on a machine that has other things to do. */
+const TIMEOUT_MS = 2000;
 const MAX_ROWS = 500;
 const MAX_CONCURRENT = 2;
 /** Without its interrupt it would run for hours. */
@@ -265,7 +266,10 @@ describe('a query past a limit is ended', () => {
     expect(await calls(), 'spans were posted while it ran').toBeGreaterThan(before);
     await senders.finish();
     expect(answer.status).toBe(422);
-    expect(answer.error).toMatchObject({ code: 'SL_QUERY_LIMIT', message: expect.stringContaining('0.7 s') });
+    expect(answer.error).toMatchObject({
+      code: 'SL_QUERY_LIMIT',
+      message: expect.stringContaining('than 2 s'),
+    });
     expect(tookMs).toBeGreaterThan(TIMEOUT_MS - 50);
     expect(tookMs).toBeLessThan(TIMEOUT_MS + 3000);
     await until('all of them are in the ledger', 10_000, async () => {

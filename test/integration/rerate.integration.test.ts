@@ -8,9 +8,9 @@ import { spanledger } from '../program.ts';
 import { type RunningService, startServiceProcess } from '../service.ts';
 import { until } from '../until.ts';
 
-/** Five slices of a job, so that it can be killed between two of them. */
-const CALLS = 36_000;
-const CALLS_OF_A_BODY = 9000;
+/** Three slices of a job, so that it can be killed between two of them. */
+const CALLS = 24_000;
+const CALLS_OF_A_BODY = 8000;
 const FIRST_END_MS = Date.UTC(2026, 9, 1);
 
 const RANGE = ['--from', '2026-10-01', '--to', '2026-11-01'];
@@ -94,7 +94,7 @@ it('I9, I25: rates the past again by corrected prices, survives kill -9 in the m
   }
   await until('all calls are posted', 60_000, async () => (await totals(service))?.calls === String(CALLS));
   // 0.0012 USD are 0.0024 at half margin: 2.4 credits.
-  expect(await totals(service)).toMatchObject({ cost: '43.2000', credits: '86400.0', used: '86400.0' });
+  expect(await totals(service)).toMatchObject({ cost: '28.8000', credits: '57600.0', used: '57600.0' });
 
   const url = ['--url', service.apiUrl];
   const same = await spanledger(['whatif', ...RANGE, ...url]);
@@ -105,18 +105,18 @@ it('I9, I25: rates the past again by corrected prices, survives kill -9 in the m
     prices,
     'cards:\n  - {id: dearer, match: {provider: openai, model: own-model}, effective_from: 2026-01-01, rates: {input: "2", output: "4"}}\n',
   );
-  const supposed = ['--prices', prices, '--allowance', '54000', '--json'];
+  const supposed = ['--prices', prices, '--allowance', '36000', '--json'];
   const whatIf = JSON.parse((await spanledger(['whatif', ...RANGE, ...supposed, ...url])).stdout);
   expect(whatIf).toMatchObject({
     is_same: false,
     totals: {
       calls: CALLS,
-      recorded: { cost_usd: '43.2', credits: '86400', revenue_usd: '86.4', margin: '0.5', unpriced_calls: 0 },
-      again: { cost_usd: '86.4', credits: '172800', revenue_usd: '172.8', margin: '0.5', unpriced_calls: 0 },
+      recorded: { cost_usd: '28.8', credits: '57600', revenue_usd: '57.6', margin: '0.5', unpriced_calls: 0 },
+      again: { cost_usd: '57.6', credits: '115200', revenue_usd: '115.2', margin: '0.5', unpriced_calls: 0 },
     },
   });
   expect(whatIf.over_allowance).toHaveLength(3);
-  expect(whatIf.over_allowance[0]).toMatchObject({ month: '2026-10', credits: '57600', over: '3600' });
+  expect(whatIf.over_allowance[0]).toMatchObject({ month: '2026-10', credits: '38400', over: '2400' });
   const wrong = await spanledger(['whatif', ...RANGE, '--rules', prices, ...url]);
   expect(wrong.exitCode).toBe(2);
   expect(wrong.stderr).toContain('SL_WHATIF_REQUEST');
@@ -134,8 +134,8 @@ it('I9, I25: rates the past again by corrected prices, survives kill -9 in the m
     service.apiUrl,
   ]);
   expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(dry.stdout).toContain('36,000 calls of 36,000 calls would change');
-  expect(await totals(service), 'a dry run changes nothing').toMatchObject({ cost: '43.2000' });
+  expect(dry.stdout).toContain('24,000 calls of 24,000 calls would change');
+  expect(await totals(service), 'a dry run changes nothing').toMatchObject({ cost: '28.8000' });
 
   const { status, id } = await startRerating(service);
   expect(status).toBe(202);
@@ -154,9 +154,9 @@ it('I9, I25: rates the past again by corrected prices, survives kill -9 in the m
     async () => (await totals(service))?.calls === String(CALLS + 100),
   );
   expect(await totals(service)).toMatchObject({
-    cost: '86.6400',
-    credits: '173280.0',
-    used: '173280.0',
+    cost: '57.8400',
+    credits: '115680.0',
+    used: '115680.0',
     unpriced: '0',
   });
 
@@ -170,7 +170,7 @@ it('I9, I25: rates the past again by corrected prices, survives kill -9 in the m
     service.apiUrl,
   ]);
   expect(JSON.parse(again.stdout)).toMatchObject({ state: 'done', changed_calls: 0, transfers: 0 });
-  expect(await totals(service)).toMatchObject({ cost: '86.6400', credits: '173280.0', used: '173280.0' });
+  expect(await totals(service)).toMatchObject({ cost: '57.8400', credits: '115680.0', used: '115680.0' });
   expect(await service.stop()).toBe(0);
 });
 

@@ -615,9 +615,11 @@ describe('the memory twin', () => {
   it('agrees with DuckDB on all that is held, whatever comes and whenever the file is reopened', {
     timeout: 120_000,
   }, async () => {
-    const reached = { corrected: 0, reopened: 0, linked: 0, waiting: 0 };
+    const reached = { corrected: 0, linked: 0, waiting: 0 };
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 80, size: 'max' }), async (actions) => {
+      fc.asyncProperty(fc.array(action, { minLength: 40, maxLength: 80, size: 'max' }), async (drawn) => {
+        // What is seldom drawn is in every one of the few.
+        const actions = drawn.toSpliced(drawn.length >> 1, 0, { kind: 'commit' }, { kind: 'reopen' });
         const memory = new MemoryStore();
         let open = await aStore();
         const stores = (): readonly LedgerStore[] => [memory, open.store];
@@ -672,7 +674,6 @@ describe('the memory twin', () => {
               open = await aStore({ path: open.path, create: false });
               memory.crash();
               batch = new Map();
-              reached.reopened++;
             }
           }
         }
@@ -695,10 +696,9 @@ describe('the memory twin', () => {
       }),
       { numRuns: 8 },
     );
-    expect(reached.corrected).toBeGreaterThan(3);
-    expect(reached.reopened).toBeGreaterThan(1);
-    expect(reached.linked).toBeGreaterThan(3);
-    expect(reached.waiting).toBeGreaterThan(0);
+    expect(reached.corrected).toBeGreaterThan(5);
+    expect(reached.linked).toBeGreaterThan(20);
+    expect(reached.waiting).toBeGreaterThan(3);
   });
 
   function inOrder<Keyed extends { readonly tenant: string; readonly traceId: string }>(
