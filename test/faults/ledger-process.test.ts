@@ -11,34 +11,7 @@ import { until } from '../until.ts';
 const RUNAWAY = `SELECT max(length(t.s || range::VARCHAR))
   FROM (SELECT string_agg('${'x'.repeat(100)}', '') AS s FROM range(100000)) t, range(100000)`;
 
-it('while the ledger process is dead, spans are accepted; it is started again and has them', async () => {
-  const dataDir = await aDataDirectory();
-  const service = await startServiceProcess({ dataDir });
-  const acknowledged = new Map<string, SentSpan>();
-  const random = randomFrom(1);
-  const first = await service.ledgerPid();
-
-  signalIfThere(first, 'SIGKILL');
-  for (let sent = 0; sent < 5; sent++) {
-    const batch = aBatch(random);
-    expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
-    for (const span of batch.spans) acknowledged.set(span.usageId, span);
-  }
-  const api = await fetch(new URL('/api/customers', service.apiUrl));
-  expect(api.status, 'the ledger is still gone after these acknowledgements').toBe(503);
-  expect(await api.json()).toMatchObject({ error: { code: 'SL_LEDGER_UNAVAILABLE' } });
-  expect((await fetch(new URL('/healthz', service.apiUrl))).status, 'the service itself is well').toBe(200);
-
-  await until('the ledger has every span', 20_000, async () => {
-    const [row] = await service.query('SELECT count(*) AS spans FROM usage');
-    return Number(row?.spans) === acknowledged.size;
-  });
-  expect(await service.ledgerPid()).not.toBe(first);
-  expect(await service.stop()).toBe(0);
-  await expectExactlyOnce(dataDir, acknowledged);
-});
-
-it('while the ledger process is dead, a check is answered by what the customer had; then by what the ledger has', async () => {
+it('while the ledger process is dead, spans are accepted and a check is answered by what the customer had; then by what the ledger has', async () => {
   const dataDir = await aDataDirectory();
   const configFile = join(dataDir, 'spanledger.yaml');
   await writeFile(
@@ -59,16 +32,34 @@ it('while the ledger process is dead, a check is answered by what the customer h
   await post('/cus_acme/subscription', { plan: 'pro' });
   const before = await check();
   expect(before).toMatchObject({ status: 200, body: { answer: 'allow', available: '100' } });
-
+  const acknowledged = new Map<string, SentSpan>();
+  const random = randomFrom(1);
   const first = await service.ledgerPid();
+
   signalIfThere(first, 'SIGKILL');
   expect(await check()).toEqual(before);
+  for (let sent = 0; sent < 5; sent++) {
+    const batch = aBatch(random);
+    expect((await sendBatch(service.otlpUrl, batch)).status).toBe(200);
+    for (const span of batch.spans) acknowledged.set(span.usageId, span);
+  }
+  const api = await fetch(new URL('/api/customers', service.apiUrl));
+  expect(api.status, 'the ledger is still gone after these answers').toBe(503);
+  expect(await api.json()).toMatchObject({ error: { code: 'SL_LEDGER_UNAVAILABLE' } });
+  expect((await fetch(new URL('/healthz', service.apiUrl))).status, 'the service itself is well').toBe(200);
+
   await until('a hold is taken by the next ledger process', 20_000, async () => {
     const { status } = await post('/cus_acme/holds', { id: 'h', credits: '50' });
     return status === 201;
   });
   expect(await check()).toMatchObject({ status: 200, body: { answer: 'deny', available: '50', held: '50' } });
+  await until('the ledger has every span', 20_000, async () => {
+    const [row] = await service.query('SELECT count(*) AS spans FROM usage');
+    return Number(row?.spans) === acknowledged.size;
+  });
+  expect(await service.ledgerPid()).not.toBe(first);
   expect(await service.stop()).toBe(0);
+  await expectExactlyOnce(dataDir, acknowledged);
 });
 
 it('when the thread of the API fails, it is started again on the same port; spans are accepted meanwhile', async () => {

@@ -120,14 +120,6 @@ it('a DuckDB database of something else is left alone', async () => {
   expect(await refusedStart(dataDir)).toMatch(/^SL_STORE_UNREADABLE: .*main\.invoices.*not changed/m);
 });
 
-it('a DuckDB database of something else without tables is left alone', async () => {
-  const dataDir = await aUsedDataDirectory();
-  const other = join(dataDir, 'other.duckdb');
-  await runOnFile(other, 'CREATE VIEW greeting AS SELECT 1 AS hello');
-  await rename(other, join(dataDir, LEDGER_FILE));
-  expect(await refusedStart(dataDir)).toMatch(/^SL_STORE_UNREADABLE: /m);
-});
-
 async function runOnFile(path: string, sql: string): Promise<void> {
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();

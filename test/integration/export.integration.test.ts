@@ -18,6 +18,8 @@ credits:
   default: {cost_plus: {target_margin: "0.5", credit_value_usd: "0.0007", increment: "0.000001"}}
 `;
 
+type Times = Readonly<{ from?: string; to?: string }>;
+
 /** Over some hours on both sides of a month's end; every tenth of a model without a price. */
 function calls() {
   return aRequest(
@@ -80,9 +82,12 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
     async () => (await ledgerTotals(service)).calls === String(CALLS),
   );
 
-  const save = async (what: string, format: string, ...more: readonly string[]) => {
-    const path = join(dataDir, `${what}${more.length}.${format}`);
-    const command = ['export', what, '--format', format, '--out', path, '--url', service.apiUrl, ...more];
+  const pathOf = (what: string, format: string, times: object) =>
+    join(dataDir, `${what}${Object.keys(times).length}.${format}`);
+  const byCommand = async (what: string, format: string, times: Times = {}) => {
+    const path = pathOf(what, format, times);
+    const options = Object.entries({ ...times, format, out: path, url: service.apiUrl });
+    const command = ['export', what, ...options.flatMap(([name, value]) => [`--${name}`, value])];
     const { exitCode, stderr } = await spanledger(command);
     expect([exitCode, stderr], command.join(' ')).toEqual([
       0,
@@ -90,7 +95,15 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
     ]);
     return path;
   };
-  const range = ['--from', '2025-10-01', '--to', '2025-10-01T03:00:00Z'];
+  const byApi = async (what: string, format: string, times: Times = {}) => {
+    const path = pathOf(what, format, times);
+    const query = new URLSearchParams({ format, ...times });
+    const answer = await fetch(new URL(`/api/export/${what}?${query}`, service.apiUrl));
+    expect(answer.status).toBe(200);
+    await writeFile(path, await answer.bytes());
+    return path;
+  };
+  const range = { from: '2025-10-01', to: '2025-10-01T03:00:00Z' };
   const inRange =
     "event_time >= TIMESTAMPTZ '2025-10-01' AND event_time < TIMESTAMPTZ '2025-10-01 03:00:00+00'";
   const all = await ledgerTotals(service);
@@ -102,13 +115,16 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
     `SELECT sum(credits)::DECIMAL(38, 6)::VARCHAR AS used FROM credit_ledger WHERE account = 'used'`,
   );
 
-  for (const format of ['csv', 'parquet']) {
-    for (const [totals, more] of [
-      [all, []],
+  for (const [format, save] of [
+    ['csv', byCommand],
+    ['parquet', byApi],
+  ] as const) {
+    for (const [totals, times] of [
+      [all, {}],
       [some, range],
     ] as const) {
       const usage = await read(
-        await save('usage', format, ...more),
+        await save('usage', format, times),
         `SELECT count(*) AS calls, sum(cost_usd::DECIMAL(38, 15)) AS cost, sum(credits::DECIMAL(38, 6)) AS credits,
            sum(input_tokens::BIGINT + output_tokens::BIGINT)::VARCHAR AS tokens,
            count(*) FILTER (cost_usd IS NULL) AS unpriced, count(DISTINCT customer) AS customers
@@ -117,7 +133,7 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
       expect(usage, `usage as ${format}`).toEqual(totals);
 
       const focus = await read(
-        await save('focus', format, ...more),
+        await save('focus', format, times),
         `SELECT sum(x_Calls::BIGINT)::VARCHAR AS calls, sum(x_ProviderCostUsd::DECIMAL(38, 15)) AS cost,
            sum(PricingCurrencyEffectiveCost::DECIMAL(38, 6)) AS credits,
            sum(ConsumedQuantity::DECIMAL(38, 0))::VARCHAR AS tokens, sum(x_UnpricedCalls::BIGINT)::VARCHAR AS unpriced,
@@ -127,7 +143,7 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
       expect(focus, `focus as ${format}`).toEqual(totals);
     }
     const ledger = await read(
-      await save('ledger', format),
+      await byCommand('ledger', format),
       `SELECT sum(credits::DECIMAL(38, 6)) AS sum, sum(credits::DECIMAL(38, 6)) FILTER (account = 'used') AS used FROM FILE`,
     );
     expect(ledger).toEqual({ sum: '0.000000', used: used?.used });
@@ -139,10 +155,10 @@ it('I23: CSV, Parquet and FOCUS exports add up to the ledger, and to what querie
     expect(statements).toEqual({ calls: all.calls, cost: all.cost, credits: all.credits });
   }
 
-  const csv = await readFile(await save('usage', 'csv'), 'utf8');
+  const csv = await readFile(pathOf('usage', 'csv', {}), 'utf8');
   expect(csv, 'a hostile name is one field').toContain('"Eve, ""the\nquoted"""');
   expect(csv).toMatch(/^usage_id,event_time,.*\n[0-9a-f]{48},2025-09-30T20:00:00\.000000Z,/);
-  const again = await readFile(await save('usage', 'csv'), 'utf8');
+  const again = await readFile(await byApi('usage', 'csv'), 'utf8');
   expect(again === csv, 'the same ledger gives the same file').toBe(true);
   expect(await readdir(join(dataDir, 'exports')), 'nothing is left behind').toEqual([]);
   expect(await service.stop()).toBe(0);
