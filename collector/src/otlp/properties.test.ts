@@ -113,7 +113,7 @@ describe('a damaged body', () => {
           outcomes.add(judge(damages.reduce<Buffer>((body, damage) => damage(body), encodeFields(fields))));
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
     expect(outcomes).toContain('both');
     expect(outcomes).toContain('none');
@@ -124,7 +124,7 @@ describe('a damaged body', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), (body) => {
         judge(body);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 
@@ -156,7 +156,7 @@ describe('a damaged body', () => {
         const check = outcomeOf(() => checkTraces(body, 'json', SCAN_LIMITS));
         expect(check).toEqual('value' in read ? { value: countsOf(read.value) } : read);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 });

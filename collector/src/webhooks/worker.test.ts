@@ -155,10 +155,13 @@ describe('an alert', () => {
 });
 
 describe('a receiver that hangs', () => {
+  /** Longer than an answer takes where other things are being done, also the first of a process. */
+  const timeoutMs = 1000;
+
   it('is left after the time-out, and holds up no other endpoint', async () => {
     const slow = await aReceiver(first(hanging, hanging, answering(410)));
     const quick = await aReceiver(answering(200));
-    const send = httpSend({ ...SEND_LIMITS, timeoutMs: 150 });
+    const send = httpSend({ ...SEND_LIMITS, timeoutMs });
     const { worker, store } = running([anEndpoint(slow.url), anEndpoint(quick.url)], { send });
     await worker.announce([anAlert()]);
     await quick.untilReceived(1);
@@ -169,7 +172,7 @@ describe('a receiver that hangs', () => {
 
   it('has taken the message if it said so before', async () => {
     const receiver = await aReceiver((response) => response.writeHead(200).write('and then nothing'));
-    const send = httpSend({ ...SEND_LIMITS, timeoutMs: 100 });
+    const send = httpSend({ ...SEND_LIMITS, timeoutMs });
     const { worker, store } = running([anEndpoint(receiver.url)], { send });
     await worker.announce([anAlert()]);
     await untilSettled(store);

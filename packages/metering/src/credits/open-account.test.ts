@@ -494,7 +494,7 @@ describe('an account', () => {
         }
         expect(ends.length).toBeGreaterThan(0);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
