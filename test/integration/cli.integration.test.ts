@@ -168,14 +168,14 @@ describe('the command line', () => {
   });
 
   it('nothing is coloured when the output is no terminal, whether NO_COLOR is set or not', async () => {
-    for (const environment of [{}, { NO_COLOR: '1' }]) {
-      const outputs = [
-        await run(['--help'], environment),
-        await run(['query', '--url', service.apiUrl, 'SELECT 1 AS one'], environment),
-        await run(['query', '--nonsense'], environment),
-      ];
-      for (const { stdout, stderr } of outputs) expect(stdout + stderr).not.toContain('\u001b');
-    }
+    const query = ['query', '--url', service.apiUrl, 'SELECT 1 AS one'];
+    const outputs = [
+      await run(['--help']),
+      await run(['query', '--nonsense']),
+      await run(query),
+      await run(query, { NO_COLOR: '1' }),
+    ];
+    for (const { stdout, stderr } of outputs) expect(stdout + stderr).not.toContain('\u001b');
   });
 
   it('a missing configuration file that was asked for is said, with exit code 1', async () => {

@@ -588,20 +588,22 @@ describe('the margin', () => {
     });
   });
 
-  it.each(['plan', 'feature', 'customer'])('by %s adds up to that of all', async (by) => {
+  it('by plan, feature or customer adds up to that of all', async () => {
     const api = await aSubscriber();
     await api.chats({ feature: 'chat' }, { feature: 'report' }, { customer: 'cus_other', feature: 'chat' });
-    const { body } = await api.get(
-      `/api/margin?by=${by}&to=${new Date(api.nowMillis + 60_000).toISOString()}`,
-    );
-    expect(body).toMatchObject({ by });
-    expect(body.total).toMatchObject({ credits: '21', cost_usd: '0.0105' });
-    const cost = body.items.map(({ cost_usd }: { cost_usd: string }) => Number(cost_usd) * 10_000);
-    expect(cost.reduce((sum: number, one: number) => sum + one, 0)).toBeCloseTo(105);
-    const known = body.items.find(({ name }: { name: string | null }) =>
-      ['starter', 'report', 'cus_acme'].includes(name ?? ''),
-    );
-    expect(Number(known.margin)).toBeGreaterThan(0.9);
+    for (const by of ['plan', 'feature', 'customer']) {
+      const { body } = await api.get(
+        `/api/margin?by=${by}&to=${new Date(api.nowMillis + 60_000).toISOString()}`,
+      );
+      expect(body).toMatchObject({ by });
+      expect(body.total).toMatchObject({ credits: '21', cost_usd: '0.0105' });
+      const cost = body.items.map(({ cost_usd }: { cost_usd: string }) => Number(cost_usd) * 10_000);
+      expect(cost.reduce((sum: number, one: number) => sum + one, 0)).toBeCloseTo(105);
+      const known = body.items.find(({ name }: { name: string | null }) =>
+        ['starter', 'report', 'cus_acme'].includes(name ?? ''),
+      );
+      expect(Number(known.margin)).toBeGreaterThan(0.9);
+    }
   });
 
   it('of a time in which a customer changes the plan has a line for each, and each credit its own worth', async () => {
