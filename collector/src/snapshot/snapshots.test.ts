@@ -210,7 +210,7 @@ describe('days of Parquet', () => {
         what,
       ).toEqual(expected.map(({ day, rows, cost }) => [day, rows, cost]));
     }
-  });
+  }, 120_000);
 });
 
 describe('the folder of snapshots', () => {
