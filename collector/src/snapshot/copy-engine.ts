@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { writeContractViews } from '../store/open.ts';
+import { writeContractViews } from '../store/views.ts';
 
 /**
  * The copy has an engine of its own once its tables are written: what is made of it takes neither memory nor threads

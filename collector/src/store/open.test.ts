@@ -57,16 +57,42 @@ describe('opening a ledger file', () => {
     expect(await answer(second, 'SELECT word FROM ledger.word')).toBe('kept');
     expect(
       await answer(second, "SELECT string_agg(version, ' ' ORDER BY version) FROM main.schema_migration"),
-    ).toBe('1 2 3 4 5 6 7 8 9 10 11 12');
+    ).toBe('1 2 3 4 5 6 7 8 9 10 11 12 13');
   });
 
-  it('puts the views back that somebody changed', async () => {
+  it('leaves the views that are as it would make them', async () => {
     const path = await aLedgerPath();
-    const first = await openDatabase({ ...optionsFor(path), create: true });
-    await run(first, 'CREATE OR REPLACE VIEW public.customers AS SELECT 1 AS nothing');
-    first.closeSync();
-    const second = await open(path, false);
-    expect(await answer(second, 'SELECT count(calls)::INTEGER FROM public.customers')).toBe(0);
+    (await openDatabase({ ...optionsFor(path), create: true })).closeSync();
+    const standing: unknown[] = [];
+    for (let opening = 0; opening < 3; opening++) {
+      const again = await openDatabase({ ...optionsFor(path), create: false });
+      standing.push(await answer(again, 'SELECT standing_sha256 FROM ledger.view_text'));
+      again.closeSync();
+    }
+    expect(standing[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(standing).toEqual([standing[0], standing[0], standing[0]]);
+  });
+
+  it.each([
+    'CREATE OR REPLACE VIEW public.customers AS SELECT 1 AS nothing',
+    'CREATE OR REPLACE VIEW customer.credit_balances AS SELECT 1 AS nothing',
+    'CREATE OR REPLACE VIEW ledger.customer_hourly_keys AS SELECT 1 AS nothing',
+    'DROP VIEW public.customers',
+    "UPDATE ledger.view_text SET text_sha256 = 'of an earlier version'",
+    'DELETE FROM ledger.view_text',
+  ])('puts the views back after %s', async (change) => {
+    const path = await aLedgerPath();
+    (await openDatabase({ ...optionsFor(path), create: true })).closeSync();
+    const second = await openDatabase({ ...optionsFor(path), create: false });
+    const views = "SELECT string_agg(sql, ';' ORDER BY sql) FROM duckdb_views() WHERE NOT internal";
+    const before = await answer(second, views);
+    await run(second, change);
+    second.closeSync();
+    const third = await openDatabase({ ...optionsFor(path), create: false });
+    expect(await answer(third, 'SELECT standing_sha256 FROM ledger.view_text')).toBeNull();
+    expect(await answer(third, 'SELECT count(calls)::INTEGER FROM public.customers')).toBe(0);
+    third.closeSync();
+    expect(await answer(await open(path, false), views)).toBe(before);
   });
 
   it('does not create a missing file that was there before', async () => {

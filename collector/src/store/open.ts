@@ -2,8 +2,7 @@ import { access, readdir, readFile, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { SpanledgerError } from '../errors.ts';
-import { declareRollups, writeRollupViews } from './rollup.ts';
-import { ROLLUPS } from './rollups.ts';
+import { bringViews } from './views.ts';
 
 export interface StoreOptions {
   /** The DuckDB file. */
@@ -35,8 +34,6 @@ export const STORE_DEFAULTS = {
 } as const;
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
-const VIEWS = new URL('./views.sql', import.meta.url);
-const CUSTOMER_VIEWS = new URL('./customer-views.sql', import.meta.url);
 
 /**
  * Opens the ledger file, creating it when `create` is set, and brings its schema up to date.
@@ -62,11 +59,7 @@ export async function openDatabase(
     const connection = await instance.connect();
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
     await migrate(connection, options.path);
-    await connection.run('BEGIN TRANSACTION');
-    await declareRollups(connection, ROLLUPS);
-    await connection.run('COMMIT');
-    await writeContractViews(connection);
-    await connection.run(await readFile(CUSTOMER_VIEWS, 'utf8'));
+    await bringViews(connection);
     const { writableFolders = [] } = options;
     if (writableFolders.length > 0) {
       const folders = writableFolders.map((folder) => `'${folder.replaceAll("'", "''")}'`);
@@ -81,16 +74,6 @@ export async function openDatabase(
     instance.closeSync();
     throw error;
   }
-}
-
-/**
- * Makes the views of schema `public`, and the rollups that they stand on, over tables that are there. At every opening,
- * although they may stand in the file: the engine (DuckDB 1.5) keeps NOT MATERIALIZED only until the file is closed, and
- * a view that was read from it takes many times as long.
- */
-export async function writeContractViews(connection: DuckDBConnection): Promise<void> {
-  await writeRollupViews(connection, ROLLUPS);
-  await connection.run(await readFile(VIEWS, 'utf8'));
 }
 
 async function openFile(options: StoreOptions): Promise<DuckDBInstance> {

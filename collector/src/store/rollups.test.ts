@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Rerating } from '../ledger/rerate-store.ts';
 import type { Posting } from '../ledger/store.ts';
-import { count, declareRollups, fold, writeRollupViews } from './rollup.ts';
+import { count, declareRollups, fold, rollupViews } from './rollup.ts';
 import { FOLD_AT_ROWS } from './rollup-folds.ts';
 import { ROLLUPS } from './rollups.ts';
 import type { DuckDbStore } from './store.ts';
@@ -362,7 +362,7 @@ describe('rollups', () => {
     const wider = { ...hourly, measures: [...hourly.measures, count('good_calls', "status = 'ok'")] };
     const connection = await store.instance.connect();
     await declareRollups(connection, [wider, quality]);
-    await writeRollupViews(connection, [wider, quality]);
+    await connection.run(rollupViews([wider, quality]));
     expect(await folded(store.instance)).toEqual([
       { name: 'usage_hourly', folded_to: -1 },
       { name: 'usage_quality_hourly', folded_to: 1 },

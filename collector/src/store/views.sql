@@ -1,5 +1,5 @@
 -- The storage contract: what readers may use. Names and columns are API; see README, "The views".
--- Replaced at every start, so a change needs no migration.
+-- Made anew when this text has changed, so a change needs no migration (views.ts).
 
 -- Hours since the epoch. By the calendar of a time zone it would cost a hundred times as much for each row.
 CREATE OR REPLACE MACRO ledger.hour_number(instant) AS (epoch_us(instant) // 3600000000);
@@ -12,10 +12,12 @@ CREATE OR REPLACE MACRO ledger.month_after(instant) AS
 -- An id of 64 or 128 bits as OpenTelemetry writes it, in as many digits as it has: a quarter of the time of `format`.
 CREATE OR REPLACE MACRO ledger.hex_of(id) AS lower(hex(id::BIT::BLOB));
 
+-- A word is looked up by its code in one list, which costs less than comparing texts. A view and no CTE: across the border
+-- of a CTE the engine would compute every column, selected or not, and that it is NOT MATERIALIZED it forgets with the
+-- next start (DuckDB 1.5).
+CREATE OR REPLACE VIEW ledger.words AS SELECT list(word ORDER BY code) AS word FROM ledger.word;
+
 CREATE OR REPLACE VIEW public.usage AS
--- A word is looked up by its code in one list, which costs less than comparing texts. The list is put in place
--- (NOT MATERIALIZED): across the border of a materialised one the engine would compute every column, selected or not.
-WITH words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word)
 SELECT
   ledger.hex_of(trace_id) || ledger.hex_of(span_id) AS usage_id,
   event_time,
@@ -102,11 +104,10 @@ SELECT
   word[custom_unit] AS custom_unit,
   CAST(custom_thousandths::DECIMAL(18, 0) * 0.001 AS DECIMAL(18, 3)) AS custom_quantity,
   word[action_form] IS NOT NULL AS is_degraded
-FROM ledger.usage_record, words;
+FROM ledger.usage_record, ledger.words;
 
 -- What was said of a span before more was known of its trace; `usage` has what holds now.
 CREATE OR REPLACE VIEW public.corrections AS
-WITH words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word)
 SELECT
   ledger.hex_of(trace_id) || ledger.hex_of(span_id) AS usage_id,
   revision,
@@ -125,7 +126,7 @@ SELECT
   word[service_tier] AS service_tier,
   word[price_note] AS price_note,
   cost_known_part
-FROM ledger.superseded_usage, words;
+FROM ledger.superseded_usage, ledger.words;
 
 -- Sums that are kept (rollups.ts): exact at any moment, corrections included.
 CREATE OR REPLACE VIEW public.usage_hourly AS
@@ -271,7 +272,6 @@ GROUP BY ALL;
 -- Both legs of every transfer; each transfer sums to zero.
 CREATE OR REPLACE VIEW public.credit_ledger AS
 WITH
-  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   legs AS (
     SELECT *, from_account AS account, from_lot AS lot, -amount AS credits FROM ledger.credit_transfer
     UNION ALL
@@ -295,7 +295,7 @@ SELECT
   belongs_to_period,
   fact AS fact_id,
   word[tenant] AS tenant
-FROM legs, words;
+FROM legs, ledger.words;
 
 -- `available` is that of all lots; `issued`, the tenant's side of every grant, is nobody's balance.
 CREATE OR REPLACE VIEW public.credit_balances AS
@@ -369,7 +369,14 @@ SELECT
   granted.expires_at,
   granted.source,
   granted.paid_usd,
-  moved.* EXCLUDE (customer, lot, first_moved_at)
+  moved.granted_credits,
+  moved.consumed_credits,
+  moved.expired_credits,
+  moved.rolled_over_credits,
+  moved.withdrawn_credits,
+  moved.repaid_credits,
+  moved.held_credits,
+  moved.available_credits
 FROM moved LEFT JOIN granted USING (customer, lot);
 
 -- The periods of customers and their terms. Apart from what was booked in them, which would be added up for whoever only
@@ -435,7 +442,6 @@ LEFT JOIN upgraded
 -- The periods of customers, and what was booked in each.
 CREATE OR REPLACE VIEW public.billing_periods AS
 WITH
-  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   booked AS (
     SELECT
       tenant,
@@ -478,7 +484,7 @@ SELECT
   closed.hash,
   word[p.tenant] AS tenant
 FROM ledger.billing_period p
-CROSS JOIN words
+CROSS JOIN ledger.words
 LEFT JOIN booked ON booked.customer = p.customer AND booked.period = p.period AND booked.tenant = word[p.tenant]
 LEFT JOIN closed ON closed.customer = p.customer AND closed.period = p.period AND closed.tenant = p.tenant;
 
@@ -490,7 +496,6 @@ CREATE OR REPLACE MACRO ledger.worth_of(credits, credit_value) AS
 -- What the credits that customers burned are worth, beside what their calls cost.
 CREATE OR REPLACE VIEW public.margin_hourly AS
 WITH
-  words AS NOT MATERIALIZED (SELECT list(word ORDER BY code) AS word FROM ledger.word),
   -- The first hour of a period is the one that it begins in, unless the beginning of that is in the period before.
   periods AS (
     SELECT
@@ -515,7 +520,7 @@ WITH
       CASE WHEN credit_value_usd < 100000 AND credit_value_usd = credit_value_usd::DECIMAL(23, 9)
         THEN credit_value_usd::DECIMAL(14, 9)
       END AS short_value_usd
-    FROM periods, words
+    FROM periods, ledger.words
     WHERE first_hour < period_end
   ),
   used AS (
@@ -844,14 +849,13 @@ WITH
     FROM known JOIN ledger.word ON word.word = known.price_status
     WHERE last_mark % 2 = 1
   ),
-  billed AS NOT MATERIALIZED (
-    SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
-    FROM ledger.usage_record
-    WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL
-  ),
   firsts AS (
     SELECT d.provider, d.model, d.price_status, min(u.event_time) AS event_time
-    FROM billed u
+    FROM (
+      SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
+      FROM ledger.usage_record
+      WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL
+    ) u
     JOIN doubted_first d
       ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model
       AND u.price_status_code = d.price_status_code AND ledger.hour_number(u.event_time) = d.hour_number
@@ -859,7 +863,11 @@ WITH
   ),
   lasts AS (
     SELECT d.provider, d.model, d.price_status, max(u.event_time) AS event_time
-    FROM billed u
+    FROM (
+      SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
+      FROM ledger.usage_record
+      WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL
+    ) u
     JOIN doubted_last d
       ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model
       AND u.price_status_code = d.price_status_code AND ledger.hour_number(u.event_time) = d.hour_number
