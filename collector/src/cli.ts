@@ -8,8 +8,9 @@ import { type TraceReport, TraceReportSchema } from './api/trace.ts';
 import { FEED_FORMATS, importPrices, renderPriceFile } from './catalogue/import/index.ts';
 import type { PriceCatalogue } from './catalogue/index.ts';
 import { type Config, readConfig, readServiceConfig } from './config.ts';
-import { type Arrangement, type Encoding, ORDERS, type Order } from './doctor/arrange.ts';
-import { type CaseReport, examineCorpus, isAsServed } from './doctor/doctor.ts';
+import type { Arrangement, Encoding } from './doctor/arrange.ts';
+import type { CaseReport } from './doctor/doctor.ts';
+import { ORDERS, type Order } from './doctor/orders.ts';
 import { type ErrorCode, isErrorCode, SpanledgerError } from './errors.ts';
 import { addExportCommand } from './export/export-command.ts';
 import { addImportCommand } from './import/import-command.ts';
@@ -22,7 +23,6 @@ import {
 } from './pricing/price-command.ts';
 import { answerOf, ratingOf } from './pricing/priced-line.ts';
 import { datedContent, printSearch, searchPrices } from './pricing/search.ts';
-import { printDoctorJson, printDoctorTable } from './print-doctor.ts';
 import { printTrace } from './print-trace.ts';
 import { DATABASE } from './reader/postgres/database.ts';
 import { addRerateCommands } from './rerate-commands.ts';
@@ -198,6 +198,8 @@ Example:
   spanledger doctor --corpus test/corpus --encoding both --order all`,
     )
     .action(async (options: DoctorOptions) => {
+      const { examineCorpus, isAsServed } = await import('./doctor/doctor.ts');
+      const { printDoctorJson, printDoctorTable } = await import('./print-doctor.ts');
       const config = await loadConfig(around, program.opts());
       const settings = { observing: observeSettings(config.labels), attribution: config.attribution };
       const arrangements = arrangementsOf(options);

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { scramVerifier } from '@spanledger/pgwire';
 import { type Command, Option } from 'commander';
 import { type Document, parseDocument } from 'yaml';
 import { type Config, readConfig } from './config.ts';
@@ -61,6 +60,8 @@ Examples:
         throw wrong(`There is a user ${name} already. --replace gives it a new password and role.`);
       }
       const { password, isGenerated } = await passwordFor(name, parts);
+      // Only here: no other command speaks a word of the protocol.
+      const { scramVerifier } = await import('@spanledger/pgwire');
       const verifier = await scramVerifier(password);
       const { role, customer } = options;
       const entry = { role, ...(customer === undefined ? {} : { customer }), password: verifier };

@@ -1,10 +1,7 @@
 import type { BodyType } from '../otlp/index.ts';
 import type { Body } from './corpus.ts';
+import type { Order } from './orders.ts';
 import { bodyOf, type JsonObject, listOf, requestOf } from './transcode.ts';
-
-/** How a capture is sent: the result must not depend on it. */
-export const ORDERS = ['forwards', 'backwards', 'one-per-request', 'twice'] as const;
-export type Order = (typeof ORDERS)[number];
 
 /** `captured`: as the bodies are. */
 export type Encoding = BodyType | 'captured';

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_OBSERVE_SETTINGS } from '@spanledger/metering';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Arrangement, ORDERS } from './arrange.ts';
+import type { Arrangement } from './arrange.ts';
 import { type CaseReport, examineCorpus, isAsServed, type MeteringSettings } from './doctor.ts';
+import { ORDERS } from './orders.ts';
 
 const CORPUS = fileURLToPath(new URL('../../../test/corpus/', import.meta.url));
 const AS_CAPTURED: Arrangement = { encoding: 'captured', order: 'forwards' };
