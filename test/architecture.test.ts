@@ -94,7 +94,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   'collector/src/snapshot': [
-    'collector/src/store/open.ts',
+    'collector/src/store/views.ts',
     'collector/src/export/exact-columns.ts',
     'collector/src/export/sql-text.ts',
     'collector/src/errors.ts',
