@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { constants, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { SpanledgerError } from './errors.ts';
+import { useJoinedPackages } from './joined-packages.ts';
 import type { FromLedger, ToLedger } from './messages.ts';
 
 /**
@@ -19,6 +20,7 @@ const ENDED_BY_SIGPIPE = 128 + 13;
 const { directory: compiled } = enableCompileCache();
 // For the thread of the API and the ledger process too, from their first line on.
 if (compiled !== undefined) process.env.NODE_COMPILE_CACHE ??= compiled;
+useJoinedPackages();
 
 if (process.argv[2] === LEDGER_ROLE && process.send !== undefined) await beLedgerProcess();
 else await beCommand();
