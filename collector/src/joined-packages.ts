@@ -33,8 +33,7 @@ export const JOINED_FOLDERS = new URL('.cache/spanledger/joined/', PACKAGES);
  * From here on this thread loads the joined files, if there are any of exactly what is installed; else it loads the
  * packages themselves, which takes longer and is the same. To be called before any of the packages is imported.
  */
-export function useJoinedPackages(): void {
-  const folder = joinedFolder();
+export function useJoinedPackages(folder: URL | null = joinedFolder()): void {
   if (folder === null || !existsSync(folder)) return;
   const files = new Map(JOINED_PACKAGES.map((name) => [name, new URL(joinedFile(name), folder).href]));
   registerHooks({
