@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type Plugin, rolldown } from 'rolldown';
+import type { Plugin } from 'rolldown';
 import { JOINED_FOLDERS, JOINED_PACKAGES, joinedFile, joinedFolder } from './joined-packages.ts';
 
 /**
@@ -35,6 +35,8 @@ export async function joinPackages(folder: URL): Promise<void> {
   const entries = await Promise.all(
     JOINED_PACKAGES.map(async (name) => [`joined:${name}`, await entryOf(name)] as const),
   );
+  // Only here: where packages for development are left out, there is none, and that is told like any other failure.
+  const { rolldown } = await import('rolldown');
   const bundle = await rolldown({
     input: Object.fromEntries(JOINED_PACKAGES.map((name) => [joinedFile(name), `joined:${name}`])),
     platform: 'node',
