@@ -98,11 +98,12 @@ FROM (${log}) WHERE ${where} GROUP BY number, ${keys.join(', ')}, event_time`;
 }
 
 /** The legs of all transfers: nothing is ever taken out of them. Every transfer has a number of its own. */
-const creditLegs = (more: '' | ', period, belongs_to_period'): RollupSource => ({
-  select(isWithin) {
+const CREDIT_LEGS: RollupSource = {
+  select(isWithin, reads) {
+    const more = ['period', 'belongs_to_period'].filter(reads).map((column) => `, ${column}`);
     const leg = (account: string, lot: string, credits: string) => `
   SELECT entry AS number, 1 AS sign, customer, ${account} AS account_code, ${lot} AS lot, ${credits} AS credits,
-    kind AS kind_code, tenant AS tenant_code, effective_at${more}
+    kind AS kind_code, tenant AS tenant_code, effective_at${more.join('')}
   FROM ledger.credit_transfer WHERE ${isWithin('entry')}`;
     const words = ['account', 'kind', 'tenant'].map((name) => `word[${name}_code] AS ${name}`);
     return `SELECT log.*, ${words.join(', ')}
@@ -110,9 +111,7 @@ FROM (${leg('from_account', 'from_lot', '-amount')}
   UNION ALL ${leg('to_account', 'to_lot', 'amount')}
 ) log, (SELECT list(word ORDER BY code) AS word FROM ledger.word)`;
   },
-});
-
-const CREDIT_LEGS = creditLegs('');
+};
 
 const IS_UNPRICED = 'cost_usd IS NULL';
 const ANY_TOKENS = 'coalesce(input_tokens, 0) + coalesce(output_tokens, 0)';
@@ -226,7 +225,7 @@ const CREDIT_ACCOUNT: Rollup = {
 /** What was booked in which period and lot: what statements, periods and lots are made of. */
 const CREDIT_BOOKING: Rollup = {
   name: 'credit_booking',
-  source: creditLegs(', period, belongs_to_period'),
+  source: CREDIT_LEGS,
   time: {
     name: 'month',
     of: "date_trunc('month', effective_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'",
