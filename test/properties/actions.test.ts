@@ -345,7 +345,7 @@ describe('actions, in whatever order, batches and repetitions their calls come, 
       { numRuns: 150 },
     );
     // The days were bad enough to mean something.
-    expect(Math.min(...Object.values(reached)), JSON.stringify(reached)).toBeGreaterThan(20);
+    expect(Math.min(...Object.values(reached)), JSON.stringify(reached)).toBeGreaterThan(10);
   });
 
   it('I6: are charged once in DuckDB, and I5: all sums say the same', async () => {
