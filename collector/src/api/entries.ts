@@ -35,7 +35,7 @@ export type Entry = Static<typeof EntrySchema>;
 /** A transfer has two legs in `credit_ledger`; here it is one entry with two sides. */
 const ENTRY_COLUMNS = `
   entry, customer, from_word.word, from_lot, to_word.word, to_lot, kind_word.word, amount, effective_at, recorded_at,
-  CASE WHEN trace_id IS NOT NULL THEN format('{:032x}', trace_id) || format('{:016x}', span_id) END,
+  CASE WHEN trace_id IS NOT NULL THEN ledger.hex_of(trace_id) || ledger.hex_of(span_id) END,
   hold, period, belongs_to_period, fact`;
 const ENTRY_TABLES = `
   ledger.credit_transfer

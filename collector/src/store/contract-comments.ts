@@ -1,7 +1,7 @@
 /**
  * What the views of the contract and their columns mean, with units: clients show it beside them (`\d+ usage`), and
- * `collector/views.md` is made of it. It is here and not in `views.sql`, because a
- * COMMENT ON for each column would take as long again as the views.
+ * `collector/views.md` is made of it. It is here and not in `views.sql`, because a COMMENT ON for each
+ * column would take as long again as the views.
  *
  * Words are those of `packages/metering/README.md`. A column that several views have means the same in all of them, and
  * the views of customers have the words of the views they are made of.

@@ -1,8 +1,8 @@
 import type { KeptObservation } from '@spanledger/metering';
 
 /** What is selected of `ledger.span s JOIN ledger.span_shape shape` for `keptOf`, in this order. */
-export const KEPT_COLUMNS = `format('{:032x}', s.trace_id), format('{:016x}', s.span_id),
-  CASE WHEN s.parent_span_id IS NOT NULL THEN format('{:016x}', s.parent_span_id) END,
+export const KEPT_COLUMNS = `ledger.hex_of(s.trace_id), ledger.hex_of(s.span_id),
+  CASE WHEN s.parent_span_id IS NOT NULL THEN ledger.hex_of(s.parent_span_id) END,
   epoch_us(s.event_time), s.duration_us, shape.content, s.detail`;
 
 export const KEPT_COLUMN_COUNT = 7;

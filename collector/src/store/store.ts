@@ -450,7 +450,7 @@ export class DuckDbStore implements LedgerStore {
            AND s.event_time BETWEEN make_timestamptz(${from - LINK_WINDOW_MICROS})
            AND make_timestamptz(${to + LINK_WINDOW_MICROS + LONGEST_CALL_MICROS})`;
       const rows = await this.writer.runAndReadAll(
-        `SELECT link, tenant, format('{:032x}', trace_id)
+        `SELECT link, tenant, ledger.hex_of(trace_id)
          FROM (${['link_1', 'link_2', 'link_3'].map(side).join(' UNION ')})
          QUALIFY row_number() OVER (PARTITION BY link, tenant) <= ${MAX_LINKED_TRACES}`,
       );
@@ -464,7 +464,7 @@ export class DuckDbStore implements LedgerStore {
 
   async loadDue(): Promise<readonly DueTrace[]> {
     const rows = await this.writer.runAndReadAll(
-      `SELECT tenant, format('{:032x}', trace_id), epoch_us(due_at) FROM ledger.trace_due`,
+      `SELECT tenant, ledger.hex_of(trace_id), epoch_us(due_at) FROM ledger.trace_due`,
     );
     return rows.getRows().map(([tenant, traceId, dueAtMicros]) => ({
       tenant: this.words.wordOf(Number(tenant)),

@@ -64,7 +64,7 @@ async function linkedTraces(query: RunQuery, spans: readonly Seen[]): Promise<st
          FROM s JOIN q ON s.link = q.link AND abs(s.micros - q.micros) <= ${LINK_WINDOW_MICROS}
          GROUP BY q.link
        )
-     SELECT DISTINCT format('{:032x}', unnest(trace_ids)) FROM linked
+     SELECT DISTINCT ledger.hex_of(unnest(trace_ids)) FROM linked
      WHERE len(trace_ids) <= ${MAX_TRACES_OF_A_LINK}`,
   );
   return rows.map(([id]) => String(id));

@@ -822,6 +822,12 @@ FROM (
 WHERE previous_valid_to = valid_from
   AND (previous_usd_per_million IS DISTINCT FROM usd_per_million OR previous_usd_each IS DISTINCT FROM usd_each);
 
+-- Of billed calls that have no price, what `unpriced` may have to look for.
+CREATE OR REPLACE VIEW ledger.unpriced_call AS
+SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
+FROM ledger.usage_record
+WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL;
+
 -- First and last instants as in `customers`: usage goes from here when it gets a price.
 CREATE OR REPLACE VIEW public.unpriced AS
 WITH
@@ -851,11 +857,7 @@ WITH
   ),
   firsts AS (
     SELECT d.provider, d.model, d.price_status, min(u.event_time) AS event_time
-    FROM (
-      SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
-      FROM ledger.usage_record
-      WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL
-    ) u
+    FROM ledger.unpriced_call u
     JOIN doubted_first d
       ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model
       AND u.price_status_code = d.price_status_code AND ledger.hour_number(u.event_time) = d.hour_number
@@ -863,11 +865,7 @@ WITH
   ),
   lasts AS (
     SELECT d.provider, d.model, d.price_status, max(u.event_time) AS event_time
-    FROM (
-      SELECT event_time, provider, coalesce(response_model, request_model) AS model, price_status AS price_status_code
-      FROM ledger.usage_record
-      WHERE billing_role = (SELECT code FROM ledger.word WHERE word = 'billed') AND cost_usd IS NULL
-    ) u
+    FROM ledger.unpriced_call u
     JOIN doubted_last d
       ON u.provider IS NOT DISTINCT FROM d.provider AND u.model IS NOT DISTINCT FROM d.model
       AND u.price_status_code = d.price_status_code AND ledger.hour_number(u.event_time) = d.hour_number

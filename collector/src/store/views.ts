@@ -16,12 +16,12 @@ export async function bringViews(connection: DuckDBConnection): Promise<void> {
   const areTablesNew = await declareRollups(connection, ROLLUPS);
   const text = `${await contractViewText()}${await readFile(CUSTOMERS, 'utf8')}`;
   const sha256 = createHash('sha256').update(text).digest('hex');
-  const standing = await standingViews(connection);
-  const known = (await connection.runAndReadAll('FROM ledger.view_text')).getRows()[0] ?? [null, null];
-  const isKnown = !areTablesNew && known[0] === sha256;
-  if (isKnown && known[1] === null) {
+  const made = await connection.runAndReadAll('SELECT text_sha256, standing_sha256 FROM ledger.view_text');
+  const [madeOf = null, stood = null] = made.getRows()[0] ?? [];
+  const standing = !areTablesNew && madeOf === sha256 ? await standingViews(connection) : null;
+  if (standing !== null && stood === null) {
     await connection.run('UPDATE ledger.view_text SET standing_sha256 = $1', [standing]);
-  } else if (!isKnown || known[1] !== standing) {
+  } else if (standing === null || stood !== standing) {
     await connection.run(text);
     await connection.run('DELETE FROM ledger.view_text');
     await connection.run('INSERT INTO ledger.view_text VALUES ($1, NULL)', [sha256]);
