@@ -1,6 +1,6 @@
 import type * as cog from '@grafana/grafana-foundation-sdk/cog';
 import { type AnnotationQuery, AnnotationQueryBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import { withoutDate } from './sql.ts';
+import { usedModels } from './sql.ts';
 import { DATA_SOURCE, SqlTarget } from './target.ts';
 
 /** A mark on every chart, for something that explains a step in it. */
@@ -17,13 +17,7 @@ function annotation(name: string, colour: string, sql: string): cog.Builder<Anno
 const PRICE_CHANGES = annotation(
   'Price changes',
   'purple',
-  `WITH keys AS (
-  SELECT DISTINCT provider, model
-  FROM usage_hourly
-  WHERE hour >= $__timeFrom()::timestamptz - INTERVAL '1 day' AND hour <= $__timeTo()::timestamptz
-), used AS (
-  SELECT provider, ${withoutDate('model')} AS model FROM keys
-)
+  `WITH ${usedModels("hour >= $__timeFrom()::timestamptz - INTERVAL '1 day' AND hour <= $__timeTo()::timestamptz")}
 SELECT changed_at AS "time",
   model || ': ' || string_agg(token_class || ' ' || coalesce(previous_usd_per_million::DOUBLE::TEXT, '?') || ' → '
     || coalesce(usd_per_million::DOUBLE::TEXT, '?'), ', ' ORDER BY token_class) || ' USD per million' AS "text",

@@ -3,7 +3,7 @@ import { layOut, line, section } from './layout.ts';
 import { linkTo } from './links.ts';
 import { chartPanel, figuresPanel, tablePanel } from './panels.ts';
 import { COST_BY, SPEND, share, UNPRICED_SHARE } from './spend.ts';
-import { CHOSEN_USAGE, FROM_CHOSEN, shown, topSeries, withoutDate } from './sql.ts';
+import { CHOSEN_USAGE, FROM_CHOSEN, shown, topSeries, usedModels, withoutDate } from './sql.ts';
 import { UNIT } from './units.ts';
 
 /** What each model really costs, against its list price, its cache, and the models it could be swapped for. */
@@ -152,9 +152,7 @@ LIMIT 100`,
     title: 'Price changes of models in use',
     description:
       'When the list price of a model that was used in the time range changed, in the range or within a year before its end. USD for a million tokens.',
-    sql: `WITH used AS (
-  SELECT DISTINCT provider, ${withoutDate('model')} AS model ${FROM_CHOSEN}
-)
+    sql: `WITH ${usedModels(CHOSEN_USAGE)}
 SELECT changed_at AS "When", model AS "Model", token_class AS "Class",
   previous_usd_per_million AS "Before", usd_per_million AS "After",
   usd_per_million / nullif(previous_usd_per_million, 0) - 1 AS "Change"

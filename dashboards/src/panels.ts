@@ -82,24 +82,26 @@ export interface Stat extends Told {
 
 /** One number, or a few of one kind. */
 export function statPanel({ named = false, link, noValue = 'none', ...told }: Stat): PlaceablePanel {
-  const panel = new stat.PanelBuilder()
-    .title(told.title)
-    .description(told.description)
-    .datasource(DATA_SOURCE)
-    .withTarget(new SqlTarget(told.sql, 'table'))
-    .unit(told.unit)
-    .noValue(noValue)
-    .thresholds(thresholds(told.steps))
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
-    .colorMode(BigValueColorMode.Value)
-    .graphMode(BigValueGraphMode.None)
-    .textMode(named ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
-    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
+  const panel = numbers(told, named).noValue(noValue).thresholds(thresholds(told.steps));
   if (told.decimals !== undefined) panel.decimals(told.decimals);
   if (link !== undefined) {
     panel.overrideByFieldType('number', [{ id: 'links', value: [{ ...link, targetBlank: false }] }]);
   }
   return panel;
+}
+
+function numbers({ title, description, sql, unit }: Told, named: boolean): stat.PanelBuilder {
+  return new stat.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(DATA_SOURCE)
+    .withTarget(new SqlTarget(sql, 'table'))
+    .unit(unit)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .colorMode(BigValueColorMode.Value)
+    .graphMode(BigValueGraphMode.None)
+    .textMode(named ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
 }
 
 /** One of several numbers that one query gives. */
@@ -135,19 +137,10 @@ export function figuresPanel({ title, description, figures, from, with: parts }:
   const columns = Object.entries(figures).map(([name, { of }]) => `  ${of} AS "${name}"`);
   const sql = `${parts === undefined ? '' : `${parts}\n`}SELECT\n${columns.join(',\n')}\n${from}`;
   const said = Object.entries(figures).map(([name, { says }]) => `**${name}**: ${says}`);
-  const panel = new stat.PanelBuilder()
-    .title(title)
-    .description([...(description === undefined ? [] : [description]), ...said].join('\n\n'))
-    .datasource(DATA_SOURCE)
-    .withTarget(new SqlTarget(sql, 'table'))
-    .unit(UNIT.count)
+  const told = [...(description === undefined ? [] : [description]), ...said].join('\n\n');
+  const panel = numbers({ title, description: told, sql, unit: UNIT.count }, columns.length > 1)
     .noValue('none')
-    .thresholds(thresholds())
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
-    .colorMode(BigValueColorMode.Value)
-    .graphMode(BigValueGraphMode.None)
-    .textMode(columns.length > 1 ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
-    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false));
+    .thresholds(thresholds());
   for (const [name, figure] of Object.entries(figures)) panel.overrideByName(name, figureProperties(figure));
   return panel;
 }

@@ -66,6 +66,18 @@ export const CHOSEN_CALLS = `${LAST_DAY} AND billing_role = 'billed'
 export const CHOSEN_USAGE = `${IN_RANGE}\n  AND ${chosen()}`;
 export const FROM_CHOSEN = `FROM usage_hourly\nWHERE ${CHOSEN_USAGE}`;
 
+/**
+ * The models of some usage, by the names that they are listed under. Each name once before the date is taken off: that
+ * takes longer for a million rows than to find the few names in them.
+ */
+export const usedModels = (where: string) => `keys AS (
+  SELECT DISTINCT provider, model
+  FROM usage_hourly
+  WHERE ${where}
+), used AS (
+  SELECT DISTINCT provider, ${withoutDate('model')} AS model FROM keys
+)`;
+
 export interface Series {
   readonly from: string;
   /** What `value` and `rank` are made of; others are not read. */
@@ -88,7 +100,7 @@ const NAMED_SERIES = 8;
  */
 export function topSeries({ from, columns, where, by, value, rank = value }: Series): string {
   return `WITH hours AS (
-  SELECT hour, ${by} AS series, ${columns.map((column) => `sum(${column}) AS ${column}`).join(', ')}
+  SELECT hour, ${by} AS series, ${listed(sumsOf(...columns))}
   FROM ${from}
   WHERE ${where}
   GROUP BY 1, 2
@@ -114,9 +126,8 @@ export interface Columns {
 
 /** One series for each value. Added up by the hour first: to find the bucket of a million rows takes longer than to add them up. */
 export function hourlySeries({ from, where, of, values }: Columns): string {
-  const parts = Object.entries(of).map(([name, aggregate]) => `${aggregate} AS ${name}`);
   const hours = `(
-  SELECT hour, ${parts.join(', ')}
+  SELECT hour, ${listed(of)}
   FROM ${from}
   WHERE ${where}
   GROUP BY hour
@@ -127,6 +138,11 @@ export function hourlySeries({ from, where, of, values }: Columns): string {
 /** Sums of columns under their own names. */
 export const sumsOf = (...columns: readonly string[]): Readonly<Record<string, string>> =>
   Object.fromEntries(columns.map((column) => [column, `sum(${column})`]));
+
+const listed = (columns: Readonly<Record<string, string>>) =>
+  Object.entries(columns)
+    .map(([name, of]) => `${of} AS ${name}`)
+    .join(', ');
 
 /** One series for each column, of what has few rows. */
 export function columnSeries(
